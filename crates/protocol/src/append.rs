@@ -1,0 +1,182 @@
+//! What this device writes: entries are chained at once, and signed and stored by groups at the commit.
+
+use crate::body::{Body, SALT_BYTES};
+use crate::clock::Time;
+use crate::entry::{Entry, Header, LogKey};
+use crate::id::{EntryId, Hash, LogId, RoomId};
+use crate::kind::Lane;
+use crate::limits;
+use crate::membership::Act;
+use crate::replica::Replica;
+use crate::room::{Log, Room, TipAt, own_log_name};
+use crate::store::{NewEntry, Order, Store, StoreError};
+
+impl<S: Store> Replica<S> {
+    /// Writes an entry of this device's own. The caller knows that it may.
+    pub(crate) fn append(&mut self, now: Time, id: RoomId, body: &Body) -> Result<EntryId, StoreError> {
+        let kind = body.kind();
+        let lane = kind.lane();
+        let timestamp_us = self.clock.next(now);
+        let mut salt = [0; SALT_BYTES];
+        self.random.fill(&mut salt);
+        let body = body.encode(salt);
+        let (log, tip, add) = self.own_log(id, lane)?;
+        let header = Header {
+            room: Some(id),
+            author: self.me,
+            log,
+            seq: tip.map_or(1, |tip| tip.seq + 1),
+            previous: tip.map(|tip| tip.id),
+            timestamp_us: tip.map_or(timestamp_us, |tip| timestamp_us.max(tip.timestamp_us + 1)),
+            kind: kind.number(),
+            body_hash: Hash::of(&body),
+            body_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
+            add: tip.is_none().then_some(add),
+        };
+        let entry = Entry::write(header, body);
+        self.enqueue(id, lane, entry, add)
+    }
+
+    /// Begins a room: its creation entry, in a log of its own.
+    pub(crate) fn append_creation(&mut self, now: Time, create: crate::body::Create) -> Result<RoomId, StoreError> {
+        let mut salt = [0; SALT_BYTES];
+        self.random.fill(&mut salt);
+        let log = self.draw_log();
+        let body = Body::Create(create);
+        let bytes = body.encode(salt);
+        let header = Header {
+            room: None,
+            author: self.me,
+            log,
+            seq: 1,
+            previous: None,
+            timestamp_us: self.clock.next(now),
+            kind: body.kind().number(),
+            body_hash: Hash::of(&bytes),
+            body_bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            add: None,
+        };
+        let entry = Entry::write(header, bytes);
+        let id = entry.room();
+        self.rooms.insert(id, Room::empty(id));
+        self.remember_log(id, Lane::Membership, log)?;
+        let creation = entry.id;
+        self.enqueue(id, Lane::Membership, entry, creation)?;
+        Ok(id)
+    }
+
+    fn draw_log(&mut self) -> LogId {
+        let mut log = [0; 16];
+        self.random.fill(&mut log);
+        LogId::new(log)
+    }
+
+    fn remember_log(&mut self, id: RoomId, lane: Lane, log: LogId) -> Result<(), StoreError> {
+        if let Some(room) = self.rooms.get_mut(&id) {
+            *room.own_logs.get_mut(lane) = Some(log);
+        }
+        self.wrote = true;
+        self.store.put_value(&own_log_name(id, lane), Some(log.as_bytes()))
+    }
+
+    /// The log this device writes in a lane, its tip and its add; begun anew where the old one was cut or
+    /// forked, or belongs to an earlier stay.
+    fn own_log(&mut self, id: RoomId, lane: Lane) -> Result<(LogId, Option<TipAt>, EntryId), StoreError> {
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.evaluate();
+        }
+        let room = self.rooms.get(&id);
+        let add = room
+            .and_then(|room| room.membership.as_ref()?.members.get(&self.me))
+            .map_or(id.creation(), |member| member.add);
+        let usable = room.and_then(|room| {
+            let log = (*room.own_logs.get(lane))?;
+            let key = LogKey { author: self.me, log };
+            match room.logs.get(lane).get(&key) {
+                None => Some((log, None, add)),
+                Some(state) => match state.tips.as_slice() {
+                    [tip] if room.limit(key, state.add).is_some_and(|limit| limit.seq == u64::MAX) => {
+                        Some((log, Some(*tip), state.add))
+                    }
+                    _ => None,
+                },
+            }
+        });
+        if let Some(usable) = usable {
+            return Ok(usable);
+        }
+        let log = self.draw_log();
+        self.remember_log(id, lane, log)?;
+        Ok((log, None, add))
+    }
+
+    /// Chains an entry in memory; the store gets it with its group.
+    fn enqueue(&mut self, id: RoomId, lane: Lane, entry: Entry, add: EntryId) -> Result<EntryId, StoreError> {
+        let header = &entry.header;
+        let mut time_us = header.timestamp_us;
+        if let Body::Text(text) = entry.decode_body()
+            && let Some(target) = text.reply_to
+            && let Some(target) = self.store.entry(target)?
+        {
+            time_us = time_us.max(target.order.time_us.saturating_add(1));
+        }
+        let order = Order { time_us, author: self.me, seq: header.seq, id: entry.id };
+        let entry_id = entry.id;
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(entry_id) };
+        let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us };
+        room.logs
+            .get_mut(lane)
+            .entry(header.log_key())
+            .or_insert_with(|| Log { add, tips: Vec::new() })
+            .extend(header.previous, tip);
+        if lane == Lane::Membership {
+            room.acts.insert(entry.id, Act::of(&entry));
+            room.stale = true;
+            room.evaluate();
+        } else if entry.header.kind() == crate::kind::Kind::Profile {
+            room.note_profile(&entry, order);
+            room.changed = true;
+        }
+        let group = room.groups.get_mut(lane);
+        let other_log = group.entries.last().is_some_and(|(last, ..)| last.header.log != entry.header.log);
+        let limit = match lane {
+            // A group of the membership lane fits a control frame: it is also pushed to who does not believe.
+            Lane::Membership => limits::CONTROL_FRAME / 4,
+            Lane::Content => limits::GROUP_BYTES,
+        };
+        let full = group.entries.len() >= limits::GROUP_ENTRIES || group.bytes + entry.size() > limit;
+        if other_log || full {
+            self.seal(id, lane)?;
+        }
+        if let Some(room) = self.rooms.get_mut(&id) {
+            let group = room.groups.get_mut(lane);
+            group.bytes += entry.size();
+            group.entries.push((entry, order, add));
+        }
+        Ok(entry_id)
+    }
+
+    /// Signs and stores what waits in every room.
+    pub(crate) fn seal_groups(&mut self) -> Result<(), StoreError> {
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for id in rooms {
+            for lane in Lane::ALL {
+                self.seal(id, lane)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, id: RoomId, lane: Lane) -> Result<(), StoreError> {
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+        let mut group = std::mem::take(room.groups.get_mut(lane));
+        let Some((last, ..)) = group.entries.last_mut() else { return Ok(()) };
+        last.sign(&self.key);
+        self.wrote = true;
+        for (entry, order, add) in &group.entries {
+            let arrival = self.store.put_entry(NewEntry { entry, order: *order, add: *add })?;
+            *room.newest.get_mut(lane) = arrival;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,271 @@
+//! What people ask of their device, as far as rooms are concerned.
+
+use crate::body::{Beacon, Body, Create, Cut, Invite, Leave, Link, MayAdd, Remove, Settings, Text};
+use crate::clock::Time;
+use crate::id::{EntryId, Hash, RoomId};
+use crate::identity::{DeviceId, PublicKey};
+use crate::kind::{Kind, Lane};
+use crate::limits;
+use crate::link::{InviteLink, InviteSecret, LinkHost};
+use crate::membership::{Frozen, Membership, Role};
+use crate::replica::Replica;
+use crate::room::{Room, encode_order, read_name};
+use crate::store::{Store, StoreError};
+
+/// Why a command was not carried out. The text is a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// What it is about does not exist here.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// This device is not, or no more, a member of the room.
+    #[error("this device is not a member of that room; ask a member for an invite")]
+    NotAMember,
+    /// Only the room's owner may.
+    #[error("only the owner of the room may do that")]
+    NotOwner,
+    /// Over a limit.
+    #[error("{0}")]
+    TooLarge(&'static str),
+    /// Not a value that the command takes.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The store failed; the replica is to be opened anew.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Whether a name may be a room's or a device's.
+///
+/// # Errors
+/// [`CommandError`]
+pub fn check_name(name: &str) -> Result<(), CommandError> {
+    if name.trim().is_empty() {
+        Err(CommandError::Invalid("a name must not be empty; type one"))
+    } else if name.len() > limits::NAME_BYTES {
+        Err(CommandError::TooLarge("a name may have at most 128 bytes; shorten it"))
+    } else if name.chars().any(char::is_control) {
+        Err(CommandError::Invalid("a name must be one line of text; remove line breaks and control characters"))
+    } else {
+        Ok(())
+    }
+}
+
+impl<S: Store> Replica<S> {
+    /// The room, if this device is a member of it.
+    pub(crate) fn member_room(&self, id: RoomId) -> Result<(&Room, &Membership), CommandError> {
+        let room = self.rooms.get(&id).ok_or(CommandError::NotFound("no such room on this device; check its id"))?;
+        match room.membership.as_ref() {
+            Some(membership) if membership.is_member(&self.me) => Ok((room, membership)),
+            _ => Err(CommandError::NotAMember),
+        }
+    }
+
+    /// Begins a room with this device as its owner and only member.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn create_room(&mut self, now: Time, name: &str) -> Result<RoomId, CommandError> {
+        check_name(name)?;
+        let (mut nonce, mut beacon) = ([0; 32], [0; 32]);
+        self.random.fill(&mut nonce);
+        self.random.fill(&mut beacon);
+        let settings = Settings { name: name.to_owned(), may_add: MayAdd::Members, retention_ms: None };
+        let create = Create { nonce: Hash::new(nonce), settings, beacon: Hash::new(beacon) };
+        let id = self.append_creation(now, create)?;
+        self.joined.push(id);
+        Ok(id)
+    }
+
+    /// Writes an invite and gives its link. `hosts` of the link: this device, then other members that listen.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn invite(&mut self, now: Time, id: RoomId, ttl_ms: u64, uses: u32) -> Result<InviteLink, CommandError> {
+        if ttl_ms == 0 || ttl_ms > limits::INVITE_TTL_MS {
+            return Err(CommandError::Invalid("an invite lasts from 1 millisecond to 30 days; choose a time between"));
+        }
+        if uses == 0 || uses > limits::INVITE_USES {
+            return Err(CommandError::Invalid("an invite may be used 1 to 10000 times; choose a number between"));
+        }
+        let (room, _) = self.member_room(id)?;
+        if self.listening.is_empty() {
+            return Err(CommandError::Invalid("an invite needs a running server; start the server first"));
+        }
+        let mut hosts = vec![LinkHost { device: self.device, addresses: self.listening.clone() }];
+        for ((author, _), addresses) in &room.addresses {
+            let listens = *author != self.me && room.is_member(author) && !addresses.is_empty();
+            if listens && hosts.len() < limits::LINK_HOSTS {
+                hosts.push(LinkHost { device: author.device_id(), addresses: addresses.clone() });
+            }
+        }
+        for host in &mut hosts {
+            host.addresses.truncate(limits::ADDRESSES / 2);
+        }
+        let mut secret = [0; 16];
+        self.random.fill(&mut secret);
+        let secret = InviteSecret::new(secret);
+        let expires_at_ms = now.wall_ms().saturating_add(ttl_ms);
+        let body = Body::Invite(Invite { key: secret.key().public(), expires_at_ms, uses });
+        self.append(now, id, &body)?;
+        Ok(InviteLink { room: id, secret, expires_at_ms, hosts })
+    }
+
+    /// Says something. The same `client_id` again gives the same message, sent once.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn send_message(
+        &mut self,
+        now: Time,
+        id: RoomId,
+        text: &str,
+        reply_to: Option<EntryId>,
+        client_id: Option<&str>,
+    ) -> Result<EntryId, CommandError> {
+        if text.is_empty() {
+            return Err(CommandError::Invalid("a message must not be empty; type something"));
+        }
+        if text.len() > limits::TEXT_BYTES {
+            return Err(CommandError::TooLarge("a message may have at most 16384 bytes of text; split it"));
+        }
+        if client_id.is_some_and(|client_id| client_id.len() > limits::NAME_BYTES) {
+            return Err(CommandError::TooLarge("a client_id may have at most 128 bytes; shorten it"));
+        }
+        let (_, membership) = self.member_room(id)?;
+        if membership.role(&self.me) == Some(Role::Pending) {
+            return Err(CommandError::NotAMember);
+        }
+        if let Some(client_id) = client_id
+            && let Some(known) = self.store.sent(id, client_id)?
+        {
+            return Ok(known);
+        }
+        if let Some(target) = reply_to {
+            let held = self.store.entry(target)?.is_some_and(|stored| stored.entry.room() == id);
+            let waiting = self.rooms.get(&id).is_some_and(|room| {
+                room.groups.get(Lane::Content).entries.iter().any(|(entry, ..)| entry.id == target)
+            });
+            if !held && !waiting {
+                return Err(CommandError::NotFound("the message to reply to is not on this device"));
+            }
+        }
+        let entry = self.append(now, id, &Body::Text(Text { text: text.to_owned(), reply_to }))?;
+        if let Some(client_id) = client_id {
+            self.store.put_sent(id, client_id, entry)?;
+        }
+        Ok(entry)
+    }
+
+    /// Notes that everything shown up to a message was read here.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn mark_read(&mut self, now: Time, id: RoomId, message: EntryId) -> Result<(), CommandError> {
+        let room = self.rooms.get(&id).ok_or(CommandError::NotFound("no such room on this device; check its id"))?;
+        let stored = self
+            .store
+            .entry(message)?
+            .filter(|stored| stored.entry.room() == id)
+            .ok_or(CommandError::NotFound("no such message in that room; check its id"))?;
+        if room.read.is_some_and(|read| read >= stored.order) {
+            return Ok(());
+        }
+        self.store.put_value(&read_name(id), Some(&encode_order(&stored.order)))?;
+        self.wrote = true;
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.read = Some(stored.order);
+            room.changed = true;
+        }
+        self.receipts_due(now, id);
+        Ok(())
+    }
+
+    /// Removes a member. What of its logs is held here counts; what it writes from now on does not.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn remove_member(&mut self, now: Time, id: RoomId, device: DeviceId) -> Result<(), CommandError> {
+        let (room, membership) = self.member_room(id)?;
+        if membership.role(&self.me) != Some(Role::Owner) {
+            return Err(CommandError::NotOwner);
+        }
+        match membership.frozen {
+            Some(Frozen::NewerVersion) => {
+                return Err(CommandError::Invalid(
+                    "a newer version of Lanline changed who belongs to this room; update this device first",
+                ));
+            }
+            Some(Frozen::Forked) => {
+                return Err(CommandError::Invalid(
+                    "two devices with the owner's identity changed this room in different ways; its members must \
+                     decide before it can be changed again",
+                ));
+            }
+            None => {}
+        }
+        if device == self.device {
+            return Err(CommandError::Invalid("this device cannot remove itself; leave the room instead"));
+        }
+        let key = membership
+            .members
+            .keys()
+            .find(|key| key.device_id() == device)
+            .copied()
+            .ok_or(CommandError::NotFound("that device is not a member of the room"))?;
+        let cuts = cuts_of(room, &key, None);
+        let link = Link { previous: membership.head, epoch: membership.epoch, votes: Vec::new() };
+        let epoch = membership.epoch;
+        let removal = self.append(now, id, &Body::Remove(Remove { link, key, cuts }))?;
+        let mut beacon = [0; 32];
+        self.random.fill(&mut beacon);
+        let link = Link { previous: removal, epoch, votes: Vec::new() };
+        self.append(now, id, &Body::Beacon(Beacon { link, key: Hash::new(beacon) }))?;
+        Ok(())
+    }
+
+    /// Leaves a room. What was held stays readable.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn leave_room(&mut self, now: Time, id: RoomId) -> Result<(), CommandError> {
+        let (room, membership) = self.member_room(id)?;
+        let adds = membership
+            .adds
+            .iter()
+            .filter(|(_, added)| added.key == self.me && !added.ended())
+            .map(|(add, _)| *add)
+            .collect();
+        let cuts = cuts_of(room, &self.me, *room.own_logs.get(Lane::Membership));
+        self.append(now, id, &Body::Leave(Leave { adds, cuts }))?;
+        Ok(())
+    }
+
+    /// Who holds and has read a message, other than its author.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`]
+    pub fn receipts(&self, message: EntryId) -> Result<crate::receipt::Standing, CommandError> {
+        let stored = self.store.entry(message)?.filter(|stored| stored.entry.header.kind() == Kind::Text);
+        let stored = stored.ok_or(CommandError::NotFound("no such message on this device; check its id"))?;
+        let room = self
+            .rooms
+            .get(&stored.entry.room())
+            .ok_or(CommandError::NotFound("no such message on this device; check its id"))?;
+        Ok(self.standing(room, &stored))
+    }
+}
+
+/// The tips of a device's logs, as a removal names them.
+fn cuts_of(room: &Room, key: &PublicKey, except: Option<crate::id::LogId>) -> Vec<Cut> {
+    let mut cuts = Vec::new();
+    for lane in Lane::ALL {
+        for (log, state) in room.logs.get(lane).iter().filter(|(log, _)| log.author == *key) {
+            let counts = room.limit(*log, state.add).is_some();
+            if let Some(tip) = state.highest().filter(|_| counts && Some(log.log) != except) {
+                cuts.push(Cut { log: log.log, seq: tip.seq, id: tip.id });
+            }
+        }
+    }
+    cuts
+}

@@ -1,0 +1,211 @@
+//! Connections: who is there, which of two survives, whom to dial.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Time;
+use crate::frame::{Frame, Hello};
+use crate::id::Hash;
+use crate::identity::{DeviceId, PublicKey};
+use crate::limits;
+use crate::replica::{CloseReason, Event, Output, Peer, Replica, Target};
+use crate::session::{ConnectionId, Session};
+use crate::store::{Device, Store, StoreError};
+
+impl<S: Store> Replica<S> {
+    /// Takes a connection whose handshake showed that `peer` is there.
+    ///
+    /// Of two connections with one device, the one dialled by the device with the smaller id survives; of two
+    /// that the same device dialled, the newer. A caller that knows the older one to be silent reports its
+    /// end first.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn connected(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        peer: PublicKey,
+        exporter: Hash,
+        dialled: bool,
+        address: String,
+    ) -> Result<(), StoreError> {
+        let device = peer.device_id();
+        if let Some(existing) = self.by_device.get(&device).copied() {
+            let existing_dialled = self.sessions.get(&existing).is_some_and(|session| session.dialled);
+            let mine_survives = self.device < device;
+            if existing_dialled != dialled && existing_dialled == mine_survives {
+                self.out.push(Output::Close(connection, CloseReason::Replaced));
+                return Ok(());
+            }
+            self.forget_session(existing);
+            self.out.push(Output::Close(existing, CloseReason::Replaced));
+        }
+        let session = Session::new(peer, exporter, dialled, address.clone(), now);
+        self.by_device.insert(device, connection);
+        self.sessions.insert(connection, session);
+        let hello = Hello { store: self.store.store_id(), name: self.name.clone(), agent: self.agent.clone() };
+        self.send(connection, &Frame::Hello(hello));
+        Ok(())
+    }
+
+    /// Takes the end of a connection.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn disconnected(&mut self, now: Time, connection: ConnectionId) -> Result<(), StoreError> {
+        if let Some((session, announced)) = self.forget_session(connection) {
+            for joining in &session.joining {
+                self.forget_unjoined(joining.room);
+            }
+            if announced {
+                self.note_seen(&session.peer, None, None, now)?;
+                self.out.push(Output::Event(Event::PeerDisconnected(session.device)));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn forget_session(&mut self, connection: ConnectionId) -> Option<(Session, bool)> {
+        let session = self.sessions.remove(&connection)?;
+        if self.by_device.get(&session.device) == Some(&connection) {
+            self.by_device.remove(&session.device);
+        }
+        let announced = session.hello.is_some();
+        Some((session, announced))
+    }
+
+    /// Ends a connection from this side, and tells people if they knew of it.
+    pub(crate) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        if let Some((session, announced)) = self.forget_session(connection) {
+            self.out.push(Output::Close(connection, reason));
+            if announced {
+                self.out.push(Output::Event(Event::PeerDisconnected(session.device)));
+            }
+        }
+    }
+
+    pub(crate) fn on_hello(&mut self, now: Time, connection: ConnectionId, hello: Hello) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+        let (peer, device) = (session.peer, session.device);
+        let address = session.dialled.then(|| session.address.clone());
+        session.hello = Some(hello.clone());
+        self.note_seen(&peer, Some(hello.name), address, now)?;
+        self.out.push(Output::Event(Event::PeerConnected(connection, device)));
+        self.open_rooms(connection)
+    }
+
+    /// A second hello tells a new name; another store would be another connection.
+    pub(crate) fn on_rename(&mut self, now: Time, connection: ConnectionId, hello: &Hello) -> Result<bool, StoreError> {
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
+        let Some(known) = session.hello.as_mut().filter(|known| known.store == hello.store) else {
+            return Ok(false);
+        };
+        known.name.clone_from(&hello.name);
+        let peer = session.peer;
+        self.note_seen(&peer, Some(hello.name.clone()), None, now)?;
+        Ok(true)
+    }
+
+    pub(crate) fn note_seen(
+        &mut self,
+        key: &PublicKey,
+        name: Option<String>,
+        address: Option<String>,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        // Strangers leave no trace: whoever connects could otherwise fill the disk.
+        if !self.rooms.values().any(|room| room.is_member(key)) {
+            return Ok(());
+        }
+        let wall_ms = now.wall_ms();
+        let device = self.devices.entry(*key).or_insert_with(|| Device {
+            key: *key,
+            name: String::new(),
+            address: None,
+            first_seen_at: wall_ms,
+            last_seen_at: wall_ms,
+        });
+        device.last_seen_at = wall_ms;
+        if let Some(name) = name {
+            device.name = name;
+        }
+        if address.is_some() {
+            device.address = address;
+        }
+        self.wrote = true;
+        self.store.put_device(device)
+    }
+
+    pub(crate) fn close_strangers(&mut self, now: Time) {
+        let strangers: Vec<ConnectionId> = self
+            .sessions
+            .iter_mut()
+            .filter_map(|(connection, session)| {
+                if session.shares_a_room() || !session.joining.is_empty() {
+                    session.stranger_since_ms = now.steady_ms;
+                }
+                (now.steady_ms >= session.stranger_since_ms + limits::STRANGER_MS).then_some(*connection)
+            })
+            .collect();
+        for connection in strangers {
+            self.close(connection, CloseReason::Stranger);
+        }
+    }
+
+    /// Devices that this one wants to be connected to, and is not.
+    pub fn targets(&self) -> Vec<Target> {
+        let mut found: BTreeMap<DeviceId, Vec<String>> = BTreeMap::new();
+        for room in self.rooms.values().filter(|room| room.is_member(&self.me)) {
+            for key in room.membership.iter().flat_map(|membership| membership.members.keys()) {
+                let device = key.device_id();
+                if *key == self.me || self.by_device.contains_key(&device) {
+                    continue;
+                }
+                let told = room.addresses.iter().filter(|((author, _), _)| author == key);
+                let mut addresses: Vec<String> = told.flat_map(|(_, addresses)| addresses.clone()).collect();
+                if let Some(last) = self.devices.get(key).and_then(|device| device.address.clone()) {
+                    addresses.retain(|address| *address != last);
+                    addresses.insert(0, last);
+                }
+                let all = found.entry(device).or_default();
+                all.extend(addresses.into_iter().take(limits::ADDRESSES));
+            }
+        }
+        let mut targets = Vec::new();
+        for (device, addresses) in found {
+            let mut unique: Vec<String> = Vec::new();
+            for address in addresses {
+                if !unique.contains(&address) && unique.len() < limits::ADDRESSES {
+                    unique.push(address);
+                }
+            }
+            if !unique.is_empty() {
+                targets.push(Target { device, addresses: unique });
+            }
+        }
+        targets
+    }
+
+    /// Who is connected, in order of connecting.
+    pub fn peers(&self) -> Vec<Peer> {
+        self.sessions
+            .iter()
+            .filter_map(|(connection, session)| {
+                let hello = session.hello.as_ref()?;
+                Some(Peer {
+                    connection: *connection,
+                    device: session.device,
+                    name: hello.name.clone(),
+                    address: session.address.clone(),
+                    dialled: session.dialled,
+                    rooms: session.shared.iter().filter(|(_, shared)| shared.open()).map(|(room, _)| *room).collect(),
+                })
+            })
+            .collect()
+    }
+
+    /// The connection with a device, if there is one.
+    pub fn connection(&self, device: DeviceId) -> Option<ConnectionId> {
+        self.by_device.get(&device).copied()
+    }
+}

@@ -1,0 +1,172 @@
+//! Joining by link: the joiner proves that it holds an invite's secret; a member adds it.
+
+use crate::body::{Add, Admit, Body, Link};
+use crate::clock::Time;
+use crate::command::{CommandError, check_name};
+use crate::frame::{Frame, Join, Joined, Refusal, room_tag};
+use crate::id::RoomId;
+use crate::kind::Lane;
+use crate::limits;
+use crate::link::{InviteLink, JoinClaim};
+use crate::membership::Role;
+use crate::replica::{Event, Output, Replica};
+use crate::room::Room;
+use crate::session::{ConnectionId, FrameLimit, Joining};
+use crate::store::{Store, StoreError};
+
+impl<S: Store> Replica<S> {
+    /// Asks the device on a connection to be added to the room that a link is about. The answer is an event:
+    /// [`Event::Joined`] once this device's own admission is on its disk, [`Event::JoinRefused`], or the end of
+    /// the connection.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] where the connection is gone or its device has not said hello.
+    pub fn join(&mut self, connection: ConnectionId, link: &InviteLink) -> Result<(), CommandError> {
+        check_name(&self.name)?;
+        let device = self.device;
+        let (tag, claim) = {
+            let session = self
+                .sessions
+                .get_mut(&connection)
+                .filter(|session| session.hello.is_some())
+                .ok_or(CommandError::NotFound("this device is not connected"))?;
+            let tag = room_tag(link.room, &session.exporter, device);
+            session.joining.retain(|joining| joining.room != link.room);
+            session.joining.push(Joining { room: link.room, tag });
+            let claim = JoinClaim { room: link.room, exporter: session.exporter, joiner: device, host: session.device };
+            (tag, claim)
+        };
+        self.rooms.entry(link.room).or_insert_with(|| Room::empty(link.room));
+        self.raise_limit(connection, FrameLimit::Data);
+        let frame = Frame::Join(Join {
+            tag,
+            signature: claim.sign(&link.secret),
+            invite: link.secret.key().public(),
+            name: self.name.clone(),
+        });
+        self.send(connection, &frame);
+        self.open_rooms(connection)?;
+        Ok(())
+    }
+
+    /// Gives up a join that was not answered.
+    pub fn cancel_join(&mut self, connection: ConnectionId, room: RoomId) {
+        if let Some(session) = self.sessions.get_mut(&connection) {
+            session.joining.retain(|joining| joining.room != room);
+        }
+        self.forget_unjoined(room);
+    }
+
+    /// A room that was never begun to be synced leaves no trace.
+    pub(crate) fn forget_unjoined(&mut self, room: RoomId) {
+        if self.rooms.get(&room).is_some_and(|room| room.acts.is_empty()) {
+            self.rooms.remove(&room);
+        }
+    }
+
+    /// A device asks to be added.
+    pub(crate) fn on_join(&mut self, now: Time, connection: ConnectionId, join: &Join) -> Result<bool, StoreError> {
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
+        session.join_attempts += 1;
+        if session.join_attempts > limits::JOIN_ATTEMPTS {
+            return Ok(false);
+        }
+        let (peer, joiner, exporter) = (session.peer, session.device, session.exporter);
+        let room = session.room_of_tag(&join.tag, self.rooms.keys());
+        let refusal = match room {
+            Some(room) => {
+                let claim = JoinClaim { room, exporter, joiner, host: self.device };
+                self.admit_joiner(now, room, &peer, join, &claim)?
+            }
+            None => Some(Refusal::Unknown),
+        };
+        self.send(connection, &Frame::Joined(Joined { tag: join.tag, refusal }));
+        if refusal.is_none() {
+            self.raise_limit(connection, FrameLimit::Data);
+            self.open_rooms(connection)?;
+        }
+        Ok(true)
+    }
+
+    /// Adds a device that holds an invite, or says why not.
+    fn admit_joiner(
+        &mut self,
+        now: Time,
+        id: RoomId,
+        peer: &crate::identity::PublicKey,
+        join: &Join,
+        claim: &JoinClaim,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(Some(Refusal::Unknown)) };
+        room.evaluate();
+        let Some(membership) = room.membership.as_ref().filter(|membership| membership.is_member(&self.me)) else {
+            return Ok(Some(Refusal::Unknown));
+        };
+        let Some((invite, invited)) = membership.invite(&join.invite) else { return Ok(Some(Refusal::Unknown)) };
+        if !claim.holds(&join.invite, &join.signature) {
+            return Ok(Some(Refusal::Unknown));
+        }
+        if membership.is_member(peer) {
+            return Ok(None);
+        }
+        // The add is stamped by this device's clock, and void where the stamp is past the invite's end.
+        let stamp_ms = self.clock.next(now) / 1000;
+        if now.wall_ms() > invited.expires_at_ms || stamp_ms > invited.expires_at_ms {
+            return Ok(Some(Refusal::Expired));
+        }
+        if !invited.used_by.contains(peer) && invited.used_by.len() >= invited.uses as usize {
+            return Ok(Some(Refusal::Used));
+        }
+        let owner = membership.role(&self.me) == Some(Role::Owner) && membership.frozen.is_none();
+        let (name, invite) = (join.name.clone(), Some(invite));
+        let body = if owner {
+            let link = Link { previous: membership.head, epoch: membership.epoch, votes: Vec::new() };
+            Body::Admit(Admit { link, key: *peer, name, invite })
+        } else {
+            Body::Add(Add { key: *peer, name, invite, control: membership.head })
+        };
+        self.append(now, id, &body)?;
+        let added = self.rooms.get(&id).is_some_and(|room| room.is_member(peer));
+        Ok((!added).then_some(Refusal::Unavailable))
+    }
+
+    pub(crate) fn on_joined(&mut self, connection: ConnectionId, joined: &Joined) -> bool {
+        let Some(refusal) = joined.refusal else { return true };
+        let Some(session) = self.sessions.get_mut(&connection) else { return true };
+        let Some(index) = session.joining.iter().position(|joining| joining.tag == joined.tag) else { return true };
+        let room = session.joining.remove(index).room;
+        self.forget_unjoined(room);
+        self.out.push(Output::Event(Event::JoinRefused(connection, room, refusal)));
+        true
+    }
+
+    /// Whether membership entries that just came make this device a member of the room it is joining.
+    pub(crate) fn finish_join(&mut self, connection: ConnectionId, id: RoomId) {
+        let Some(session) = self.sessions.get_mut(&connection).filter(|session| session.is_joining(id)) else {
+            return;
+        };
+        let Some(room) = self.rooms.get_mut(&id).filter(|room| room.is_member(&self.me)) else { return };
+        // Who is asked says who belongs; only now is it believed a member because the chain says so.
+        session.joining.retain(|joining| joining.room != id);
+        room.changed = true;
+        self.joined.push(id);
+        self.out.push(Output::Event(Event::Joined(connection, id)));
+    }
+
+    /// What a new member tells a room of itself.
+    pub(crate) fn introduce(&mut self, now: Time) -> Result<(), StoreError> {
+        for id in std::mem::take(&mut self.joined) {
+            if self.rooms.get(&id).is_some_and(|room| room.name_of(&self.me) != self.name) {
+                let body = Body::Profile(crate::body::Profile { name: self.name.clone() });
+                self.append(now, id, &body)?;
+            }
+            self.write_addresses(now, id)?;
+            if let Some(room) = self.rooms.get(&id)
+                && !room.logs.get(Lane::Content).is_empty()
+            {
+                self.receipts_due(now, id);
+            }
+        }
+        Ok(())
+    }
+}

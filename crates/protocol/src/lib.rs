@@ -1,0 +1,37 @@
+//! Lanline's rooms, logs and sync, without I/O.
+//!
+//! Everything that decides lives here: which entries are valid, who belongs to a room, what the
+//! other side lacks, when a message may be called delivered. Nothing here knows a clock, a socket,
+//! a task, a thread or a database: input is frames, commands and ticks, with the time and the
+//! randomness handed in; output is frames, events and calls to a [`store::Store`]. The engine drives
+//! the same code with tokio and SQLite that the tests drive with a loop and a map.
+
+mod append;
+pub mod body;
+pub mod cbor;
+mod chain;
+pub mod clock;
+pub mod command;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod connecting;
+pub mod entry;
+pub mod frame;
+pub mod id;
+pub mod identity;
+mod joining;
+pub mod kind;
+pub mod limits;
+pub mod link;
+pub mod membership;
+pub mod memory;
+mod opening;
+pub mod receipt;
+mod receiving;
+pub mod record;
+pub mod replica;
+mod room;
+mod sending;
+pub mod session;
+pub mod store;
+pub mod view;

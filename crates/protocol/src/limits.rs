@@ -1,0 +1,72 @@
+//! Every bound on what a peer may make this device hold, in one place.
+
+/// Any number that is stored: what fits a signed 64-bit integer, which is what databases have.
+pub const NUMBER: u64 = i64::MAX as u64;
+/// Text of one message, in bytes of UTF-8.
+pub const TEXT_BYTES: usize = 16 * 1024;
+/// Name of a room or a device, in bytes of UTF-8.
+pub const NAME_BYTES: usize = 128;
+/// An entry's encoded header.
+pub const HEADER_BYTES: usize = 512;
+/// An entry's body, its 16 random bytes included.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Entries under one signature.
+pub const GROUP_ENTRIES: usize = 64;
+/// Bytes of header and body under one signature; a group always fits one data frame.
+pub const GROUP_BYTES: usize = 256 * 1024;
+/// A record's value.
+pub const RECORD_BYTES: usize = 32 * 1024;
+/// Addresses in an addresses record, and of one host in a link.
+pub const ADDRESSES: usize = 16;
+/// One address as text.
+pub const ADDRESS_BYTES: usize = 80;
+/// Hosts in a link.
+pub const LINK_HOSTS: usize = 4;
+/// A link as text.
+pub const LINK_BYTES: usize = 4096;
+/// Branches kept of one forked log.
+pub const BRANCHES: usize = 8;
+/// Logs one membership may have in one lane. A device begins another only when its database was replaced.
+pub const LOGS_PER_MEMBER: usize = 32;
+/// Members with receipts of their own; above, nobody publishes one.
+pub const RECEIPT_MEMBERS: usize = 64;
+/// Longest life of an invite, in milliseconds: 30 days.
+pub const INVITE_TTL_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Uses of one invite.
+pub const INVITE_USES: u32 = 10_000;
+
+/// A frame from a peer that is neither a member nor holds an invite.
+pub const STRANGER_FRAME: usize = 4 * 1024;
+/// A control frame.
+pub const CONTROL_FRAME: usize = 64 * 1024;
+/// A data frame.
+pub const DATA_FRAME: usize = 1024 * 1024;
+/// Rooms named in one `Open` frame, so that it fits a stranger's frame.
+pub const OPEN_TAGS: usize = 64;
+/// Rooms two devices may share on one connection.
+pub const SHARED_ROOMS: usize = 4096;
+/// Heads in one page.
+pub const HEADS_PAGE: usize = 400;
+/// Heads one peer may tell of one room and lane.
+pub const HEADS: usize = 100_000;
+/// Bytes of entries and records in one batch, before the last group that starts below it.
+pub const BATCH_BYTES: usize = 256 * 1024;
+/// Entries and records in one batch, before the last group that starts below it.
+pub const BATCH_ITEMS: usize = 512;
+/// Bytes sent to one peer and not acknowledged, over all rooms.
+pub const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// How far ahead of this device's clock an entry may be and still move it, in microseconds: 5 minutes.
+pub const CLOCK_AHEAD_US: u64 = 5 * 60 * 1_000_000;
+/// Receipts are written at most this often, in milliseconds.
+pub const RECEIPTS_EVERY_MS: u64 = 150;
+/// Digests of a quiet room are compared again after this long, in milliseconds.
+pub const DIGEST_EVERY_MS: u64 = 60_000;
+/// A peer is told of arrivals that it need not be sent at most this often, in milliseconds.
+pub const SKIP_MS: u64 = 1000;
+/// Join attempts on one connection.
+pub const JOIN_ATTEMPTS: u32 = 8;
+/// Records one member may have in one room, over all its stores and names.
+pub const RECORDS_PER_MEMBER: usize = 64;
+/// A connection with a stranger ends after this long without a `join`, in milliseconds.
+pub const STRANGER_MS: u64 = 30_000;

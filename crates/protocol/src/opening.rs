@@ -1,0 +1,401 @@
+//! How two devices agree on the rooms they share, and where each stands in them.
+
+use std::collections::BTreeMap;
+
+use crate::entry::LogKey;
+use crate::frame::{Digest, Frame, Head, Heads, Open, Resume, Tag, Unknown, WantHeads};
+use crate::id::RoomId;
+use crate::identity::{DeviceId, PublicKey};
+use crate::kind::Lane;
+use crate::limits;
+use crate::replica::{CloseReason, Event, Output, Replica};
+use crate::room::Room;
+use crate::session::{ConnectionId, FrameLimit, Shared};
+use crate::store::{Arrival, Store, StoreError};
+
+impl<S: Store> Replica<S> {
+    /// The peer names rooms.
+    pub(crate) fn on_open(&mut self, connection: ConnectionId, open: &Open) -> Result<bool, StoreError> {
+        for tag in &open.rooms {
+            let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
+            let room = session.room_of_tag(&tag.tag, self.rooms.keys());
+            let Some(room) = room else {
+                self.send(connection, &Frame::Unknown(Unknown { slot: tag.slot }));
+                continue;
+            };
+            if session.their_slots.len() >= limits::SHARED_ROOMS && !session.their_slots.contains_key(&tag.slot) {
+                return Ok(false);
+            }
+            if session.their_slots.insert(tag.slot, room).is_some_and(|before| before != room) {
+                return Ok(false);
+            }
+            let (peer, joining) = (session.peer, session.is_joining(room));
+            // Who names a room knows its id, which only members and invited devices do.
+            self.raise_limit(connection, FrameLimit::Control);
+            let held = self.rooms.get(&room);
+            let believed = joining || held.is_some_and(|room| room.is_member(&peer));
+            if believed {
+                if let Some(session) = self.sessions.get_mut(&connection) {
+                    session.shared.entry(room).or_default().their_slot = Some(tag.slot);
+                }
+                self.open_rooms(connection)?;
+                self.start(connection, room)?;
+                continue;
+            }
+            let removed = held
+                .filter(|room| room.is_member(&self.me))
+                .and_then(|room| room.membership.as_ref())
+                .is_some_and(|membership| membership.was_member(&peer));
+            self.send(connection, &Frame::Unknown(Unknown { slot: tag.slot }));
+            if removed {
+                self.tell_removal(connection, room)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends the membership lane to a device that was removed and may not know.
+    fn tell_removal(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+        let shared = session.shared.entry(room).or_default();
+        if shared.pushed {
+            return Ok(());
+        }
+        if shared.my_slot.is_none() {
+            let slot = session.next_slot;
+            session.next_slot += 1;
+            shared.my_slot = Some(slot);
+            let tag = crate::frame::room_tag(room, &session.exporter, self.device);
+            self.send(connection, &Frame::Open(Open { rooms: vec![crate::frame::Tag { slot, tag }] }));
+        }
+        self.push_membership(connection, room, 0)?;
+        if let Some(session) = self.sessions.get_mut(&connection) {
+            session.shared.remove(&room);
+        }
+        Ok(())
+    }
+
+    /// The peer does not know the room, or does not believe this device a member of it.
+    pub(crate) fn on_unknown(&mut self, connection: ConnectionId, unknown: &Unknown) -> Result<bool, StoreError> {
+        let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
+        let named = session.shared.iter().find(|(_, shared)| shared.my_slot == Some(unknown.slot));
+        let Some((&room, shared)) = named else { return Ok(true) };
+        if shared.their_slot.is_some() {
+            return Ok(true); // it was named by the peer meanwhile
+        }
+        if !shared.pushed && !session.is_joining(room) {
+            self.push_membership(connection, room, 0)?;
+        }
+        // It is named again when something changes that the peer may believe.
+        if let Some(shared) = self.shared_mut(connection, room) {
+            shared.my_slot = None;
+        }
+        Ok(true)
+    }
+
+    /// Both have named a room: this device says where it stands in who belongs.
+    pub(crate) fn start(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
+        let Some(shared) = self.shared_mut(connection, room) else { return Ok(()) };
+        if shared.open() && !shared.lanes.get(Lane::Membership).resumed {
+            self.raise_limit(connection, FrameLimit::Data);
+            self.send_resume(connection, room, Lane::Membership)?;
+        }
+        Ok(())
+    }
+
+    /// Who belongs is settled on both sides as far as this device knows: it asks for content.
+    pub(crate) fn resume_content(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
+        let Some(shared) = session.shared.get(&room) else { return Ok(()) };
+        let both = self.rooms.get(&room).is_some_and(|r| r.is_member(&session.peer) && r.is_member(&self.me));
+        let due =
+            shared.open() && shared.lanes.get(Lane::Membership).their_end && !shared.lanes.get(Lane::Content).resumed;
+        if both && due { self.send_resume(connection, room, Lane::Content) } else { Ok(()) }
+    }
+
+    fn send_resume(&mut self, connection: ConnectionId, room: RoomId, lane: Lane) -> Result<(), StoreError> {
+        let Some(store) = self.sessions.get(&connection).and_then(|session| session.hello.as_ref()).map(|h| h.store)
+        else {
+            return Ok(());
+        };
+        let cursor = self.store.cursor(store, room, lane)?;
+        let Some(shared) = self.shared_mut(connection, room) else { return Ok(()) };
+        let Some(slot) = shared.my_slot else { return Ok(()) };
+        let state = shared.lanes.get_mut(lane);
+        state.resumed = true;
+        state.cursor = cursor.unwrap_or_default();
+        let resume = Resume { slot, lane, arrival: state.cursor.arrival, anchor: state.cursor.anchor };
+        self.send(connection, &Frame::Resume(resume));
+        if cursor.is_none() {
+            self.send_heads(connection, room, lane)?;
+        }
+        Ok(())
+    }
+
+    fn send_heads(&mut self, connection: ConnectionId, room: RoomId, lane: Lane) -> Result<(), StoreError> {
+        let Some(held) = self.rooms.get(&room) else { return Ok(()) };
+        let heads = held.heads(&self.store, lane)?;
+        let Some(slot) = self.shared_mut(connection, room).and_then(|shared| shared.my_slot) else {
+            return Ok(());
+        };
+        let mut pages = heads.chunks(limits::HEADS_PAGE).peekable();
+        if pages.peek().is_none() {
+            self.send(connection, &Frame::Heads(Heads { slot, lane, heads: Vec::new(), last: true }));
+        }
+        while let Some(page) = pages.next() {
+            let last = pages.peek().is_none();
+            self.send(connection, &Frame::Heads(Heads { slot, lane, heads: page.to_vec(), last }));
+        }
+        Ok(())
+    }
+
+    /// The peer says how far it holds this store.
+    pub(crate) fn on_resume(&mut self, connection: ConnectionId, resume: &Resume) -> Result<bool, StoreError> {
+        let Some(room) = self.room_of_slot(connection, resume.slot) else { return Ok(true) };
+        let lane = resume.lane;
+        if resume.arrival == 0 && resume.anchor.is_none() {
+            return Ok(true); // heads follow
+        }
+        let newest = self.store.newest(room, lane)?;
+        let anchor = self.store.anchor(room, lane, resume.arrival)?.map(|(_, id)| id);
+        let Some(shared) = self.shared_mut(connection, room).filter(|shared| shared.open()) else {
+            return Ok(true);
+        };
+        if anchor != resume.anchor {
+            let Some(slot) = shared.my_slot else { return Ok(true) };
+            self.send(connection, &Frame::WantHeads(WantHeads { slot, lane }));
+            return Ok(true);
+        }
+        let sent = resume.arrival.min(newest);
+        let state = shared.lanes.get_mut(lane);
+        if !state.flowing {
+            state.flowing = true;
+            state.sent = sent;
+            state.acked = sent;
+            state.anchor = anchor;
+            self.note_ack(connection, room, lane, sent)?;
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn on_want_heads(&mut self, connection: ConnectionId, want: &WantHeads) -> Result<bool, StoreError> {
+        let Some(room) = self.room_of_slot(connection, want.slot) else { return Ok(true) };
+        if self.shared_mut(connection, room).is_some_and(|shared| shared.open()) {
+            self.send_heads(connection, room, want.lane)?;
+        }
+        Ok(true)
+    }
+
+    /// The peer tells its heads: from now on it is sent what it lacks by them.
+    pub(crate) fn on_heads(&mut self, connection: ConnectionId, heads: Heads) -> Result<bool, StoreError> {
+        let Some(room) = self.room_of_slot(connection, heads.slot) else { return Ok(true) };
+        let lane = heads.lane;
+        let Some(shared) = self.shared_mut(connection, room).filter(|shared| shared.open()) else {
+            return Ok(true);
+        };
+        let state = shared.lanes.get_mut(lane);
+        if state.heads_in.len() + heads.heads.len() > limits::HEADS {
+            return Ok(false);
+        }
+        state.heads_in.extend(heads.heads);
+        if !heads.last {
+            return Ok(true);
+        }
+        let theirs = std::mem::take(&mut state.heads_in);
+        let Some(held) = self.rooms.get(&room) else { return Ok(true) };
+        let (have, start) = lacking(&self.store, held, lane, &theirs)?;
+        let anchor = self.store.anchor(room, lane, start)?.map(|(_, id)| id);
+        let Some(shared) = self.shared_mut(connection, room) else { return Ok(true) };
+        let state = shared.lanes.get_mut(lane);
+        state.flowing = true;
+        state.have = have;
+        state.sent = start;
+        state.acked = start;
+        state.anchor = anchor;
+        state.said_end = false;
+        state.records_due = lane == Lane::Content;
+        self.set_ack(connection, room, lane, start)?;
+        Ok(true)
+    }
+
+    /// The peer believes that both hold the same.
+    pub(crate) fn on_digest(&mut self, connection: ConnectionId, digest: &Digest) -> Result<bool, StoreError> {
+        let Some(room) = self.room_of_slot(connection, digest.slot) else { return Ok(true) };
+        let lane = digest.lane;
+        let Some(held) = self.rooms.get(&room) else { return Ok(true) };
+        let newest = *held.newest.get(lane);
+        let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
+        let Some(shared) = session.shared.get(&room).filter(|shared| shared.open()) else { return Ok(true) };
+        let state = shared.lanes.get(lane);
+        let settled = state.flowing && state.sent == newest && state.in_flight.is_empty() && !state.records_due;
+        // What this device has still to send or to hear acknowledged makes a difference that will go by itself.
+        if !settled || !held.groups.get(lane).entries.is_empty() || held.digest(&self.store, lane)? == digest.digest {
+            return Ok(true);
+        }
+        let Some(slot) = shared.my_slot else { return Ok(true) };
+        self.send(connection, &Frame::WantHeads(WantHeads { slot, lane }));
+        self.send_heads(connection, room, lane)?;
+        Ok(true)
+    }
+
+    /// Whether this device has something to say to `peer` about a room: both are members, or this one left
+    /// and the peer has not acknowledged it yet.
+    pub(crate) fn speaks_of(&self, room: &Room, peer: &PublicKey, device: DeviceId) -> Result<bool, StoreError> {
+        if !room.is_member(peer) {
+            return Ok(false);
+        }
+        if room.is_member(&self.me) {
+            return Ok(true);
+        }
+        let leave = room
+            .acts
+            .values()
+            .find(|act| act.header.author == self.me && act.header.kind() == crate::kind::Kind::Leave);
+        let Some(leave) = leave else { return Ok(false) };
+        let acked = room.acks.get(Lane::Membership).get(&device).copied().unwrap_or(0);
+        Ok(self.store.entry(leave.id)?.is_none_or(|stored| stored.arrival > acked))
+    }
+
+    /// Names to a peer the rooms that both belong to and that were not named yet.
+    pub(crate) fn open_rooms(&mut self, connection: ConnectionId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
+        if session.hello.is_none() {
+            return Ok(());
+        }
+        let (peer, device) = (session.peer, session.device);
+        let mut named = Vec::new();
+        for (id, room) in &self.rooms {
+            let known = session.shared.get(id).is_some_and(|shared| shared.my_slot.is_some());
+            if !known && (session.is_joining(*id) || self.speaks_of(room, &peer, device)?) {
+                named.push(*id);
+            }
+        }
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+        let mut tags = Vec::new();
+        for id in &named {
+            if session.shared.len() >= limits::SHARED_ROOMS && !session.shared.contains_key(id) {
+                continue;
+            }
+            let slot = session.next_slot;
+            session.next_slot += 1;
+            // The peer may have named it when it was not believed yet.
+            let theirs = session.their_slots.iter().rev().find(|(_, room)| *room == id).map(|(slot, _)| *slot);
+            let shared = session.shared.entry(*id).or_default();
+            shared.my_slot = Some(slot);
+            shared.their_slot = shared.their_slot.or(theirs);
+            tags.push(Tag { slot, tag: crate::frame::room_tag(*id, &session.exporter, self.device) });
+        }
+        for rooms in tags.chunks(limits::OPEN_TAGS) {
+            self.send(connection, &Frame::Open(Open { rooms: rooms.to_vec() }));
+        }
+        for id in named {
+            self.raise_limit(connection, FrameLimit::Control);
+            self.start(connection, id)?;
+        }
+        Ok(())
+    }
+
+    /// The room that a frame speaks of, by the sender's slot.
+    pub(crate) fn room_of_slot(&self, connection: ConnectionId, slot: u32) -> Option<RoomId> {
+        self.sessions.get(&connection)?.their_slots.get(&slot).copied()
+    }
+
+    pub(crate) fn shared_mut(&mut self, connection: ConnectionId, room: RoomId) -> Option<&mut Shared> {
+        self.sessions.get_mut(&connection)?.shared.get_mut(&room)
+    }
+
+    /// Tells the sessions what changed about who belongs: newly shared rooms are opened, rooms that are no
+    /// longer shared are ended once the peer has been sent why.
+    pub(crate) fn refresh_rooms(&mut self) -> Result<(), StoreError> {
+        let changed: Vec<RoomId> =
+            self.rooms.values_mut().filter_map(|room| std::mem::take(&mut room.changed).then_some(room.id)).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        for id in &changed {
+            self.out.push(Output::Event(Event::Room(*id)));
+        }
+        let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();
+        for connection in connections {
+            for id in &changed {
+                self.refresh_shared(connection, *id)?;
+            }
+            self.open_rooms(connection)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn refresh_shared(&mut self, connection: ConnectionId, id: RoomId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        if !session.shared.contains_key(&id) || session.is_joining(id) {
+            return Ok(());
+        }
+        let peer = session.peer;
+        if room.is_member(&peer) && room.is_member(&self.me) {
+            return self.resume_content(connection, id);
+        }
+        if room.is_member(&peer) && self.speaks_of(room, &peer, session.device)? {
+            return Ok(()); // this device left, and the peer is being told
+        }
+        let removed = !room.is_member(&peer);
+        self.push_rest_of_membership(connection, id)?;
+        if let Some(session) = self.sessions.get_mut(&connection) {
+            if let Some(gone) = session.shared.remove(&id) {
+                if let Some(slot) = gone.their_slot {
+                    session.their_slots.remove(&slot);
+                }
+                for lane in Lane::ALL {
+                    let bytes: usize = gone.lanes.get(lane).in_flight.iter().map(|(_, bytes)| bytes).sum();
+                    session.in_flight = session.in_flight.saturating_sub(bytes);
+                }
+            }
+            if removed && !session.shares_a_room() && session.joining.is_empty() {
+                self.close(connection, CloseReason::Removed);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What of each log a peer holds by its heads, and the arrival in this store before the first thing it lacks.
+fn lacking<S: Store>(
+    store: &S,
+    room: &Room,
+    lane: Lane,
+    theirs: &[Head],
+) -> Result<(BTreeMap<LogKey, u64>, Arrival), StoreError> {
+    let mut by_log: BTreeMap<LogKey, Vec<&Head>> = BTreeMap::new();
+    for head in theirs {
+        by_log.entry(head.log).or_default().push(head);
+    }
+    let newest = store.newest(room.id, lane)?;
+    let mut have = BTreeMap::new();
+    let mut start = newest;
+    for (log, state) in room.logs.get(lane) {
+        let heads = by_log.get(log).map(Vec::as_slice).unwrap_or_default();
+        let held = match (state.tips.as_slice(), heads) {
+            ([tip], [head]) if head.seq >= tip.seq => {
+                // Ahead of this device, or level with it; level with another entry is a fork.
+                if head.seq == tip.seq && head.id != tip.id { 0 } else { head.seq }
+            }
+            ([_], [head]) => {
+                let same = store.at(room.id, *log, head.seq)?.iter().any(|stored| stored.entry.id == head.id);
+                if same { head.seq } else { 0 }
+            }
+            (tips, heads) if tips.iter().all(|tip| heads.iter().any(|head| head.id == tip.id)) => {
+                tips.iter().map(|tip| tip.seq).max().unwrap_or(0)
+            }
+            _ => 0, // a fork that the peer holds in part: it is sent the whole log
+        };
+        if held > 0 {
+            have.insert(*log, held);
+        }
+        let lacks = state.highest().is_some_and(|tip| tip.seq > held);
+        if lacks {
+            let first = store.at(room.id, *log, held + 1)?.iter().map(|stored| stored.arrival).min();
+            start = start.min(first.map_or(0, |arrival| arrival.saturating_sub(1)));
+        }
+    }
+    Ok((have, start))
+}

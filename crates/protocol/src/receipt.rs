@@ -1,0 +1,204 @@
+//! Receipts: what each member says it holds and has read, and what follows for a message's state.
+
+use crate::cbor;
+use crate::clock::Time;
+use crate::entry::LogKey;
+use crate::id::RoomId;
+use crate::identity::{DeviceId, PublicKey};
+use crate::kind::Lane;
+use crate::limits;
+use crate::record::{Addresses, Receipts, Record, RecordKey, RecordName, Watermark};
+use crate::replica::Replica;
+use crate::room::Room;
+use crate::store::{Store, StoreError, Stored};
+
+/// Which members hold a message, have it in order, and have read it: each a fact. The author is in none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Members other than the author.
+    pub members: usize,
+    /// Those whose disk is known to hold it.
+    pub stored: Vec<DeviceId>,
+    /// Those whose receipts say that they hold everything up to it.
+    pub delivered: Vec<DeviceId>,
+    /// Those whose receipts say that it was read.
+    pub read: Vec<DeviceId>,
+}
+
+/// A message's state: the strongest statement that is true of every other member, or of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// On this device's disk.
+    Queued,
+    /// On another member's disk.
+    Stored,
+    /// Delivered to every other member.
+    Delivered,
+    /// Read by every other member.
+    Read,
+}
+
+impl Standing {
+    /// The state that this amounts to.
+    pub fn status(&self) -> Status {
+        if self.members > 0 && self.read.len() >= self.members {
+            Status::Read
+        } else if self.members > 0 && self.delivered.len() >= self.members {
+            Status::Delivered
+        } else if !self.stored.is_empty() {
+            Status::Stored
+        } else {
+            Status::Queued
+        }
+    }
+}
+
+impl Room {
+    /// A member's watermark in a log: delivered, read. The highest over its stores.
+    fn watermark(&self, member: &PublicKey, log: &LogKey) -> (u64, u64) {
+        let mut best = (0, 0);
+        for ((author, _), receipts) in &self.receipts {
+            if author == member
+                && let Ok(index) = receipts.logs.binary_search_by_key(log, |mark| mark.log)
+                && let Some(mark) = receipts.logs.get(index)
+            {
+                best = (best.0.max(mark.delivered), best.1.max(mark.read));
+            }
+        }
+        best
+    }
+}
+
+impl<S: Store> Replica<S> {
+    /// Which members hold and have read an entry.
+    pub(crate) fn standing(&self, room: &Room, stored: &Stored) -> Standing {
+        let header = &stored.entry.header;
+        let mut standing = Standing::default();
+        let members = room.membership.iter().flat_map(|membership| membership.members.keys());
+        for member in members.filter(|member| **member != header.author) {
+            standing.members += 1;
+            let device = member.device_id();
+            let (delivered, read) = if *member == self.me {
+                (header.seq, if room.read.is_some_and(|read| stored.order <= read) { header.seq } else { 0 })
+            } else {
+                room.watermark(member, &header.log_key())
+            };
+            let acked = room.acks.get(header.lane()).get(&device).copied().unwrap_or(0);
+            if *member == self.me || acked >= stored.arrival || delivered >= header.seq {
+                standing.stored.push(device);
+            }
+            if delivered >= header.seq {
+                standing.delivered.push(device);
+            }
+            if read >= header.seq {
+                standing.read.push(device);
+            }
+        }
+        standing
+    }
+
+    /// What a member's receipts say of this device's own content logs: log, delivered, read.
+    pub(crate) fn own_watermarks(&self, id: RoomId, member: &PublicKey) -> Vec<(LogKey, u64, u64)> {
+        let Some(room) = self.rooms.get(&id) else { return Vec::new() };
+        room.logs
+            .get(Lane::Content)
+            .keys()
+            .filter(|log| log.author == self.me)
+            .map(|log| {
+                let (delivered, read) = room.watermark(member, log);
+                (*log, delivered, read)
+            })
+            .collect()
+    }
+
+    /// Something changed that this device's receipts tell of.
+    pub(crate) fn receipts_due(&mut self, now: Time, id: RoomId) {
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.receipts_due_ms.get_or_insert(now.steady_ms + limits::RECEIPTS_EVERY_MS);
+        }
+    }
+
+    /// Writes the receipts that were waiting long enough.
+    pub(crate) fn write_due_receipts(&mut self, now: Time) -> Result<(), StoreError> {
+        let due: Vec<RoomId> = self
+            .rooms
+            .values()
+            .filter(|room| room.receipts_due_ms.is_some_and(|at| at <= now.steady_ms))
+            .map(|room| room.id)
+            .collect();
+        for id in due {
+            if let Some(room) = self.rooms.get_mut(&id) {
+                room.receipts_due_ms = None;
+            }
+            self.write_receipts(now, id)?;
+        }
+        Ok(())
+    }
+
+    fn write_receipts(&mut self, now: Time, id: RoomId) -> Result<(), StoreError> {
+        let missing = self.store.missing(id)?;
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        let members = room.membership.as_ref().map_or(0, |membership| membership.members.len());
+        if !room.is_member(&self.me) || members > limits::RECEIPT_MEMBERS {
+            return Ok(());
+        }
+        let mut receipts = Receipts::default();
+        for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
+            let tip = state.highest().map_or(0, |tip| tip.seq);
+            let gap = missing.iter().find(|(known, _)| known == log).map(|(_, seq)| seq.saturating_sub(1));
+            let read = match room.read {
+                Some(order) => self.store.seq_at(id, *log, order)?,
+                None => 0,
+            };
+            receipts.logs.push(Watermark { log: *log, delivered: gap.unwrap_or(tip), read });
+        }
+        self.write_record(now, id, RecordName::RECEIPTS, cbor::encode(&receipts))
+    }
+
+    /// Tells the members of every room where this device listens.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn set_addresses(&mut self, now: Time, addresses: &[String]) -> Result<(), StoreError> {
+        self.listening =
+            addresses.iter().filter(|a| a.len() <= limits::ADDRESS_BYTES).take(limits::ADDRESSES).cloned().collect();
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            self.write_addresses(now, room)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_addresses(&mut self, now: Time, id: RoomId) -> Result<(), StoreError> {
+        let told = self.rooms.get(&id).filter(|room| room.is_member(&self.me)).is_some_and(|room| {
+            room.addresses.contains_key(&(self.me, self.store.store_id())) || !self.listening.is_empty()
+        });
+        if !told {
+            return Ok(());
+        }
+        let value = cbor::encode(&Addresses { addresses: self.listening.clone() });
+        self.write_record(now, id, RecordName::ADDRESSES, value)
+    }
+
+    /// Writes one of this device's records, if it says something new.
+    fn write_record(&mut self, now: Time, id: RoomId, name: RecordName, value: Vec<u8>) -> Result<(), StoreError> {
+        if value.len() > limits::RECORD_BYTES {
+            return Ok(());
+        }
+        let key = RecordKey { room: id, author: self.me, store: self.store.store_id(), name };
+        let before = self.store.record(&key)?;
+        if before.as_ref().is_some_and(|before| before.value == value) {
+            return Ok(());
+        }
+        // Beyond any version that a copy of this database may have told before it was rolled back.
+        let version = before.map_or(0, |before| before.version.saturating_add(1)).max(now.wall_us);
+        let record = Record::write(&self.key, key, version, value);
+        let arrival = self.store.put_record(&record)?;
+        self.wrote = true;
+        if let Some(room) = self.rooms.get_mut(&id) {
+            *room.newest.get_mut(Lane::Content) = arrival;
+            room.note_record(&record);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,320 @@
+//! What comes in: entries and records are checked, stored, and acknowledged after the commit.
+
+use std::collections::BTreeSet;
+
+use crate::clock::Time;
+use crate::entry::Entry;
+use crate::frame::Batch;
+use crate::id::{EntryId, RoomId};
+use crate::identity::PublicKey;
+use crate::kind::{Kind, Lane};
+use crate::limits;
+use crate::membership::Act;
+use crate::record::{Record, RecordName};
+use crate::replica::{Event, Output, Replica};
+use crate::room::{Log, Room, TipAt};
+use crate::session::ConnectionId;
+use crate::store::{Cursor, NewEntry, Order, Store, StoreError};
+
+/// What became of a group of entries.
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    /// Stored, or held already.
+    Held,
+    /// Valid in itself, and nothing that counts here: not stored. Some of it was the sender's own.
+    Refused,
+    /// What no honest peer sends.
+    Invalid,
+}
+
+/// What is to be known of an entry's log before it is stored.
+enum Place {
+    /// Held already.
+    Held,
+    /// It continues what is held, under this add.
+    Next { add: EntryId },
+    /// It does not count here, or its predecessor is not held.
+    Refused,
+    /// It contradicts its predecessor.
+    Invalid,
+}
+
+impl<S: Store> Replica<S> {
+    /// Takes a batch. `Ok(false)`: no honest peer sends it.
+    pub(crate) fn on_batch(&mut self, now: Time, connection: ConnectionId, batch: Batch) -> Result<bool, StoreError> {
+        let Some(id) = self.room_of_slot(connection, batch.slot) else { return Ok(true) };
+        let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
+        let (peer, joining) = (session.peer, session.is_joining(id));
+        let open = session.shared.get(&id).is_some_and(|shared| shared.open());
+        let lane = batch.lane;
+        if lane == Lane::Content {
+            let between_members = self.rooms.get(&id).is_some_and(|r| r.is_member(&peer) && r.is_member(&self.me));
+            if !open || !between_members {
+                return Ok(true); // no longer, or not yet: not acknowledged, so it comes again
+            }
+        } else if joining {
+            self.rooms.entry(id).or_insert_with(|| Room::empty(id));
+        } else if !self.rooms.contains_key(&id) {
+            return Ok(true);
+        }
+
+        let mut entries = Vec::with_capacity(batch.entries.len());
+        for wire in batch.entries {
+            let Ok(entry) = Entry::read(wire) else { return Ok(false) };
+            if entry.room() != id || entry.header.lane() != lane {
+                return Ok(false);
+            }
+            entries.push(entry);
+        }
+        let mut own_refused = false;
+        for group in entries.chunk_by(|entry, _| entry.signature.is_none()) {
+            match self.take_group(now, connection, id, lane, group)? {
+                Verdict::Held => {}
+                Verdict::Refused => own_refused |= group.iter().any(|entry| entry.header.author == peer),
+                Verdict::Invalid => return Ok(false),
+            }
+        }
+        for wire in batch.records {
+            let Ok(record) = Record::read(wire) else { return Ok(false) };
+            if record.key.room != id || lane != Lane::Content {
+                return Ok(false);
+            }
+            self.take_record(id, &record)?;
+        }
+
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.evaluate();
+        }
+        self.finish_join(connection, id);
+        let still_member = self.rooms.get(&id).is_some_and(|room| room.is_member(&peer));
+        if own_refused && !still_member {
+            // It was removed and does not know: nothing of this is acknowledged, it is told instead.
+            return Ok(true);
+        }
+        if !open {
+            return Ok(true);
+        }
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
+        let Some(shared) = session.shared.get_mut(&id) else { return Ok(true) };
+        let state = shared.lanes.get_mut(lane);
+        state.their_end |= batch.end;
+        if let Some(upto) = batch.upto {
+            state.cursor = Cursor { arrival: upto, anchor: batch.anchor };
+            state.lazy_cursor = true;
+            session.acks.insert((id, lane), upto);
+        }
+        if lane == Lane::Membership {
+            self.resume_content(connection, id)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes entries of one log that end with a signed one.
+    fn take_group(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        id: RoomId,
+        lane: Lane,
+        group: &[Entry],
+    ) -> Result<Verdict, StoreError> {
+        let Some((last, _)) = group.split_last() else { return Ok(Verdict::Held) };
+        let size: usize = group.iter().map(Entry::size).sum();
+        let one_chain = group.windows(2).all(|pair| match pair {
+            [before, after] => {
+                after.header.log_key() == before.header.log_key() && after.header.previous == Some(before.id)
+            }
+            _ => false,
+        });
+        if last.signature.is_none()
+            || !one_chain
+            || group.len() > limits::GROUP_ENTRIES
+            || size > limits::GROUP_BYTES + limits::BODY_BYTES
+            || (lane == Lane::Membership && group.iter().any(|entry| entry.body.is_none()))
+        {
+            return Ok(Verdict::Invalid);
+        }
+        // Unsigned entries count only through the signature that follows them: none is stored without it.
+        let mut checked = false;
+        for entry in group {
+            match self.place(id, lane, entry)? {
+                Place::Held => self.note_held_by(connection, id, lane, entry),
+                Place::Refused => return Ok(Verdict::Refused),
+                Place::Invalid => return Ok(Verdict::Invalid),
+                Place::Next { add } => {
+                    if !checked && !last.signature_holds() {
+                        return Ok(Verdict::Invalid);
+                    }
+                    checked = true;
+                    self.take_entry(now, id, lane, entry, add)?;
+                    self.note_held_by(connection, id, lane, entry);
+                }
+            }
+        }
+        Ok(Verdict::Held)
+    }
+
+    /// Where an entry stands to what is held.
+    fn place(&mut self, id: RoomId, lane: Lane, entry: &Entry) -> Result<Place, StoreError> {
+        if self.store.entry(entry.id)?.is_some() {
+            return Ok(Place::Held);
+        }
+        let header = &entry.header;
+        let log = header.log_key();
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(Place::Refused) };
+        if header.kind() == Kind::Create {
+            // `entry.room()` was compared: this is the entry that the room is named after.
+            return Ok(Place::Next { add: entry.id });
+        }
+        room.evaluate();
+        let state = room.logs.get(lane).get(&log);
+        let add = match (state, header.add) {
+            (None, Some(add)) => add,
+            (Some(state), None) => state.add,
+            (Some(state), Some(add)) if state.add == add => add,
+            _ => return Ok(Place::Refused),
+        };
+        if !room.limit(log, add).is_some_and(|limit| limit.admits(header.seq, entry.id)) {
+            return Ok(Place::Refused);
+        }
+        let logs_of_author =
+            |room: &Room, author: PublicKey| room.logs.get(lane).keys().filter(|known| known.author == author).count();
+        let Some(previous) = header.previous else {
+            let full = state.is_none() && logs_of_author(room, log.author) >= limits::LOGS_PER_MEMBER;
+            let branched = state.is_some_and(|state| state.tips.len() >= limits::BRANCHES);
+            return Ok(if full || branched { Place::Refused } else { Place::Next { add } });
+        };
+        let tip = state.and_then(|state| state.tips.iter().find(|tip| tip.id == previous).copied());
+        let before = match tip {
+            Some(tip) => tip,
+            None => match self.store.entry(previous)? {
+                Some(stored) if stored.entry.header.log_key() == log && stored.entry.header.lane() == lane => {
+                    if state.is_some_and(|state| state.tips.len() >= limits::BRANCHES) {
+                        return Ok(Place::Refused);
+                    }
+                    let header = &stored.entry.header;
+                    TipAt { seq: header.seq, id: previous, timestamp_us: header.timestamp_us }
+                }
+                _ => return Ok(Place::Refused),
+            },
+        };
+        let follows = before.seq.checked_add(1) == Some(header.seq) && header.timestamp_us > before.timestamp_us;
+        Ok(if follows { Place::Next { add } } else { Place::Invalid })
+    }
+
+    /// Stores an entry that was checked.
+    fn take_entry(&mut self, now: Time, id: RoomId, lane: Lane, entry: &Entry, add: EntryId) -> Result<(), StoreError> {
+        let header = &entry.header;
+        let own_log = self.rooms.get(&id).and_then(|room| *room.own_logs.get(lane));
+        if header.author == self.me && own_log == Some(header.log) {
+            self.renew = true;
+        }
+        let mut time_us = self.clock.observe(header.timestamp_us, now);
+        if let crate::body::Body::Text(text) = entry.decode_body()
+            && let Some(target) = text.reply_to
+            && let Some(target) = self.store.entry(target)?
+        {
+            // A reply is never shown before what it answers.
+            time_us = time_us.max(target.order.time_us.saturating_add(1));
+        }
+        let order = Order { time_us, author: header.author, seq: header.seq, id: entry.id };
+        let arrival = self.store.put_entry(NewEntry { entry, order, add })?;
+        self.wrote = true;
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+        *room.newest.get_mut(lane) = arrival;
+        let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us };
+        room.logs
+            .get_mut(lane)
+            .entry(header.log_key())
+            .or_insert_with(|| Log { add, tips: Vec::new() })
+            .extend(header.previous, tip);
+        if lane == Lane::Membership {
+            room.acts.insert(entry.id, Act::of(entry));
+            room.stale = true;
+            return Ok(());
+        }
+        match header.kind() {
+            Kind::Profile => {
+                room.note_profile(entry, order);
+                room.changed = true;
+            }
+            Kind::Text | Kind::Unknown(_) if header.author != self.me => {
+                self.out.push(Output::Event(Event::Incoming(entry.id)));
+            }
+            _ => {}
+        }
+        if header.author != self.me {
+            self.receipts_due(now, id);
+        }
+        Ok(())
+    }
+
+    /// The peer sent it, so it holds it.
+    fn note_held_by(&mut self, connection: ConnectionId, id: RoomId, lane: Lane, entry: &Entry) {
+        if let Some(shared) = self.shared_mut(connection, id) {
+            let held = shared.lanes.get_mut(lane).have.entry(entry.header.log_key()).or_default();
+            *held = (*held).max(entry.header.seq);
+        }
+    }
+
+    /// Takes a member's record if it replaces what is held.
+    fn take_record(&mut self, id: RoomId, record: &Record) -> Result<(), StoreError> {
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        if !room.is_member(&record.key.author) {
+            return Ok(());
+        }
+        let known = self.store.record(&record.key)?;
+        if known.as_ref().is_some_and(|known| !record.replaces(known)) {
+            return Ok(());
+        }
+        let of_author = room.record_versions.keys().filter(|(author, ..)| *author == record.key.author).count();
+        if known.is_none() && of_author >= limits::RECORDS_PER_MEMBER {
+            return Ok(());
+        }
+        let before = self.own_watermarks(id, &record.key.author);
+        let arrival = self.store.put_record(record)?;
+        self.wrote = true;
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+        *room.newest.get_mut(Lane::Content) = arrival;
+        room.note_record(record);
+        if record.key.name == RecordName::RECEIPTS && record.key.author != self.me {
+            let device = record.key.author.device_id();
+            self.out.push(Output::Event(Event::Receipts(id, device)));
+            self.note_read_by(id, &record.key.author, &before)?;
+        }
+        Ok(())
+    }
+
+    /// Own messages whose delivery or reading a member's new receipts tell.
+    fn note_read_by(
+        &mut self,
+        id: RoomId,
+        member: &PublicKey,
+        before: &[(crate::entry::LogKey, u64, u64)],
+    ) -> Result<(), StoreError> {
+        let mut changed = BTreeSet::new();
+        for (log, delivered, read) in self.own_watermarks(id, member) {
+            let (delivered_before, read_before) = before
+                .iter()
+                .find(|(known, ..)| *known == log)
+                .map_or((0, 0), |(_, delivered, read)| (*delivered, *read));
+            let top = self
+                .rooms
+                .get(&id)
+                .and_then(|room| room.logs.get(Lane::Content).get(&log))
+                .and_then(Log::highest)
+                .map_or(0, |tip| tip.seq);
+            for (from, to) in [(delivered_before, delivered), (read_before, read)] {
+                changed.extend((from.min(top) + 1..=to.min(top)).map(|seq| (log, seq)));
+            }
+        }
+        for (log, seq) in changed {
+            for stored in self.store.at(id, log, seq)? {
+                if stored.entry.header.kind() == Kind::Text {
+                    self.statuses.insert(stored.entry.id);
+                }
+            }
+        }
+        Ok(())
+    }
+}

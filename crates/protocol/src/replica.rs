@@ -1,0 +1,363 @@
+//! A device's replica of its rooms: the one state machine that decides everything.
+//!
+//! Feed it connections, frames, commands and ticks; then call [`Replica::commit`] and carry out what it
+//! returns. Nothing leaves before the commit that it depends on: what is sent, acknowledged or announced is
+//! on disk. Whatever is fed in between two commits becomes one transaction, which is group commit.
+//!
+//! After any [`StoreError`] the replica is no longer in step with its store: drop its connections, roll the
+//! store back and open it anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::{HybridClock, Time};
+use crate::frame::{Frame, Hello};
+use crate::id::{EntryId, RoomId, StoreId};
+use crate::identity::{DeviceId, DeviceKey, PublicKey};
+use crate::kind::Lane;
+use crate::limits;
+use crate::room::Room;
+use crate::session::{ConnectionId, FrameLimit, Session};
+use crate::store::{Arrival, Device, Store, StoreError};
+
+/// Where randomness is handed in.
+pub trait Random {
+    /// Fills the bytes with random ones, fit for keys.
+    fn fill(&mut self, bytes: &mut [u8]);
+}
+
+/// Why this device ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// A frame that no honest peer sends.
+    BadFrame,
+    /// Another connection to the same device takes over.
+    Replaced,
+    /// No room in common, and no join for [`limits::STRANGER_MS`].
+    Stranger,
+    /// The device was removed from the last room in common, and was told so.
+    Removed,
+    /// This store got another id; the peer is to meet it anew.
+    Renewed,
+}
+
+/// What happened, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A message, or an entry of an unknown kind, of another device was stored.
+    Incoming(EntryId),
+    /// A message's state changed.
+    Status(EntryId),
+    /// A device connected and said its name.
+    PeerConnected(ConnectionId, DeviceId),
+    /// A device is gone.
+    PeerDisconnected(DeviceId),
+    /// A member's receipts changed.
+    Receipts(RoomId, DeviceId),
+    /// A room's name, members, settings or standing changed.
+    Room(RoomId),
+    /// This device is a member of the room that it asked to join on this connection.
+    Joined(ConnectionId, RoomId),
+    /// A join was refused.
+    JoinRefused(ConnectionId, RoomId, crate::frame::Refusal),
+}
+
+/// What is to be carried out after a commit, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a frame.
+    Send(ConnectionId, Vec<u8>),
+    /// Take frames up to this size from now on.
+    Limit(ConnectionId, FrameLimit),
+    /// End a connection. Nothing is heard of it any more, not even its end.
+    Close(ConnectionId, CloseReason),
+    /// Tell people.
+    Event(Event),
+}
+
+/// A device to be dialled, and where it may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The device.
+    pub device: DeviceId,
+    /// As `ip:port`, best first.
+    pub addresses: Vec<String>,
+}
+
+/// A connected device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The device.
+    pub device: DeviceId,
+    /// What it calls itself.
+    pub name: String,
+    /// Where it is.
+    pub address: String,
+    /// Whether this device dialled.
+    pub dialled: bool,
+    /// Rooms shared on this connection.
+    pub rooms: Vec<RoomId>,
+}
+
+/// See the module's documentation.
+pub struct Replica<S> {
+    pub(crate) key: DeviceKey,
+    pub(crate) me: PublicKey,
+    pub(crate) device: DeviceId,
+    pub(crate) store: S,
+    pub(crate) random: Box<dyn Random + Send>,
+    pub(crate) clock: HybridClock,
+    pub(crate) name: String,
+    pub(crate) agent: String,
+    pub(crate) listening: Vec<String>,
+    pub(crate) rooms: BTreeMap<RoomId, Room>,
+    pub(crate) sessions: BTreeMap<ConnectionId, Session>,
+    pub(crate) by_device: BTreeMap<DeviceId, ConnectionId>,
+    pub(crate) devices: BTreeMap<PublicKey, Device>,
+    /// Written since the last commit.
+    pub(crate) wrote: bool,
+    /// Own messages whose state may have changed.
+    pub(crate) statuses: BTreeSet<EntryId>,
+    /// Acks that moved without anything to store, and are written when it is convenient.
+    pub(crate) lazy_acks: BTreeMap<(DeviceId, RoomId, Lane), Arrival>,
+    lazy_since_ms: Option<u64>,
+    pub(crate) renew: bool,
+    /// Rooms that this device just became a member of.
+    pub(crate) joined: Vec<RoomId>,
+    pub(crate) out: Vec<Output>,
+}
+
+const NAME: &str = "name";
+
+impl<S: Store> Replica<S> {
+    /// Reads a device's rooms from its store. `agent` names the program to peers, for people.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn open(
+        key: DeviceKey,
+        store: S,
+        random: Box<dyn Random + Send>,
+        agent: &str,
+        now: Time,
+    ) -> Result<Self, StoreError> {
+        let mut clock = HybridClock::default();
+        let mut rooms = BTreeMap::new();
+        for id in store.rooms()? {
+            rooms.insert(id, Room::load(&store, id, &mut clock, now)?);
+        }
+        let name = store.value(NAME)?.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let devices = store.devices()?.into_iter().map(|device| (device.key, device)).collect();
+        let me = key.public();
+        Ok(Self {
+            device: me.device_id(),
+            me,
+            key,
+            store,
+            random,
+            clock,
+            name,
+            agent: agent.chars().take(limits::NAME_BYTES / 4).collect(),
+            listening: Vec::new(),
+            rooms,
+            sessions: BTreeMap::new(),
+            by_device: BTreeMap::new(),
+            devices,
+            wrote: false,
+            statuses: BTreeSet::new(),
+            lazy_acks: BTreeMap::new(),
+            lazy_since_ms: None,
+            renew: false,
+            joined: Vec::new(),
+            out: Vec::new(),
+        })
+    }
+
+    /// The store, once the replica is done with.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
+    /// This device.
+    pub fn device_id(&self) -> DeviceId {
+        self.device
+    }
+
+    /// Its database's id.
+    pub fn store_id(&self) -> StoreId {
+        self.store.store_id()
+    }
+
+    /// This device's name; empty until it was given one.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn send(&mut self, connection: ConnectionId, frame: &Frame) {
+        self.out.push(Output::Send(connection, frame.encode()));
+    }
+
+    pub(crate) fn raise_limit(&mut self, connection: ConnectionId, limit: FrameLimit) {
+        if let Some(session) = self.sessions.get_mut(&connection)
+            && session.limit < limit
+        {
+            session.limit = limit;
+            self.out.push(Output::Limit(connection, limit));
+        }
+    }
+
+    /// Takes one frame. What no honest peer sends ends the connection and nothing else.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn frame(&mut self, now: Time, connection: ConnectionId, bytes: &[u8]) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
+        let greeted = session.hello.is_some();
+        let fine = match Frame::decode(bytes) {
+            Err(_) => false,
+            Ok(Frame::Hello(hello)) if !greeted => {
+                self.on_hello(now, connection, hello)?;
+                true
+            }
+            Ok(Frame::Ping | Frame::Pong | Frame::Goodbye(_) | Frame::Other(_)) => true,
+            Ok(_) if !greeted => false,
+            Ok(Frame::Hello(hello)) => self.on_rename(now, connection, &hello)?,
+            Ok(Frame::Open(open)) => self.on_open(connection, &open)?,
+            Ok(Frame::Unknown(unknown)) => self.on_unknown(connection, &unknown)?,
+            Ok(Frame::Resume(resume)) => self.on_resume(connection, &resume)?,
+            Ok(Frame::WantHeads(want)) => self.on_want_heads(connection, &want)?,
+            Ok(Frame::Heads(heads)) => self.on_heads(connection, heads)?,
+            Ok(Frame::Batch(batch)) => self.on_batch(now, connection, batch)?,
+            Ok(Frame::Ack(ack)) => self.on_ack(connection, &ack)?,
+            Ok(Frame::Digest(digest)) => self.on_digest(connection, &digest)?,
+            Ok(Frame::Join(join)) => self.on_join(now, connection, &join)?,
+            Ok(Frame::Joined(joined)) => self.on_joined(connection, &joined),
+        };
+        if !fine {
+            self.close(connection, CloseReason::BadFrame);
+        }
+        Ok(())
+    }
+
+    /// How long, in milliseconds, until [`Replica::commit`] has something to do by itself.
+    pub fn next_wake_ms(&self, now: Time) -> Option<u64> {
+        let receipts = self.rooms.values().filter_map(|room| room.receipts_due_ms).min();
+        let housekeeping = (!self.sessions.is_empty()).then(|| now.steady_ms + 1000);
+        [receipts, housekeeping].into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
+    }
+
+    /// Makes everything since the last commit durable and says what to do now. Call it after each burst of
+    /// input, and when [`Replica::next_wake_ms`] has passed.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn commit(&mut self, now: Time) -> Result<Vec<Output>, StoreError> {
+        self.close_strangers(now);
+        self.introduce(now)?;
+        self.write_due_receipts(now)?;
+        self.seal_groups()?;
+        if self.renew {
+            self.renew_store()?;
+        }
+        self.write_lazily(now)?;
+        self.store.commit()?;
+        self.wrote = false;
+
+        self.acknowledge();
+        self.refresh_rooms()?;
+        let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();
+        for connection in connections {
+            self.pump(now, connection)?;
+        }
+        for id in std::mem::take(&mut self.statuses) {
+            self.out.push(Output::Event(Event::Status(id)));
+        }
+        Ok(std::mem::take(&mut self.out))
+    }
+
+    /// Cursors and acks that moved without anything to store ride along with the next write, or wait a second.
+    fn write_lazily(&mut self, now: Time) -> Result<(), StoreError> {
+        let waiting = !self.lazy_acks.is_empty()
+            || self.sessions.values().any(|session| {
+                session.shared.values().any(|shared| Lane::ALL.iter().any(|l| shared.lanes.get(*l).lazy_cursor))
+            });
+        if !waiting {
+            self.lazy_since_ms = None;
+            return Ok(());
+        }
+        let since = *self.lazy_since_ms.get_or_insert(now.steady_ms);
+        if !self.wrote && now.steady_ms < since + 1000 {
+            return Ok(());
+        }
+        for ((device, room, lane), arrival) in std::mem::take(&mut self.lazy_acks) {
+            self.store.put_ack(device, room, lane, arrival)?;
+        }
+        for session in self.sessions.values_mut() {
+            let Some(store) = session.hello.as_ref().map(|hello| hello.store) else { continue };
+            for (room, shared) in &mut session.shared {
+                for lane in Lane::ALL {
+                    let state = shared.lanes.get_mut(lane);
+                    if std::mem::take(&mut state.lazy_cursor) {
+                        self.store.put_cursor(store, *room, lane, state.cursor)?;
+                    }
+                }
+            }
+        }
+        self.lazy_since_ms = None;
+        Ok(())
+    }
+
+    /// This database was copied or rolled back: entries of this device exist that it does not hold. From now
+    /// on it writes new logs under a new store id, so that nothing is ever numbered twice.
+    fn renew_store(&mut self) -> Result<(), StoreError> {
+        self.renew = false;
+        let mut id = [0; 16];
+        self.random.fill(&mut id);
+        self.store.renew(StoreId::new(id))?;
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            for lane in Lane::ALL {
+                self.store.put_value(&crate::room::own_log_name(room, lane), None)?;
+            }
+        }
+        for room in self.rooms.values_mut() {
+            room.own_logs = Default::default();
+            room.acks = Default::default();
+        }
+        self.lazy_acks.clear();
+        self.wrote = true;
+        let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();
+        for connection in connections {
+            self.close(connection, CloseReason::Renewed);
+        }
+        Ok(())
+    }
+
+    /// Gives this device a name: shown to peers at once, and in every room from here on.
+    ///
+    /// # Errors
+    /// [`crate::command::CommandError`]
+    pub fn set_name(&mut self, now: Time, name: &str) -> Result<(), crate::command::CommandError> {
+        crate::command::check_name(name)?;
+        if name == self.name {
+            return Ok(());
+        }
+        self.name = name.to_owned();
+        self.wrote = true;
+        self.store.put_value(NAME, Some(name.as_bytes()))?;
+        let rooms: Vec<RoomId> =
+            self.rooms.values().filter(|room| room.is_member(&self.me)).map(|room| room.id).collect();
+        for room in rooms {
+            let body = crate::body::Body::Profile(crate::body::Profile { name: name.to_owned() });
+            self.append(now, room, &body)?;
+        }
+        let hello =
+            Frame::Hello(Hello { store: self.store.store_id(), name: self.name.clone(), agent: self.agent.clone() });
+        let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();
+        for connection in connections {
+            self.send(connection, &hello);
+        }
+        Ok(())
+    }
+}

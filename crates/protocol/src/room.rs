@@ -1,0 +1,289 @@
+//! One room as a device holds it: who belongs, the tips of its logs, what members told of themselves.
+
+use std::collections::BTreeMap;
+
+use crate::clock::{HybridClock, Time};
+use crate::entry::{Entry, LogKey};
+use crate::frame::Head;
+use crate::id::{EntryId, Hash, LogId, RoomId, StoreId};
+use crate::identity::{DeviceId, PublicKey};
+use crate::kind::{Kind, Lane};
+use crate::limits;
+use crate::membership::{Act, Limit, Membership};
+use crate::record::{Addresses, Receipts, Record, RecordName};
+use crate::store::{Arrival, Order, Store, StoreError};
+use crate::{body::Body, cbor};
+
+/// One value for each lane.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PerLane<T>([T; 2]);
+
+impl<T> PerLane<T> {
+    pub(crate) fn get(&self, lane: Lane) -> &T {
+        let [membership, content] = &self.0;
+        match lane {
+            Lane::Membership => membership,
+            Lane::Content => content,
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, lane: Lane) -> &mut T {
+        let [membership, content] = &mut self.0;
+        match lane {
+            Lane::Membership => membership,
+            Lane::Content => content,
+        }
+    }
+}
+
+/// A tip as it is continued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TipAt {
+    pub(crate) seq: u64,
+    pub(crate) id: EntryId,
+    pub(crate) timestamp_us: u64,
+}
+
+/// One log's state.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    /// The add it is written under.
+    pub(crate) add: EntryId,
+    /// Normally one; more where it forked.
+    pub(crate) tips: Vec<TipAt>,
+}
+
+impl Log {
+    pub(crate) fn highest(&self) -> Option<TipAt> {
+        self.tips.iter().copied().max()
+    }
+
+    /// Moves the tip from `previous` to the new entry, or adds a branch.
+    pub(crate) fn extend(&mut self, previous: Option<EntryId>, tip: TipAt) {
+        self.tips.retain(|before| Some(before.id) != previous);
+        self.tips.push(tip);
+    }
+}
+
+/// Entries of one's own that wait for their group's signature.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    pub(crate) entries: Vec<(Entry, Order, EntryId)>,
+    pub(crate) bytes: usize,
+}
+
+pub(crate) struct Room {
+    pub(crate) id: RoomId,
+    pub(crate) acts: BTreeMap<EntryId, Act>,
+    pub(crate) membership: Option<Membership>,
+    /// Whether membership entries came that `membership` does not reflect.
+    pub(crate) stale: bool,
+    /// Whether `membership` changed since the sessions were told.
+    pub(crate) changed: bool,
+    pub(crate) logs: PerLane<BTreeMap<LogKey, Log>>,
+    pub(crate) newest: PerLane<Arrival>,
+    pub(crate) receipts: BTreeMap<(PublicKey, StoreId), Receipts>,
+    pub(crate) addresses: BTreeMap<(PublicKey, StoreId), Vec<String>>,
+    pub(crate) record_versions: BTreeMap<(PublicKey, StoreId, RecordName), (u64, Hash)>,
+    pub(crate) profiles: BTreeMap<PublicKey, (Order, String)>,
+    pub(crate) acks: PerLane<BTreeMap<DeviceId, Arrival>>,
+    pub(crate) own_logs: PerLane<Option<LogId>>,
+    pub(crate) groups: PerLane<Group>,
+    pub(crate) read: Option<Order>,
+    pub(crate) receipts_due_ms: Option<u64>,
+}
+
+pub(crate) fn own_log_name(room: RoomId, lane: Lane) -> String {
+    format!("log/{}/{room}", lane.number())
+}
+
+pub(crate) fn read_name(room: RoomId) -> String {
+    format!("read/{room}")
+}
+
+impl Room {
+    pub(crate) fn empty(id: RoomId) -> Self {
+        Self {
+            id,
+            acts: BTreeMap::new(),
+            membership: None,
+            stale: false,
+            changed: false,
+            logs: PerLane::default(),
+            newest: PerLane::default(),
+            receipts: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            record_versions: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            acks: PerLane::default(),
+            own_logs: PerLane::default(),
+            groups: PerLane::default(),
+            read: None,
+            receipts_due_ms: None,
+        }
+    }
+
+    /// Reads what is held of a room.
+    pub(crate) fn load<S: Store>(
+        store: &S,
+        id: RoomId,
+        clock: &mut HybridClock,
+        now: Time,
+    ) -> Result<Self, StoreError> {
+        let mut room = Self::empty(id);
+        let mut after = 0;
+        loop {
+            let page = store.page(id, Lane::Membership, after, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
+            let Some(last) = page.last() else { break };
+            after = last.arrival();
+            for item in page {
+                if let crate::store::Item::Entry(stored) = item {
+                    room.acts.insert(stored.entry.id, Act::of(&stored.entry));
+                }
+            }
+        }
+        for lane in Lane::ALL {
+            for tip in store.tips(id, lane)? {
+                let at = TipAt { seq: tip.head.seq, id: tip.head.id, timestamp_us: tip.timestamp_us };
+                clock.observe(tip.timestamp_us, now);
+                let logs = room.logs.get_mut(lane);
+                logs.entry(tip.head.log).or_insert_with(|| Log { add: tip.add, tips: Vec::new() }).tips.push(at);
+            }
+            *room.newest.get_mut(lane) = store.newest(id, lane)?;
+            *room.acks.get_mut(lane) = store.acks(id, lane)?.into_iter().collect();
+            *room.own_logs.get_mut(lane) =
+                store.value(&own_log_name(id, lane))?.and_then(|bytes| LogId::from_slice(&bytes));
+        }
+        for stored in store.of_kind(id, Kind::Profile.number())? {
+            room.note_profile(&stored.entry, stored.order);
+        }
+        for record in store.records(id)? {
+            room.note_record(&record);
+        }
+        room.read = store.value(&read_name(id))?.and_then(|bytes| decode_order(&bytes));
+        room.stale = true;
+        room.evaluate();
+        room.changed = false;
+        Ok(room)
+    }
+
+    /// Brings `membership` up to date with the entries held.
+    pub(crate) fn evaluate(&mut self) {
+        if self.stale {
+            self.membership = Membership::evaluate(self.id, &self.acts);
+            self.stale = false;
+            self.changed = true;
+        }
+    }
+
+    pub(crate) fn is_member(&self, key: &PublicKey) -> bool {
+        self.membership.as_ref().is_some_and(|membership| membership.is_member(key))
+    }
+
+    /// Up to where a log counts; creation's log counts as long as nothing is known.
+    pub(crate) fn limit(&self, log: LogKey, add: EntryId) -> Option<Limit> {
+        self.membership.as_ref()?.limit(log, add)
+    }
+
+    /// Whether a held entry counts.
+    pub(crate) fn counts(&self, entry: &Entry) -> bool {
+        let log = entry.header.log_key();
+        self.logs
+            .get(entry.header.lane())
+            .get(&log)
+            .and_then(|state| self.limit(log, state.add))
+            .is_some_and(|limit| limit.admits(entry.header.seq, entry.id))
+    }
+
+    pub(crate) fn note_profile(&mut self, entry: &Entry, order: Order) {
+        if let Body::Profile(profile) = entry.decode_body()
+            && self.profiles.get(&order.author).is_none_or(|(before, _)| *before < order)
+        {
+            self.profiles.insert(order.author, (order, profile.name));
+        }
+    }
+
+    pub(crate) fn note_record(&mut self, record: &Record) {
+        let (author, store, name) = (record.key.author, record.key.store, record.key.name);
+        self.record_versions.insert((author, store, name), (record.version, Hash::of(&record.content)));
+        if name == RecordName::RECEIPTS {
+            if let Ok(mut receipts) = cbor::decode::<Receipts>(&record.value) {
+                receipts.logs.sort_unstable_by_key(|mark| mark.log);
+                self.receipts.insert((author, store), receipts);
+            }
+        } else if name == RecordName::ADDRESSES
+            && let Some(addresses) = Addresses::decode(&record.value)
+        {
+            self.addresses.insert((author, store), addresses.addresses);
+        }
+    }
+
+    /// A member's name: its profile's, else the one it was added under.
+    pub(crate) fn name_of(&self, key: &PublicKey) -> String {
+        let profile = self.profiles.get(key).map(|(_, name)| name.clone());
+        profile
+            .or_else(|| {
+                let membership = self.membership.as_ref()?;
+                let added = membership.adds.values().filter(|added| added.key == *key);
+                added.max_by_key(|added| added.at_us).map(|added| added.name.clone())
+            })
+            .unwrap_or_default()
+    }
+
+    /// The tips that count, cut where logs are cut, in order.
+    pub(crate) fn heads<S: Store>(&self, store: &S, lane: Lane) -> Result<Vec<Head>, StoreError> {
+        let mut heads = Vec::new();
+        for (log, state) in self.logs.get(lane) {
+            let Some(limit) = self.limit(*log, state.add) else { continue };
+            let mut cut = false;
+            for tip in &state.tips {
+                if limit.admits(tip.seq, tip.id) {
+                    heads.push(Head { log: *log, seq: tip.seq, id: tip.id });
+                } else {
+                    cut = true;
+                }
+            }
+            if cut {
+                let at = store.at(self.id, *log, limit.seq)?;
+                heads.extend(at.iter().filter(|stored| limit.admits(limit.seq, stored.entry.id)).map(|stored| Head {
+                    log: *log,
+                    seq: limit.seq,
+                    id: stored.entry.id,
+                }));
+            }
+        }
+        heads.sort_unstable();
+        heads.dedup();
+        Ok(heads)
+    }
+
+    /// What is compared with a peer once both believe to hold the same.
+    pub(crate) fn digest<S: Store>(&self, store: &S, lane: Lane) -> Result<Hash, StoreError> {
+        let mut hasher = blake3::Hasher::new();
+        for head in self.heads(store, lane)? {
+            hasher.update(&cbor::encode(&head));
+        }
+        if lane == Lane::Content {
+            for ((author, store, name), (version, hash)) in &self.record_versions {
+                if self.is_member(author) {
+                    hasher.update(author.as_bytes());
+                    hasher.update(store.as_bytes());
+                    hasher.update(&name.0.to_be_bytes());
+                    hasher.update(&version.to_be_bytes());
+                    hasher.update(hash.as_bytes());
+                }
+            }
+        }
+        Ok(Hash::new(*hasher.finalize().as_bytes()))
+    }
+}
+
+/// A place as a local value.
+pub(crate) fn encode_order(order: &Order) -> Vec<u8> {
+    cbor::encode(&(order.time_us, order.author, order.seq, order.id))
+}
+
+fn decode_order(bytes: &[u8]) -> Option<Order> {
+    let (time_us, author, seq, id) = minicbor::decode(bytes).ok()?;
+    Some(Order { time_us, author, seq, id })
+}

@@ -1,0 +1,339 @@
+//! What flows out: batches in arrival order, as much as the peer acknowledges, after each commit.
+
+use crate::clock::Time;
+use crate::entry::{Entry, WireEntry};
+use crate::frame::{Ack, Batch, Digest, Frame};
+use crate::id::RoomId;
+use crate::kind::{Kind, Lane};
+use crate::limits;
+use crate::record::WireRecord;
+use crate::replica::Replica;
+use crate::room::Room;
+use crate::session::{ConnectionId, LaneState};
+use crate::store::{Arrival, Item, Store, StoreError};
+
+/// What a scan of this store found for a peer.
+struct Scan {
+    entries: Vec<WireEntry>,
+    records: Vec<WireRecord>,
+    bytes: usize,
+}
+
+impl Scan {
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.records.is_empty()
+    }
+}
+
+/// Picks of a page what the peer lacks. Groups go whole or not at all.
+fn pick(room: &Room, state: &LaneState, peer: &crate::identity::PublicKey, items: &[Item]) -> Scan {
+    let mut scan = Scan { entries: Vec::new(), records: Vec::new(), bytes: 0 };
+    let mut group: Vec<&Entry> = Vec::new();
+    for item in items {
+        match item {
+            Item::Record(_, record) => {
+                if record.key.author != *peer && room.is_member(&record.key.author) {
+                    scan.bytes += record.size();
+                    scan.records.push(record.to_wire());
+                }
+            }
+            Item::Entry(stored) => {
+                group.push(&stored.entry);
+                if stored.entry.signature.is_some() {
+                    let lacked = group.iter().any(|entry| {
+                        let log = entry.header.log_key();
+                        let held = state.have.get(&log).copied().unwrap_or(0);
+                        // Of a forked log a number does not say which branch is held.
+                        let forked = room.logs.get(entry.header.lane()).get(&log).is_some_and(|l| l.tips.len() > 1);
+                        forked || entry.header.seq > held
+                    });
+                    if lacked && group.iter().all(|entry| room.counts(entry)) {
+                        scan.bytes += group.iter().map(|entry| entry.size()).sum::<usize>();
+                        scan.entries.extend(group.iter().map(|entry| entry.to_wire()));
+                    }
+                    group.clear();
+                }
+            }
+        }
+    }
+    scan
+}
+
+impl<S: Store> Replica<S> {
+    /// Sends a peer what it lacks, room by room, until its window is full.
+    pub(crate) fn pump(&mut self, now: Time, connection: ConnectionId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
+        let rooms: Vec<RoomId> =
+            session.shared.iter().filter(|(_, shared)| shared.open()).map(|(room, _)| *room).collect();
+        for room in rooms {
+            for lane in Lane::ALL {
+                self.pump_lane(now, connection, room, lane)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pump_lane(&mut self, now: Time, connection: ConnectionId, id: RoomId, lane: Lane) -> Result<(), StoreError> {
+        loop {
+            let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+            let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+            let (peer, joining) = (session.peer, session.is_joining(id));
+            let Some(shared) = session.shared.get_mut(&id) else { return Ok(()) };
+            let Some(slot) = shared.my_slot else { return Ok(()) };
+            // Content flows once both sides have settled who belongs, and only between members.
+            let settled = shared.lanes.get(Lane::Membership).their_end && shared.lanes.get(Lane::Membership).said_end;
+            let allowed = match lane {
+                Lane::Membership => true,
+                Lane::Content => settled && room.is_member(&peer) && room.is_member(&self.me) && !joining,
+            };
+            let state = shared.lanes.get_mut(lane);
+            if !allowed || !state.flowing || session.in_flight >= limits::WINDOW_BYTES {
+                return Ok(());
+            }
+            if state.records_due {
+                state.records_due = false;
+                self.send_records(connection, id, slot)?;
+                continue;
+            }
+            let newest = *room.newest.get(lane);
+            if state.sent >= newest {
+                let skipped = state.skipped_since_ms.is_some_and(|since| now.steady_ms >= since + limits::SKIP_MS);
+                if !state.said_end || skipped {
+                    state.said_end = true;
+                    state.skipped_since_ms = None;
+                    let (upto, anchor) = (Some(state.sent), state.anchor);
+                    let batch = Batch { slot, lane, entries: Vec::new(), records: Vec::new(), upto, anchor, end: true };
+                    self.send(connection, &Frame::Batch(batch));
+                    continue;
+                }
+                return self.compare(now, connection, id, lane);
+            }
+            let page = self.store.page(id, lane, state.sent, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            let upto = last.arrival();
+            let scan = pick(room, state, &peer, &page);
+            state.sent = upto;
+            let anchor = page.iter().rev().find_map(|item| match item {
+                Item::Entry(stored) => Some(stored.entry.id),
+                Item::Record(..) => None,
+            });
+            if anchor.is_some() {
+                state.anchor = anchor;
+            }
+            for item in &page {
+                if let Item::Entry(stored) = item {
+                    let held = state.have.entry(stored.entry.header.log_key()).or_default();
+                    *held = (*held).max(stored.entry.header.seq);
+                }
+            }
+            let end = upto >= newest;
+            if scan.is_empty() && (state.said_end || !end) {
+                // Nothing to say yet: the next batch, or the next quiet second, names the arrival reached.
+                state.skipped_since_ms.get_or_insert(now.steady_ms);
+                continue;
+            }
+            state.said_end |= end;
+            state.skipped_since_ms = None;
+            state.in_flight.push_back((upto, scan.bytes));
+            session.in_flight += scan.bytes;
+            let batch = Batch {
+                slot,
+                lane,
+                entries: scan.entries,
+                records: scan.records,
+                upto: Some(upto),
+                anchor: state.anchor,
+                end,
+            };
+            self.send(connection, &Frame::Batch(batch));
+        }
+    }
+
+    /// Sends all records of members, outside of arrival order: after heads, when it is not known which ones
+    /// the peer holds.
+    fn send_records(&mut self, connection: ConnectionId, id: RoomId, slot: u32) -> Result<(), StoreError> {
+        let Some(peer) = self.sessions.get(&connection).map(|session| session.peer) else { return Ok(()) };
+        let records = self.store.records(id)?;
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        let mut batches: Vec<Vec<WireRecord>> = Vec::new();
+        let mut bytes = limits::BATCH_BYTES;
+        for record in records.iter().filter(|r| r.key.author != peer && room.is_member(&r.key.author)) {
+            if bytes >= limits::BATCH_BYTES {
+                batches.push(Vec::new());
+                bytes = 0;
+            }
+            bytes += record.size();
+            if let Some(batch) = batches.last_mut() {
+                batch.push(record.to_wire());
+            }
+        }
+        for records in batches {
+            let batch =
+                Batch { slot, lane: Lane::Content, entries: Vec::new(), records, upto: None, anchor: None, end: false };
+            self.send(connection, &Frame::Batch(batch));
+        }
+        Ok(())
+    }
+
+    /// Everything is sent and acknowledged: now and then, both sides compare what they hold.
+    fn compare(&mut self, now: Time, connection: ConnectionId, id: RoomId, lane: Lane) -> Result<(), StoreError> {
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        let newest = *room.newest.get(lane);
+        let Some(shared) = self.sessions.get_mut(&connection).and_then(|session| session.shared.get_mut(&id)) else {
+            return Ok(());
+        };
+        let Some(slot) = shared.my_slot else { return Ok(()) };
+        let state = shared.lanes.get_mut(lane);
+        if !state.in_flight.is_empty() || !state.their_end {
+            return Ok(());
+        }
+        let held = (newest, state.cursor.arrival);
+        let due = state
+            .digest_at
+            .is_none_or(|(at, mine, theirs)| (mine, theirs) != held && now.steady_ms >= at + limits::DIGEST_EVERY_MS);
+        if !due {
+            return Ok(());
+        }
+        state.digest_at = Some((now.steady_ms, held.0, held.1));
+        let digest = room.digest(&self.store, lane)?;
+        self.send(connection, &Frame::Digest(Digest { slot, lane, digest }));
+        Ok(())
+    }
+
+    /// Sends the membership lane after an arrival to a peer that is not, or no more, believed to follow it.
+    pub(crate) fn push_membership(
+        &mut self,
+        connection: ConnectionId,
+        id: RoomId,
+        mut after: Arrival,
+    ) -> Result<(), StoreError> {
+        let Some(shared) = self.shared_mut(connection, id) else { return Ok(()) };
+        let Some(slot) = shared.my_slot else { return Ok(()) };
+        shared.pushed = true;
+        let bytes = limits::CONTROL_FRAME / 4; // a group that starts below it still fits a control frame
+        loop {
+            let page = self.store.page(id, Lane::Membership, after, limits::BATCH_ITEMS, bytes)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.arrival();
+            let entries = page
+                .iter()
+                .filter_map(|item| match item {
+                    Item::Entry(stored) => Some(stored.entry.to_wire()),
+                    Item::Record(..) => None,
+                })
+                .collect();
+            let batch = Batch {
+                slot,
+                lane: Lane::Membership,
+                entries,
+                records: Vec::new(),
+                upto: None,
+                anchor: None,
+                end: false,
+            };
+            self.send(connection, &Frame::Batch(batch));
+        }
+    }
+
+    /// A room stops being shared: the peer is sent what it has not seen of who belongs, its removal included.
+    pub(crate) fn push_rest_of_membership(&mut self, connection: ConnectionId, id: RoomId) -> Result<(), StoreError> {
+        let Some(shared) = self.shared_mut(connection, id) else { return Ok(()) };
+        let sent = shared.lanes.get(Lane::Membership).sent;
+        self.push_membership(connection, id, sent)
+    }
+
+    /// Tells peers what is now on this disk.
+    pub(crate) fn acknowledge(&mut self) {
+        let mut frames = Vec::new();
+        for (connection, session) in &mut self.sessions {
+            for ((room, lane), upto) in std::mem::take(&mut session.acks) {
+                if let Some(slot) = session.shared.get(&room).and_then(|shared| shared.my_slot) {
+                    frames.push((*connection, Frame::Ack(Ack { slot, lane, upto })));
+                }
+            }
+        }
+        for (connection, frame) in frames {
+            self.send(connection, &frame);
+        }
+    }
+
+    /// The peer has everything up to an arrival on its disk.
+    pub(crate) fn on_ack(&mut self, connection: ConnectionId, ack: &Ack) -> Result<bool, StoreError> {
+        let Some(room) = self.room_of_slot(connection, ack.slot) else { return Ok(true) };
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
+        let Some(shared) = session.shared.get_mut(&room) else { return Ok(true) };
+        let state = shared.lanes.get_mut(ack.lane);
+        if ack.upto > state.sent {
+            return Ok(false);
+        }
+        while let Some((upto, bytes)) = state.in_flight.front().copied() {
+            if upto > ack.upto {
+                break;
+            }
+            state.in_flight.pop_front();
+            session.in_flight = session.in_flight.saturating_sub(bytes);
+        }
+        state.acked = state.acked.max(ack.upto);
+        self.note_ack(connection, room, ack.lane, ack.upto)?;
+        Ok(true)
+    }
+
+    /// Remembers how far a device holds this store, if that is news.
+    pub(crate) fn note_ack(
+        &mut self,
+        connection: ConnectionId,
+        id: RoomId,
+        lane: Lane,
+        upto: Arrival,
+    ) -> Result<(), StoreError> {
+        let Some(device) = self.sessions.get(&connection).map(|session| session.device) else { return Ok(()) };
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+        let before = room.acks.get(lane).get(&device).copied().unwrap_or(0);
+        if upto <= before {
+            return Ok(());
+        }
+        room.acks.get_mut(lane).insert(device, upto);
+        self.lazy_acks.insert((device, id, lane), upto);
+        if lane == Lane::Content {
+            self.note_statuses(id, before, upto)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::note_ack`], also where the device holds less than was thought.
+    pub(crate) fn set_ack(
+        &mut self,
+        connection: ConnectionId,
+        id: RoomId,
+        lane: Lane,
+        upto: Arrival,
+    ) -> Result<(), StoreError> {
+        let Some(device) = self.sessions.get(&connection).map(|session| session.device) else { return Ok(()) };
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+        let before = room.acks.get(lane).get(&device).copied().unwrap_or(0);
+        if upto < before {
+            room.acks.get_mut(lane).insert(device, upto);
+            self.lazy_acks.insert((device, id, lane), upto);
+        }
+        self.note_ack(connection, id, lane, upto)
+    }
+
+    /// Own messages that arrived in this range may have a new state.
+    fn note_statuses(&mut self, id: RoomId, mut after: Arrival, upto: Arrival) -> Result<(), StoreError> {
+        while after < upto {
+            let page = self.store.page(id, Lane::Content, after, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
+            let Some(last) = page.last() else { break };
+            after = last.arrival();
+            for item in page {
+                if let Item::Entry(stored) = item
+                    && stored.arrival <= upto
+                    && stored.entry.header.author == self.me
+                    && stored.entry.header.kind() == Kind::Text
+                {
+                    self.statuses.insert(stored.entry.id);
+                }
+            }
+        }
+        Ok(())
+    }
+}

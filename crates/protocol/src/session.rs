@@ -1,0 +1,155 @@
+//! What one connection is at: who is there, which rooms are shared, and how far each side is.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::clock::Time;
+use crate::entry::LogKey;
+use crate::frame::{Head, Hello, room_tag};
+use crate::id::{EntryId, Hash, RoomId};
+use crate::identity::{DeviceId, PublicKey};
+use crate::kind::Lane;
+use crate::room::PerLane;
+use crate::store::Arrival;
+
+/// A connection, as the engine numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Largest frame this device takes from a peer, by what it knows of the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FrameLimit {
+    /// [`crate::limits::STRANGER_FRAME`].
+    Stranger,
+    /// [`crate::limits::CONTROL_FRAME`].
+    Control,
+    /// [`crate::limits::DATA_FRAME`].
+    Data,
+}
+
+/// One lane of one shared room: what flows out, and what comes in.
+#[derive(Debug, Default)]
+pub(crate) struct LaneState {
+    /// Whether the peer said where it stands, and sending may go on.
+    pub(crate) flowing: bool,
+    /// The arrival in this store that was sent, or skipped.
+    pub(crate) sent: Arrival,
+    /// The last entry at or before `sent`.
+    pub(crate) anchor: Option<EntryId>,
+    /// The arrival that the peer acknowledged.
+    pub(crate) acked: Arrival,
+    /// Batches sent and not acknowledged: arrival reached, bytes.
+    pub(crate) in_flight: VecDeque<(Arrival, usize)>,
+    /// Numbers up to which the peer is known to hold a log.
+    pub(crate) have: BTreeMap<LogKey, u64>,
+    /// Whether all records are to be sent once, outside of arrival order.
+    pub(crate) records_due: bool,
+    /// Whether the peer was told that it has all there is.
+    pub(crate) said_end: bool,
+    /// Since when the peer was not told of arrivals that were skipped, in steady milliseconds.
+    pub(crate) skipped_since_ms: Option<u64>,
+    /// Whether this device said where it stands.
+    pub(crate) resumed: bool,
+    /// Whether the peer said that this device has all it holds.
+    pub(crate) their_end: bool,
+    /// A cursor that moved without anything to store, and is written when it is convenient.
+    pub(crate) lazy_cursor: bool,
+    /// The cursor into the peer's store.
+    pub(crate) cursor: crate::store::Cursor,
+    /// Heads that are being told, page by page.
+    pub(crate) heads_in: Vec<Head>,
+    /// When digests were last compared, and what was held then on both sides.
+    pub(crate) digest_at: Option<(u64, Arrival, Arrival)>,
+}
+
+/// One room on one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// This device's name for it, once it was named.
+    pub(crate) my_slot: Option<u32>,
+    /// The peer's name for it.
+    pub(crate) their_slot: Option<u32>,
+    /// Whether the membership lane was pushed to a peer that does not believe.
+    pub(crate) pushed: bool,
+    pub(crate) lanes: PerLane<LaneState>,
+}
+
+impl Shared {
+    pub(crate) fn open(&self) -> bool {
+        self.my_slot.is_some() && self.their_slot.is_some()
+    }
+}
+
+/// A join that this device asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Joining {
+    pub(crate) room: RoomId,
+    pub(crate) tag: Hash,
+}
+
+pub(crate) struct Session {
+    pub(crate) peer: PublicKey,
+    pub(crate) device: DeviceId,
+    pub(crate) exporter: Hash,
+    pub(crate) dialled: bool,
+    pub(crate) address: String,
+    pub(crate) hello: Option<Hello>,
+    pub(crate) limit: FrameLimit,
+    pub(crate) shared: BTreeMap<RoomId, Shared>,
+    pub(crate) their_slots: BTreeMap<u32, RoomId>,
+    pub(crate) next_slot: u32,
+    pub(crate) joining: Vec<Joining>,
+    pub(crate) join_attempts: u32,
+    /// Bytes sent and not acknowledged, over all rooms.
+    pub(crate) in_flight: usize,
+    /// Acks to be sent once what they speak of is committed.
+    pub(crate) acks: BTreeMap<(RoomId, Lane), Arrival>,
+    /// Tags by which this peer may name rooms, with the rooms known when they were made.
+    tags: BTreeMap<Hash, RoomId>,
+    tagged: BTreeSet<RoomId>,
+    /// When the last room stopped being shared; a stranger from then on.
+    pub(crate) stranger_since_ms: u64,
+}
+
+impl Session {
+    pub(crate) fn new(peer: PublicKey, exporter: Hash, dialled: bool, address: String, now: Time) -> Self {
+        Self {
+            peer,
+            device: peer.device_id(),
+            exporter,
+            dialled,
+            address,
+            hello: None,
+            limit: FrameLimit::Stranger,
+            shared: BTreeMap::new(),
+            their_slots: BTreeMap::new(),
+            next_slot: 0,
+            joining: Vec::new(),
+            join_attempts: 0,
+            in_flight: 0,
+            acks: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            tagged: BTreeSet::new(),
+            stranger_since_ms: now.steady_ms,
+        }
+    }
+
+    /// The room that the peer means by a tag, among those this device holds or joins.
+    pub(crate) fn room_of_tag<'a>(&mut self, tag: &Hash, rooms: impl Iterator<Item = &'a RoomId>) -> Option<RoomId> {
+        let joining = self.joining.iter().map(|joining| &joining.room).copied().collect::<Vec<_>>();
+        for room in rooms.copied().chain(joining) {
+            if self.tagged.insert(room) {
+                self.tags.insert(room_tag(room, &self.exporter, self.device), room);
+            }
+        }
+        self.tags.get(tag).copied()
+    }
+
+    /// Whether both sides opened a room, so that the peer is no stranger.
+    pub(crate) fn shares_a_room(&self) -> bool {
+        self.shared.values().any(Shared::open)
+    }
+
+    pub(crate) fn is_joining(&self, room: RoomId) -> bool {
+        self.joining.iter().any(|joining| joining.room == room)
+    }
+}

@@ -1,0 +1,268 @@
+//! What people are shown of a room.
+
+use crate::body::Body;
+use crate::command::CommandError;
+use crate::id::{EntryId, RoomId};
+use crate::identity::{DeviceId, PublicKey};
+use crate::kind::Kind;
+use crate::membership::Role;
+use crate::receipt::Standing;
+use crate::replica::Replica;
+use crate::room::Room;
+use crate::store::{Order, Store, StoreError, Stored};
+
+/// Kinds that never stand in a conversation.
+const HIDDEN: [Kind; 5] = [Kind::Settings, Kind::Beacon, Kind::Invite, Kind::Profile, Kind::Unknown(0)];
+/// How many unread messages are counted.
+const UNREAD: usize = 999;
+
+/// What a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Text, with what it answers.
+    Text(String, Option<EntryId>),
+    /// The author began the room.
+    RoomCreated,
+    /// The author added this device, under this name.
+    MemberAdded(DeviceId, String),
+    /// The author removed this device, or itself.
+    MemberRemoved(DeviceId, String),
+    /// The author, or the majority, made this device the owner.
+    RoleChanged(DeviceId, String),
+    /// Of a newer version.
+    Unknown,
+    /// The body was erased.
+    Erased,
+    /// The body is not held, and is asked for.
+    Missing,
+}
+
+/// One message, or act worth showing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The entry.
+    pub id: EntryId,
+    /// The room.
+    pub room: RoomId,
+    /// Who wrote it.
+    pub author: DeviceId,
+    /// The author's name in the room.
+    pub author_name: String,
+    /// Milliseconds since the Unix epoch, by the author's clock.
+    pub sent_at_ms: u64,
+    /// What it says.
+    pub shown: Shown,
+    /// Whether its log forked here: its author, or a copy of it, said different things under one number.
+    pub forked: bool,
+    /// Who holds and has read it.
+    pub standing: Standing,
+}
+
+/// A room in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomSummary {
+    /// The room.
+    pub id: RoomId,
+    /// Its name.
+    pub name: String,
+    /// How many members it has.
+    pub members: usize,
+    /// Messages of others not read here, at most 999.
+    pub unread: usize,
+    /// The newest message.
+    pub last: Option<Message>,
+}
+
+/// A member in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberSummary {
+    /// The device.
+    pub device: DeviceId,
+    /// Its name in the room.
+    pub name: String,
+    /// Its part.
+    pub role: Role,
+    /// Whether it is connected, or this device itself.
+    pub online: bool,
+    /// When it was connected last, in milliseconds since the Unix epoch.
+    pub last_seen_at_ms: Option<u64>,
+}
+
+impl<S: Store> Replica<S> {
+    /// Rooms that this device is or was a member of.
+    ///
+    /// # Errors
+    /// [`CommandError::Store`]
+    pub fn rooms(&self) -> Result<Vec<RoomSummary>, CommandError> {
+        let mut summaries = Vec::new();
+        for room in self.rooms.values() {
+            let Some(membership) = room.membership.as_ref() else { continue };
+            if !membership.is_member(&self.me) && !membership.was_member(&self.me) {
+                continue;
+            }
+            let unread = self
+                .store
+                .after(room.id, Kind::Text.number(), room.read, UNREAD)?
+                .into_iter()
+                .filter(|(order, _)| order.author != self.me)
+                .count();
+            summaries.push(RoomSummary {
+                id: room.id,
+                name: membership.settings.name.clone(),
+                members: membership.members.len(),
+                unread,
+                last: self.page(room, None, 1)?.0.pop(),
+            });
+        }
+        Ok(summaries)
+    }
+
+    /// Members of a room, the owner first, then by name.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn members(&self, id: RoomId) -> Result<Vec<MemberSummary>, CommandError> {
+        let room = self.known_room(id)?;
+        let mut members: Vec<MemberSummary> = room
+            .membership
+            .iter()
+            .flat_map(|membership| &membership.members)
+            .map(|(key, member)| {
+                let device = key.device_id();
+                MemberSummary {
+                    device,
+                    name: room.name_of(key),
+                    role: member.role,
+                    online: *key == self.me || self.is_online(device),
+                    last_seen_at_ms: self.devices.get(key).map(|device| device.last_seen_at),
+                }
+            })
+            .collect();
+        members.sort_by(|a, b| {
+            (a.role != Role::Owner, &a.name, a.device).cmp(&(b.role != Role::Owner, &b.name, b.device))
+        });
+        Ok(members)
+    }
+
+    fn is_online(&self, device: DeviceId) -> bool {
+        self.by_device
+            .get(&device)
+            .and_then(|connection| self.sessions.get(connection))
+            .is_some_and(|session| session.hello.is_some())
+    }
+
+    fn known_room(&self, id: RoomId) -> Result<&Room, CommandError> {
+        self.rooms
+            .get(&id)
+            .filter(|room| room.membership.as_ref().is_some_and(|m| m.is_member(&self.me) || m.was_member(&self.me)))
+            .ok_or(CommandError::NotFound("no such room on this device; check its id"))
+    }
+
+    /// What stands in a room before a message, or at its end: oldest first, and whether there is more before.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn messages(
+        &self,
+        id: RoomId,
+        before: Option<EntryId>,
+        limit: usize,
+    ) -> Result<(Vec<Message>, bool), CommandError> {
+        let room = self.known_room(id)?;
+        let before = match before {
+            None => None,
+            Some(before) => {
+                let stored = self.store.entry(before)?.filter(|stored| stored.entry.room() == id);
+                Some(stored.ok_or(CommandError::NotFound("no such message in that room; check its id"))?.order)
+            }
+        };
+        Ok(self.page(room, before, limit)?)
+    }
+
+    /// One message.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn message(&self, id: EntryId) -> Result<Message, CommandError> {
+        const GONE: CommandError = CommandError::NotFound("no such message on this device; check its id");
+        let stored = self.store.entry(id)?.ok_or(GONE)?;
+        let room = self.rooms.get(&stored.entry.room()).ok_or(GONE)?;
+        self.show(room, &stored).ok_or(GONE)
+    }
+
+    fn page(&self, room: &Room, mut before: Option<Order>, limit: usize) -> Result<(Vec<Message>, bool), StoreError> {
+        let hidden = HIDDEN.map(Kind::number);
+        let mut messages = Vec::new();
+        let mut more = false;
+        // What does not count is held but not shown, so a page may take several readings.
+        'reading: loop {
+            let stored = self.store.timeline(room.id, before, &hidden, limit + 1)?;
+            let exhausted = stored.len() <= limit;
+            for stored in &stored {
+                before = Some(stored.order);
+                if let Some(message) = self.show(room, stored) {
+                    if messages.len() == limit {
+                        more = true;
+                        break 'reading;
+                    }
+                    messages.push(message);
+                }
+            }
+            if exhausted {
+                break;
+            }
+        }
+        messages.reverse();
+        Ok((messages, more))
+    }
+
+    fn show(&self, room: &Room, stored: &Stored) -> Option<Message> {
+        let entry = &stored.entry;
+        if !room.counts(entry) {
+            return None;
+        }
+        let membership = room.membership.as_ref()?;
+        let about = |key: &PublicKey| (key.device_id(), room.name_of(key));
+        let shown = if entry.body.is_none() {
+            if stored.erased { Shown::Erased } else { Shown::Missing }
+        } else {
+            match entry.decode_body() {
+                Body::Create(_) => Shown::RoomCreated,
+                Body::Admit(_) | Body::Add(_) => {
+                    let added = membership.adds.get(&entry.id).filter(|added| added.introduces)?;
+                    let (device, name) = about(&added.key);
+                    Shown::MemberAdded(device, name)
+                }
+                Body::Remove(remove) => {
+                    membership.chain.contains(&entry.id).then_some(())?;
+                    let (device, name) = about(&remove.key);
+                    Shown::MemberRemoved(device, name)
+                }
+                Body::Leave(_) => {
+                    let (device, name) = about(&entry.header.author);
+                    Shown::MemberRemoved(device, name)
+                }
+                Body::Appoint(appoint) => {
+                    membership.chain.contains(&entry.id).then_some(())?;
+                    let (device, name) = about(&appoint.key);
+                    Shown::RoleChanged(device, name)
+                }
+                Body::Text(text) => Shown::Text(text.text, text.reply_to),
+                Body::Settings(_) | Body::Beacon(_) | Body::Invite(_) | Body::Profile(_) => return None,
+                Body::Unknown | Body::UnknownControl(_) => Shown::Unknown,
+            }
+        };
+        let forked =
+            room.logs.get(entry.header.lane()).get(&entry.header.log_key()).is_some_and(|state| state.tips.len() > 1);
+        Some(Message {
+            id: entry.id,
+            room: room.id,
+            author: entry.header.author.device_id(),
+            author_name: room.name_of(&entry.header.author),
+            sent_at_ms: entry.header.timestamp_us / 1000,
+            shown,
+            forked,
+            standing: self.standing(room, stored),
+        })
+    }
+}

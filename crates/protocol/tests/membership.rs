@@ -1,0 +1,313 @@
+//! Who belongs, from the entries alone: the control chain, acts of the majority, what freezes, what is void.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+use std::collections::BTreeMap;
+
+use lanline_protocol::body::{
+    Add, Admit, Appoint, Ballot, Body, ChangeSettings, Create, Cut, Invite, Leave, Link, MayAdd, Remove, SALT_BYTES,
+    Settings, Vote,
+};
+use lanline_protocol::cbor;
+use lanline_protocol::entry::{Entry, Header};
+use lanline_protocol::id::{EntryId, Hash, LogId, RoomId};
+use lanline_protocol::identity::{Context, DeviceKey, PublicKey};
+use lanline_protocol::kind::Kind;
+use lanline_protocol::membership::{Act, Frozen, Membership, Role};
+
+/// A room's membership entries, written by hand.
+struct Notes {
+    room: RoomId,
+    acts: BTreeMap<EntryId, Act>,
+    tips: BTreeMap<u8, (u64, EntryId)>,
+    adds: BTreeMap<u8, EntryId>,
+    time: u64,
+}
+
+const ALICE: u8 = 1;
+const BOB: u8 = 2;
+const CAROL: u8 = 3;
+const DAVE: u8 = 4;
+
+fn key(who: u8) -> DeviceKey {
+    DeviceKey::from_seed(&[who; 32])
+}
+
+fn public(who: u8) -> PublicKey {
+    key(who).public()
+}
+
+fn settings(may_add: MayAdd) -> Settings {
+    Settings { name: "home".into(), may_add, retention_ms: None }
+}
+
+impl Notes {
+    /// A room of alice's.
+    fn new() -> Self {
+        let mut notes = Self {
+            room: RoomId::new([0; 32]),
+            acts: BTreeMap::new(),
+            tips: BTreeMap::new(),
+            adds: BTreeMap::new(),
+            time: 1_000_000,
+        };
+        let create =
+            Create { nonce: Hash::new([5; 32]), settings: settings(MayAdd::Members), beacon: Hash::new([6; 32]) };
+        let id = notes.write(ALICE, &Body::Create(create), None);
+        notes.room = RoomId::of_creation(id);
+        notes.adds.insert(ALICE, id);
+        notes
+    }
+
+    fn write(&mut self, who: u8, body: &Body, kind: Option<u16>) -> EntryId {
+        self.time += 1_000_000;
+        let bytes = body.encode([0; SALT_BYTES]);
+        let kind = kind.unwrap_or(body.kind().number());
+        let tip = self.tips.get(&who).copied();
+        let creation = kind == Kind::Create.number();
+        let header = Header {
+            room: (!creation).then_some(self.room),
+            author: public(who),
+            log: LogId::new([who; 16]),
+            seq: tip.map_or(1, |(seq, _)| seq + 1),
+            previous: tip.map(|(_, id)| id),
+            timestamp_us: self.time,
+            kind,
+            body_hash: Hash::of(&bytes),
+            body_bytes: bytes.len() as u32,
+            add: (tip.is_none() && !creation).then(|| self.adds[&who]),
+        };
+        let entry = Entry::write(header, bytes);
+        self.tips.insert(who, (entry.header.seq, entry.id));
+        self.acts.insert(entry.id, Act::of(&entry));
+        entry.id
+    }
+
+    fn now(&self) -> Membership {
+        Membership::evaluate(self.room, &self.acts).unwrap()
+    }
+
+    fn link(&self) -> Link {
+        let now = self.now();
+        Link { previous: now.head, epoch: now.epoch, votes: Vec::new() }
+    }
+
+    fn admit(&mut self, who: u8) -> EntryId {
+        let body = Body::Admit(Admit { link: self.link(), key: public(who), name: "x".into(), invite: None });
+        let id = self.write(ALICE, &body, None);
+        self.adds.insert(who, id);
+        id
+    }
+
+    fn add(&mut self, by: u8, who: u8, invite: Option<EntryId>) -> EntryId {
+        let control = self.now().head;
+        let body = Body::Add(Add { key: public(who), name: "x".into(), invite, control });
+        let id = self.write(by, &body, None);
+        self.adds.entry(who).or_insert(id);
+        id
+    }
+
+    fn remove(&mut self, who: u8) {
+        let cuts = self.tips.get(&who).map(|(seq, id)| Cut { log: LogId::new([who; 16]), seq: *seq, id: *id });
+        let body = Body::Remove(Remove { link: self.link(), key: public(who), cuts: cuts.into_iter().collect() });
+        self.write(ALICE, &body, None);
+    }
+
+    /// An act of the majority on a control entry, signed by these.
+    fn act(&mut self, writer: u8, voters: &[u8], previous: EntryId, epoch: u32, appoint: u8) -> EntryId {
+        let ballot = cbor::encode(&Ballot {
+            room: self.room.creation(),
+            previous,
+            epoch,
+            kind: Kind::Appoint.number(),
+            subject: public(appoint),
+        });
+        let votes = voters
+            .iter()
+            .map(|voter| Vote { voter: public(*voter), signature: key(*voter).sign(Context::Vote, &ballot) })
+            .collect();
+        let body = Body::Appoint(Appoint { link: Link { previous, epoch, votes }, key: public(appoint) });
+        self.write(writer, &body, None)
+    }
+
+    fn is_member(&self, who: u8) -> bool {
+        self.now().is_member(&public(who))
+    }
+}
+
+#[test]
+fn the_owner_admits_and_removes() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    assert_eq!(notes.now().role(&public(BOB)), Some(Role::Member));
+    assert_eq!(notes.now().role(&public(ALICE)), Some(Role::Owner));
+    notes.remove(BOB);
+    assert!(!notes.is_member(BOB));
+    assert!(notes.now().was_member(&public(BOB)));
+    notes.admit(BOB);
+    assert!(notes.is_member(BOB));
+}
+
+#[test]
+fn what_a_stranger_or_a_plain_member_writes_into_the_chain_counts_for_nothing() {
+    let mut notes = Notes::new();
+    let bob = notes.admit(BOB);
+    let link = notes.link();
+    let before = notes.now().head;
+    notes.write(
+        BOB,
+        &Body::Admit(Admit { link: link.clone(), key: public(DAVE), name: "x".into(), invite: None }),
+        None,
+    );
+    notes.write(BOB, &Body::Remove(Remove { link: link.clone(), key: public(ALICE), cuts: Vec::new() }), None);
+    notes.adds.insert(CAROL, bob);
+    notes.write(CAROL, &Body::Appoint(Appoint { link, key: public(CAROL) }), None);
+    let now = notes.now();
+    assert_eq!((now.head, now.owner, now.frozen), (before, public(ALICE), None));
+    assert!(!notes.is_member(DAVE));
+    assert!(notes.is_member(ALICE));
+}
+
+#[test]
+fn an_unknown_control_kind_freezes_the_chain_and_a_members_does_not() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    let link = notes.link();
+    notes.write(BOB, &Body::Appoint(Appoint { link: link.clone(), key: public(BOB) }), Some(31));
+    assert_eq!(notes.now().frozen, None);
+    notes.write(ALICE, &Body::Appoint(Appoint { link, key: public(BOB) }), Some(31));
+    let frozen = notes.now();
+    assert_eq!(frozen.frozen, Some(Frozen::NewerVersion));
+    assert!(frozen.is_member(&public(BOB)));
+}
+
+#[test]
+fn an_owner_who_forks_the_chain_freezes_it_until_the_majority_acts() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    let (link, head) = (notes.link(), notes.now().head);
+    let change = |name: &str| Settings { name: name.into(), ..settings(MayAdd::Members) };
+    notes.write(ALICE, &Body::Settings(ChangeSettings { link: link.clone(), settings: change("one") }), None);
+    notes.write(ALICE, &Body::Settings(ChangeSettings { link, settings: change("two") }), None);
+    assert_eq!(notes.now().frozen, Some(Frozen::Forked));
+    assert_eq!(notes.now().settings.name, "home");
+    let too_few = notes.act(BOB, &[BOB], head, 1, BOB);
+    assert_eq!(notes.now().frozen, Some(Frozen::Forked), "{too_few} is signed by one of three");
+    notes.act(BOB, &[BOB, CAROL], head, 1, BOB);
+    let now = notes.now();
+    assert_eq!((now.frozen, now.owner, now.epoch), (None, public(BOB), 1));
+    assert_eq!(now.role(&public(ALICE)), Some(Role::Member));
+}
+
+#[test]
+fn an_act_of_the_majority_outranks_what_the_owner_wrote_beside_it() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    let base = notes.now().head;
+    notes.admit(DAVE);
+    assert!(notes.is_member(DAVE));
+    notes.act(CAROL, &[BOB, CAROL], base, 1, CAROL);
+    let now = notes.now();
+    assert_eq!((now.owner, now.epoch), (public(CAROL), 1));
+    assert!(!notes.is_member(DAVE), "alice's admission is outranked; she may issue it again by a member's add");
+}
+
+#[test]
+fn nobody_votes_in_a_crowd_of_their_own_making() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    for crowd in 10..20 {
+        notes.add(BOB, crowd, None);
+    }
+    let head = notes.now().head;
+    let crowd: Vec<u8> = (10..20).chain([BOB]).collect();
+    notes.act(BOB, &crowd, head, 1, BOB);
+    assert_eq!(notes.now().owner, public(ALICE));
+}
+
+#[test]
+fn a_member_adds_only_while_it_is_one_and_only_what_is_not_cut() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.add(BOB, CAROL, None);
+    assert!(notes.is_member(CAROL));
+    notes.remove(BOB);
+    assert!(notes.is_member(CAROL), "added before the cut");
+    notes.add(BOB, DAVE, None);
+    assert!(!notes.is_member(DAVE), "added after the cut");
+}
+
+#[test]
+fn an_add_that_did_not_know_of_a_removal_does_not_undo_it() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    let before = notes.now().head;
+    notes.remove(CAROL);
+    let add = |control: EntryId| Body::Add(Add { key: public(CAROL), name: "x".into(), invite: None, control });
+    notes.write(BOB, &add(before), None);
+    assert!(!notes.is_member(CAROL));
+    let after = notes.now().head;
+    notes.write(BOB, &add(after), None);
+    assert!(notes.is_member(CAROL));
+}
+
+#[test]
+fn where_only_the_owner_adds_a_newcomer_is_pending_until_admitted() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    let change = Body::Settings(ChangeSettings { link: notes.link(), settings: settings(MayAdd::Owner) });
+    notes.write(ALICE, &change, None);
+    notes.add(BOB, CAROL, None);
+    assert_eq!(notes.now().role(&public(CAROL)), Some(Role::Pending));
+    notes.admit(CAROL);
+    assert_eq!(notes.now().role(&public(CAROL)), Some(Role::Member));
+}
+
+#[test]
+fn an_invite_adds_as_many_as_it_says_in_time_order_and_not_after_its_end() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    let expires_at_ms = notes.time / 1000 + 4_500;
+    let invite = Body::Invite(Invite { key: public(99), expires_at_ms, uses: 2 });
+    let invite = notes.write(BOB, &invite, None);
+    notes.add(BOB, CAROL, Some(invite));
+    notes.add(BOB, CAROL, Some(invite));
+    notes.add(BOB, DAVE, Some(invite));
+    assert!(notes.is_member(CAROL) && notes.is_member(DAVE), "one device counts once");
+    notes.add(BOB, 5, Some(invite));
+    assert!(!notes.is_member(5), "used up, and too late");
+}
+
+#[test]
+fn who_leaves_ends_its_own_adds_and_nobody_elses() {
+    let mut notes = Notes::new();
+    let bob = notes.admit(BOB);
+    let carol = notes.admit(CAROL);
+    let creation = notes.room.creation();
+    notes.write(BOB, &Body::Leave(Leave { adds: vec![bob, carol, creation], cuts: Vec::new() }), None);
+    assert!(!notes.is_member(BOB));
+    assert!(notes.is_member(CAROL) && notes.is_member(ALICE));
+    notes.add(BOB, DAVE, None);
+    assert!(!notes.is_member(DAVE), "nothing counts after leaving");
+}
+
+#[test]
+fn an_owner_who_left_writes_the_chain_no_more() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    let creation = notes.room.creation();
+    notes.write(ALICE, &Body::Leave(Leave { adds: vec![creation], cuts: Vec::new() }), None);
+    notes.admit(DAVE);
+    assert!(!notes.is_member(DAVE) && !notes.is_member(ALICE));
+    assert!(notes.is_member(BOB));
+}

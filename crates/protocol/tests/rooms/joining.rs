@@ -1,0 +1,142 @@
+//! Joining by link, and every reason not to.
+
+use lanline_protocol::frame::Refusal;
+use lanline_protocol::link::InviteSecret;
+use lanline_protocol::replica::Event;
+use lanline_protocol::view::Shown;
+
+use crate::world::{ALICE, BOB, CAROL, World};
+
+fn refusal(world: &mut World, device: usize) -> Option<Refusal> {
+    world.events(device).into_iter().find_map(|event| match event {
+        Event::JoinRefused(_, _, refusal) => Some(refusal),
+        _ => None,
+    })
+}
+
+#[test]
+fn bob_joins_and_holds_everything_that_was_said_before() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.listen(ALICE);
+    let room = world.create_room(ALICE, "home");
+    for n in 0..200 {
+        world.say(ALICE, room, &format!("before {n}"));
+    }
+    world.commit(ALICE);
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+
+    assert!(world.events(BOB).iter().any(|event| matches!(event, Event::Joined(_, joined) if *joined == room)));
+    assert_eq!(world.texts(BOB, room), world.texts(ALICE, room));
+    assert_eq!(world.texts(BOB, room).len(), 200);
+    let shown: Vec<Shown> = world.messages(BOB, room).into_iter().map(|message| message.shown).collect();
+    assert_eq!(shown.first(), Some(&Shown::RoomCreated));
+    assert!(shown.iter().any(|shown| matches!(shown, Shown::MemberAdded(_, name) if name == "bob")));
+    let names: Vec<String> = world.replica(BOB).members(room).unwrap().into_iter().map(|member| member.name).collect();
+    assert_eq!(names, ["alice", "bob"]);
+}
+
+#[test]
+fn a_link_is_good_for_as_many_devices_as_it_says() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    world.listen(ALICE);
+    let room = world.create_room(ALICE, "home");
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+    world.join(CAROL, ALICE, &link);
+    assert_eq!(refusal(&mut world, CAROL), Some(Refusal::Used));
+    assert!(world.replica(CAROL).rooms().unwrap().is_empty());
+    // Who is a member already may use it again: a join that was cut off after the add goes on.
+    world.join(BOB, ALICE, &link);
+    assert_eq!(refusal(&mut world, BOB), None);
+}
+
+#[test]
+fn a_link_ends_by_the_hosts_clock() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.listen(ALICE);
+    let room = world.create_room(ALICE, "home");
+    let link = world.invite(ALICE, room);
+    world.advance(60_001);
+    world.join(BOB, ALICE, &link);
+    assert_eq!(refusal(&mut world, BOB), Some(Refusal::Expired));
+}
+
+#[test]
+fn a_wrong_secret_tells_nothing_of_the_room() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.listen(ALICE);
+    let room = world.create_room(ALICE, "home");
+    let mut link = world.invite(ALICE, room);
+    link.secret = InviteSecret::new([9; 16]);
+    world.join(BOB, ALICE, &link);
+    assert_eq!(refusal(&mut world, BOB), Some(Refusal::Unknown));
+    let mut other = link.clone();
+    other.room = lanline_protocol::id::RoomId::new([9; 32]);
+    world.join(BOB, ALICE, &other);
+    assert_eq!(refusal(&mut world, BOB), Some(Refusal::Unknown));
+    assert!(world.texts(ALICE, room).is_empty());
+}
+
+#[test]
+fn any_member_honours_an_invite_while_its_author_is_away() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(2);
+    let link = world.invite(ALICE, room);
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.join(CAROL, BOB, &link);
+    world.say(CAROL, room, "hello");
+    world.commit(CAROL);
+    world.settle();
+    assert_eq!(world.texts(BOB, room), ["hello"]);
+    // Alice comes back: she learns of carol's add before what carol said.
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.texts(ALICE, room), ["hello"]);
+    assert_eq!(world.replica(ALICE).members(room).unwrap().len(), 3);
+}
+
+#[test]
+fn an_invite_used_twice_in_two_places_adds_one_device_everywhere() {
+    let mut world = World::new(&["alice", "bob", "carol", "dave"]);
+    let room = world.room_of(2);
+    let link = world.invite(ALICE, room);
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.join(2, ALICE, &link);
+    world.join(3, BOB, &link);
+    assert_eq!(world.replica(ALICE).members(room).unwrap().len(), 3);
+    assert_eq!(world.replica(BOB).members(room).unwrap().len(), 3);
+    world.connect(BOB, ALICE);
+    world.settle();
+    let members = |world: &mut World, device: usize| -> Vec<String> {
+        world.replica(device).members(room).unwrap().into_iter().map(|member| member.name).collect()
+    };
+    assert_eq!(members(&mut world, ALICE), members(&mut world, BOB));
+    assert_eq!(members(&mut world, ALICE).len(), 3);
+}
+
+#[test]
+fn a_join_that_is_cut_off_goes_on_later() {
+    for frames in 0..40 {
+        let mut world = World::new(&["alice", "bob"]);
+        world.listen(ALICE);
+        let room = world.create_room(ALICE, "home");
+        world.say(ALICE, room, "hello");
+        world.commit(ALICE);
+        let link = world.invite(ALICE, room);
+        let connection = world.connect(BOB, ALICE);
+        world.settle();
+        world.replica(BOB).join(connection, &link).unwrap();
+        world.commit(BOB);
+        for _ in 0..frames {
+            world.deliver_one(&mut |waiting| waiting - 1);
+            world.commit(ALICE);
+            world.commit(BOB);
+        }
+        world.crash(BOB);
+        world.join(BOB, ALICE, &link);
+        assert_eq!(world.texts(BOB, room), ["hello"], "cut after {frames} frames");
+    }
+}

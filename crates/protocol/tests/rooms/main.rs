@@ -1,0 +1,17 @@
+//! Whole devices talking: the production state machine, stores in memory, no sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod converging;
+mod hostile;
+mod joining;
+mod removing;
+mod talking;
+mod world;

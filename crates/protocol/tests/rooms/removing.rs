@@ -1,0 +1,128 @@
+//! Removal, leaving, and what they leave behind.
+
+use lanline_protocol::command::CommandError;
+use lanline_protocol::replica::Event;
+use lanline_protocol::view::Shown;
+
+use crate::world::{ALICE, BOB, CAROL, World};
+
+fn device(world: &mut World, index: usize) -> lanline_protocol::identity::DeviceId {
+    world.replica(index).device_id()
+}
+
+#[test]
+fn who_is_removed_is_told_and_cut_off_and_gets_nothing_more() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.say(BOB, room, "while a member");
+    world.settle();
+    let bob = device(&mut world, BOB);
+    let now = world.now;
+    assert_eq!(world.replica(CAROL).remove_member(now, room, bob), Err(CommandError::NotOwner));
+    world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    world.commit(ALICE);
+    world.settle();
+
+    assert!(!world.connected(ALICE, BOB));
+    assert!(matches!(world.replica(BOB).send_message(now, room, "x", None, None), Err(CommandError::NotAMember)));
+    assert_eq!(world.texts(BOB, room), ["while a member"]);
+    assert!(world.messages(BOB, room).iter().any(|m| matches!(&m.shown, Shown::MemberRemoved(id, _) if *id == bob)));
+    world.say(ALICE, room, "without bob");
+    world.settle();
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.texts(BOB, room), ["while a member"]);
+    assert_eq!(world.texts(CAROL, room), ["while a member", "without bob"]);
+}
+
+#[test]
+fn who_was_away_when_removed_learns_it_and_what_it_said_since_counts_nowhere() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.say(BOB, room, "said after the cut");
+    world.commit(BOB);
+    // Carol hears it from bob before she learns of his removal.
+    world.cut(ALICE, CAROL);
+    world.connect(BOB, CAROL);
+    world.settle();
+    assert_eq!(world.texts(CAROL, room), ["said after the cut"]);
+    world.cut(BOB, CAROL);
+    let bob = device(&mut world, BOB);
+    let now = world.now;
+    world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    world.commit(ALICE);
+    world.connect(CAROL, ALICE);
+    world.settle();
+    assert!(world.texts(CAROL, room).is_empty(), "hidden where it was shown");
+    assert!(world.texts(ALICE, room).is_empty());
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert!(matches!(world.replica(BOB).send_message(now, room, "x", None, None), Err(CommandError::NotAMember)));
+    assert!(world.texts(ALICE, room).is_empty());
+}
+
+#[test]
+fn who_is_added_again_writes_new_logs() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.say(BOB, room, "before");
+    world.settle();
+    let bob = device(&mut world, BOB);
+    let now = world.now;
+    world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    world.commit(ALICE);
+    world.settle();
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+    world.say(BOB, room, "after");
+    world.commit(BOB);
+    world.settle();
+    for index in [ALICE, BOB] {
+        assert_eq!(world.texts(index, room), ["before", "after"]);
+    }
+    let added = world.messages(ALICE, room).into_iter().filter(|m| matches!(m.shown, Shown::MemberAdded(..)));
+    assert_eq!(added.count(), 2);
+}
+
+#[test]
+fn who_leaves_is_gone_for_all_and_keeps_what_it_held() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.say(BOB, room, "bye");
+    world.settle();
+    world.cut(ALICE, BOB);
+    let now = world.now;
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    assert!(matches!(world.replica(BOB).send_message(now, room, "x", None, None), Err(CommandError::NotAMember)));
+    world.connect(BOB, ALICE);
+    world.settle();
+    for index in [ALICE, CAROL] {
+        assert_eq!(world.replica(index).members(room).unwrap().len(), 2);
+        assert_eq!(world.texts(index, room), ["bye"]);
+    }
+    world.say(ALICE, room, "without bob");
+    world.settle();
+    assert_eq!(world.texts(BOB, room), ["bye"]);
+    let rooms = world.replica(BOB).rooms().unwrap();
+    assert_eq!(rooms.len(), 1);
+    // It comes back by a new invite, and then has everything.
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+    assert_eq!(world.texts(BOB, room), ["bye", "without bob"]);
+}
+
+#[test]
+fn a_removal_tells_the_person() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.events(BOB);
+    let bob = device(&mut world, BOB);
+    let now = world.now;
+    world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    world.commit(ALICE);
+    world.settle();
+    assert!(world.events(BOB).contains(&Event::Room(room)));
+}

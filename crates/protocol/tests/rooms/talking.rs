@@ -1,0 +1,182 @@
+//! Messages, their states, and what survives.
+
+use lanline_protocol::command::CommandError;
+use lanline_protocol::receipt::Status;
+use lanline_protocol::replica::Event;
+
+use crate::world::{ALICE, BOB, CAROL, World};
+
+#[test]
+fn a_message_is_stored_then_delivered_then_read_and_never_sooner() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.cut(ALICE, BOB);
+    let id = world.say(ALICE, room, "hello");
+    world.commit(ALICE);
+    let status = |world: &mut World| world.replica(ALICE).message(id).unwrap().standing.status();
+    assert_eq!(status(&mut world), Status::Queued);
+
+    world.connect(BOB, ALICE);
+    let mut seen = vec![Status::Queued];
+    for _ in 0..200 {
+        let moved = world.deliver_one(&mut |_| 0);
+        let held = !world.texts(BOB, room).is_empty();
+        world.commit(ALICE);
+        world.commit(BOB);
+        if status(&mut world) != seen[seen.len() - 1] {
+            seen.push(status(&mut world));
+        }
+        assert!(held || status(&mut world) == Status::Queued, "stored before it is on bob's disk");
+        if !moved {
+            world.advance(100);
+        }
+    }
+    assert_eq!(seen, [Status::Queued, Status::Stored, Status::Delivered]);
+    let now = world.now;
+    world.replica(BOB).mark_read(now, room, id).unwrap();
+    world.settle();
+    assert_eq!(status(&mut world), Status::Read);
+    assert!(world.events(ALICE).contains(&Event::Status(id)));
+    assert_eq!(world.replica(BOB).rooms().unwrap()[0].unread, 0);
+    // Facts survive a restart of both.
+    world.crash(ALICE);
+    world.crash(BOB);
+    assert_eq!(status(&mut world), Status::Read);
+}
+
+#[test]
+fn what_bob_has_not_read_is_counted() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    let ids: Vec<_> = (0..5).map(|n| world.say(ALICE, room, &n.to_string())).collect();
+    world.say(BOB, room, "own");
+    world.settle();
+    assert_eq!(world.replica(BOB).rooms().unwrap()[0].unread, 5);
+    let now = world.now;
+    world.replica(BOB).mark_read(now, room, ids[2]).unwrap();
+    world.settle();
+    assert_eq!(world.replica(BOB).rooms().unwrap()[0].unread, 2);
+    assert_eq!(world.replica(ALICE).message(ids[2]).unwrap().standing.status(), Status::Read);
+    assert_eq!(world.replica(ALICE).message(ids[3]).unwrap().standing.status(), Status::Delivered);
+}
+
+#[test]
+fn a_message_reaches_carol_through_bob() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.cut(ALICE, CAROL);
+    world.connect(CAROL, BOB);
+    world.say(ALICE, room, "over two hops");
+    world.commit(ALICE);
+    world.settle();
+    assert_eq!(world.texts(CAROL, room), ["over two hops"]);
+    world.say(CAROL, room, "and back");
+    world.commit(CAROL);
+    world.settle();
+    assert_eq!(world.texts(ALICE, room), ["over two hops", "and back"]);
+}
+
+#[test]
+fn the_same_client_id_sends_once() {
+    let mut world = World::new(&["alice"]);
+    let room = world.room_of(1);
+    let now = world.now;
+    let first = world.replica(ALICE).send_message(now, room, "once", None, Some("c1")).unwrap();
+    let again = world.replica(ALICE).send_message(now, room, "once", None, Some("c1")).unwrap();
+    world.commit(ALICE);
+    world.crash(ALICE);
+    let after = world.replica(ALICE).send_message(now, room, "once", None, Some("c1")).unwrap();
+    world.commit(ALICE);
+    assert_eq!((first, first), (again, after));
+    assert_eq!(world.texts(ALICE, room), ["once"]);
+}
+
+#[test]
+fn what_cannot_be_said_is_refused_in_a_sentence() {
+    let mut world = World::new(&["alice"]);
+    let room = world.room_of(1);
+    let now = world.now;
+    let alice = world.replica(ALICE);
+    let mut refused = |text: &str| alice.send_message(now, room, text, None, None).unwrap_err();
+    assert!(matches!(refused(""), CommandError::Invalid(_)));
+    assert!(matches!(refused(&"x".repeat(16 * 1024 + 1)), CommandError::TooLarge(_)));
+    assert!(alice.send_message(now, room, &"x".repeat(16 * 1024), None, None).is_ok());
+    let nowhere = lanline_protocol::id::RoomId::new([7; 32]);
+    assert!(matches!(alice.send_message(now, nowhere, "x", None, None), Err(CommandError::NotFound(_))));
+    assert!(matches!(alice.create_room(now, " "), Err(CommandError::Invalid(_))));
+    assert!(matches!(alice.create_room(now, "a\nb"), Err(CommandError::Invalid(_))));
+    assert!(matches!(alice.create_room(now, &"x".repeat(129)), Err(CommandError::TooLarge(_))));
+}
+
+#[test]
+fn a_reply_is_never_shown_before_its_target() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    // Bob's clock is ten minutes ahead: alice does not believe it, and shows him where he arrived.
+    let later = lanline_protocol::clock::Time { wall_us: world.now.wall_us + 600_000_000, ..world.now };
+    let target = world.replica(BOB).send_message(later, room, "from the future", None, None).unwrap();
+    world.settle();
+    let now = world.now;
+    world.replica(ALICE).send_message(now, room, "answer", Some(target), None).unwrap();
+    world.settle();
+    for device in [ALICE, BOB] {
+        assert_eq!(world.texts(device, room), ["from the future", "answer"]);
+    }
+}
+
+#[test]
+fn one_connection_survives_two_dials_at_once() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.cut(ALICE, BOB);
+    world.connect(ALICE, BOB);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.replica(ALICE).peers().len(), 1);
+    assert_eq!(world.replica(BOB).peers().len(), 1);
+    assert_eq!(world.replica(ALICE).peers()[0].dialled, !world.replica(BOB).peers()[0].dialled);
+    world.say(ALICE, room, "hello");
+    world.commit(ALICE);
+    world.settle();
+    assert_eq!(world.texts(BOB, room), ["hello"]);
+}
+
+#[test]
+fn a_rolled_back_database_writes_new_logs_and_loses_nothing_that_others_hold() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.say(BOB, room, "one");
+    world.settle();
+    let backup = world.store(BOB);
+    world.cut(ALICE, BOB);
+    world.connect(BOB, ALICE);
+    world.say(BOB, room, "two");
+    world.commit(BOB);
+    world.settle();
+    world.crash(BOB);
+    world.restore(BOB, 77, backup);
+    world.connect(BOB, ALICE);
+    world.settle();
+    if !world.connected(ALICE, BOB) {
+        world.connect(BOB, ALICE); // it was closed, to meet bob's new store anew
+    }
+    world.settle();
+    world.say(BOB, room, "three");
+    world.commit(BOB);
+    world.settle();
+    for device in [ALICE, BOB] {
+        assert_eq!(world.texts(device, room), ["one", "two", "three"]);
+        assert!(world.messages(device, room).iter().all(|message| !message.forked));
+    }
+}
+
+#[test]
+fn a_stranger_is_closed_after_half_a_minute() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.replica(ALICE).peers().len(), 1);
+    world.advance(30_000);
+    world.settle();
+    assert!(!world.connected(ALICE, BOB));
+}
