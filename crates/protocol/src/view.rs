@@ -33,7 +33,7 @@ pub enum Shown {
     Unknown,
     /// The body was erased.
     Erased,
-    /// The body is not held, and is asked for.
+    /// The body is not held.
     Missing,
 }
 

@@ -1,0 +1,58 @@
+// @ts-check
+import { ApiError } from "./backend.js";
+import { h, icon } from "./element.js";
+
+/** The place beside a control where its failure is told: a live region, empty while all is well. */
+export class FailureLine extends HTMLElement {
+  /** @type {string | null} what is shown, for what can be offered against it */
+  code = null;
+
+  connectedCallback() {
+    this.setAttribute("role", "alert");
+  }
+
+  /** @param {unknown} thrown */
+  show(thrown) {
+    const error = ApiError.from(thrown);
+    this.code = error.code;
+    this.replaceChildren(
+      h(
+        "p",
+        { class: "failure" },
+        icon("alert"),
+        h("span", { testid: "error", data: { code: error.code }, dir: "auto" }, error.message),
+      ),
+    );
+  }
+
+  clear() {
+    this.code = null;
+    this.replaceChildren();
+  }
+
+  /**
+   * Runs what a control does: tells why when it fails, and keeps the control from being used twice meanwhile.
+   * @template T
+   * @param {HTMLButtonElement | null} control
+   * @param {() => Promise<T>} action
+   * @returns {Promise<T | undefined>} undefined when it failed
+   */
+  async during(control, action) {
+    if (control?.getAttribute("aria-disabled") === "true") return undefined;
+    this.clear();
+    // Not `disabled`: that would throw the keyboard's focus away.
+    control?.setAttribute("aria-disabled", "true");
+    control?.setAttribute("aria-busy", "true");
+    try {
+      return await action();
+    } catch (thrown) {
+      this.show(thrown);
+      return undefined;
+    } finally {
+      control?.removeAttribute("aria-disabled");
+      control?.removeAttribute("aria-busy");
+    }
+  }
+}
+
+customElements.define("failure-line", FailureLine);

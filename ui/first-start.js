@@ -1,0 +1,42 @@
+// @ts-check
+/** @import {Status} from "./types.js" */
+import { call } from "./backend.js";
+import { field } from "./dialogs/dialog.js";
+import { h, icon } from "./element.js";
+import { FailureLine } from "./failure.js";
+import { say } from "./locale.js";
+
+/**
+ * The first page a person ever sees: asks for a name.
+ * @param {Status} status
+ * @param {() => void} done
+ */
+export function firstStart(status, done) {
+  const name = h("input", { type: "text", testid: "name-input", autocomplete: "off", autofocus: true, dir: "auto" });
+  name.value = status.default_name;
+  const save = h("button", { type: "submit", class: "button button-primary", testid: "name-save" }, say("first.save"));
+  const failure = new FailureLine();
+  const form = h(
+    "form",
+    { class: "first-form", novalidate: true },
+    field(name, say("first.name"), say("first.name.help")),
+    failure,
+    save,
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const saved = await failure.during(save, async () => {
+      await call("set_profile", { name: name.value.trim() });
+      return true;
+    });
+    if (saved) done();
+  });
+  return h(
+    "div",
+    { class: "full-page", testid: "first-start" },
+    h("span", { class: "brand" }, icon("brand")),
+    h("h1", {}, say("first.title")),
+    h("p", { class: "quiet" }, say("first.lead")),
+    form,
+  );
+}

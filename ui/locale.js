@@ -1,0 +1,64 @@
+// @ts-check
+/** @import {Table} from "./logic/phrases.js" */
+import english from "./locales/en.js";
+import { chooseLanguage, makePhrases } from "./logic/phrases.js";
+
+/**
+ * The person's language, chosen once as the page starts. English is always there; every other one is loaded when asked for.
+ * @type {Record<string, () => Promise<Table>>}
+ */
+const TABLES = {
+  en: async () => english,
+  de: async () => (await import("./locales/de.js")).default,
+};
+
+let phrases = makePhrases(english, english, "en");
+
+/** Loads the first offered language of the person's list and marks the document with it. */
+export async function loadLocale() {
+  const chosen = chooseLanguage(navigator.languages, Object.keys(TABLES), "en");
+  phrases = makePhrases((await TABLES[chosen.table]?.()) ?? english, english, chosen.lang);
+  document.documentElement.lang = chosen.lang;
+}
+
+/** The BCP 47 tag that dates are formatted with. */
+export function language() {
+  return phrases.lang;
+}
+
+/**
+ * A sentence as text, for attributes and plain labels.
+ * @param {string} key
+ * @param {Record<string, string | number>} [params]
+ */
+export function say(key, params) {
+  return phrases.say(key, params);
+}
+
+/**
+ * Why a connection ended, in the person's language: `word`, or `goodbye (word)` where the other side said why. A word
+ * this page does not know stays as it is.
+ * @param {string} reason
+ */
+export function tellReason(reason) {
+  const [, word = "", said = ""] = /^(\w+)(?: \((\w+)\))?$/u.exec(reason) ?? [];
+  const key = [said, word].map((known) => `reason.${known}`).find((known) => phrases.has(known));
+  return key ? phrases.say(key) : reason;
+}
+
+/**
+ * A sentence as nodes: every parameter in its own <bdi>, so that a name cannot reorder or imitate the words around it.
+ * @param {string} key
+ * @param {Record<string, string | number>} params `count` also chooses the plural
+ * @returns {Node[]}
+ */
+export function tell(key, params) {
+  const count = typeof params.count === "number" ? params.count : undefined;
+  return phrases.split(key, count).map((piece) => {
+    if (typeof piece === "string") return document.createTextNode(piece);
+    const value = params[piece.name] ?? "";
+    const node = document.createElement("bdi");
+    node.textContent = typeof value === "number" ? new Intl.NumberFormat(phrases.lang).format(value) : value;
+    return node;
+  });
+}

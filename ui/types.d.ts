@@ -1,0 +1,120 @@
+/**
+ * The API's types as the page uses them: the commands, events and errors of docs/api.md.
+ * Times are milliseconds since the Unix epoch; ids are strings.
+ */
+
+export type ServerState = { running: boolean; port?: number | null; addresses: string[] };
+
+export type StoreState = { state: "ok" | "read_only" | "failed"; reason?: string | null };
+
+export type Status = {
+    device_id: string;
+    /** Empty until `set_profile` was called or a name was given from outside: the first start. */
+    name: string;
+    default_name: string;
+    version: string;
+    protocol: string | number;
+    server: ServerState;
+    store: StoreState;
+};
+
+export type Peer = {
+    device_id: string;
+    name: string;
+    address: string;
+    direction: "in" | "out";
+    rtt_ms?: number | null;
+};
+
+export type MessageStatus = "queued" | "stored" | "delivered" | "read";
+
+export type Message = {
+    id: string;
+    room: string;
+    author: string;
+    author_name: string;
+    sent_at: number;
+    /** `text`, `room_created`, `member_added`, …; a kind this page does not know is shown as such. */
+    kind: string;
+    text?: string | null;
+    reply_to?: string | null;
+    edited_at?: number | null;
+    deleted?: boolean | null;
+    state?: "erased" | "missing" | "forked" | null;
+    status: MessageStatus;
+    /** How many other members hold, were delivered and have read it. */
+    stored_by: number;
+    delivered_to: number;
+    read_by: number;
+};
+
+export type Room = { room: string; name: string; members: number; unread: number; last?: Message | null };
+
+export type Member = {
+    device_id: string;
+    name: string;
+    role: "owner" | "member" | "pending";
+    online: boolean;
+    last_seen_at?: number | null;
+};
+
+export type Receipts = { stored: string[]; delivered: string[]; read: string[] };
+
+export type Page = { messages: Message[]; more: boolean };
+
+/** Every command this page calls: what it takes and what it gives. */
+export type Commands = {
+    status: { takes: undefined; gives: Status };
+    set_profile: { takes: { name: string }; gives: null };
+    start_server: { takes: { port?: number }; gives: { port: number; addresses: string[] } };
+    stop_server: { takes: undefined; gives: null };
+    connect: { takes: { address?: string; device_id?: string }; gives: { device_id: string } };
+    disconnect: { takes: { device_id: string }; gives: null };
+    peers: { takes: undefined; gives: Peer[] };
+    create_room: { takes: { name: string }; gives: { room: string } };
+    rooms: { takes: undefined; gives: Room[] };
+    members: { takes: { room: string }; gives: Member[] };
+    invite: { takes: { room: string; ttl_ms?: number; uses?: number }; gives: { link: string; expires_at: number } };
+    join: { takes: { link: string }; gives: { room: string; name: string; pending: boolean } };
+    leave_room: { takes: { room: string }; gives: null };
+    remove_member: { takes: { room: string; device_id: string }; gives: null };
+    send_message: {
+        takes: { room: string; text: string; reply_to?: string; client_id?: string };
+        gives: { id: string };
+    };
+    messages: { takes: { room: string; before?: string; limit?: number }; gives: Page };
+    mark_read: { takes: { room: string; id: string }; gives: null };
+    receipts: { takes: { id: string }; gives: Receipts };
+};
+
+/** Every event this page listens to. A text over 4 KiB is cut in an event: pull the message to show it. */
+export type Events = {
+    incoming_message: { message: Message };
+    message_changed: { message: Message };
+    message_status: {
+        id: string;
+        status: MessageStatus;
+        stored_by: number;
+        delivered_to: number;
+        read_by: number;
+    };
+    peer_connected: { device_id: string; name: string; address: string };
+    peer_disconnected: { device_id: string; reason?: string | null };
+    receipts_changed: { room: string; device_id: string };
+    room_changed: { room: string };
+    server_changed: ServerState;
+    store_changed: StoreState;
+    events_lost: { count: number };
+};
+
+declare global {
+    interface Window {
+        /** What Tauri puts there with `withGlobalTauri`; absent in a plain browser. */
+        __TAURI__?: {
+            core: { invoke(command: string, params?: Record<string, unknown>): Promise<unknown> };
+            event: {
+                listen(event: string, handler: (event: { payload: unknown }) => void): Promise<() => void>;
+            };
+        };
+    }
+}
