@@ -27,10 +27,11 @@ export function author(message, own) {
 export function systemLine(message, own) {
   const name = author(message, own);
   if (!KNOWN.has(message.kind)) return tell("system.unknown", { name });
-  const whom = message.text ?? "";
-  const left = message.kind === "member_removed" && whom === message.author_name && whom !== "";
-  if (left) return tell("system.member_left", { name });
-  if (whom === "" || message.kind === "room_created") return tell(`system.${message.kind}`, { name });
+  if (message.kind === "member_removed" && message.subject === message.author) {
+    return tell("system.member_left", { name });
+  }
+  if (!message.subject) return tell(`system.${message.kind}`, { name });
+  const whom = called(message.subject_name ?? "", message.subject);
   return tell(`system.${message.kind}.whom`, { name, whom });
 }
 

@@ -38,6 +38,9 @@ export type Message = {
     kind: string;
     text?: string | null;
     reply_to?: string | null;
+    /** Whom an entry about membership concerns: device and name. */
+    subject?: string | null;
+    subject_name?: string | null;
     edited_at?: number | null;
     deleted?: boolean | null;
     state?: "erased" | "missing" | "forked" | null;

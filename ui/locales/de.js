@@ -182,7 +182,7 @@ export default {
   "message.missing":
     "Der Text dieser Nachricht ist nicht auf diesem Gerät.",
   "message.forked":
-    "Es gibt zwei Fassungen des Verlaufs von {name}. Alles Angekommene wird gezeigt; Neues daraus wird nicht angenommen.",
+    "Von {name} gibt es zwei verschiedene Verläufe. Alles, was ankam, wird gezeigt.",
   "message.quote.unknown": "Eine frühere Nachricht",
   "message.quote": "Antwort an: ",
   "message.status.queued": "Wartet",

@@ -173,8 +173,7 @@ export default {
   "message.deleted": "This message was deleted.",
   "message.erased": "The text of this message was erased.",
   "message.missing": "The text of this message is not on this device.",
-  "message.forked":
-    "Two versions of {name}'s history exist. All that arrived is shown; nothing new from it is accepted.",
+  "message.forked": "Two versions of {name}'s history exist. All of it that arrived is shown.",
   "message.quote.unknown": "An earlier message",
   "message.quote": "In reply to: ",
   "message.status.queued": "Waiting",

@@ -82,6 +82,9 @@ impl<S: Store> Replica<S> {
     /// The log this device writes in a lane, its tip and its add; begun anew where the old one was cut or
     /// forked, or belongs to an earlier stay.
     fn own_log(&mut self, id: RoomId, lane: Lane) -> Result<(LogId, Option<TipAt>, EntryId), StoreError> {
+        if self.renew {
+            self.renew_store()?; // more of the old log may be on its way
+        }
         if let Some(room) = self.rooms.get_mut(&id) {
             room.evaluate();
         }
@@ -167,7 +170,7 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    fn seal(&mut self, id: RoomId, lane: Lane) -> Result<(), StoreError> {
+    pub(crate) fn seal(&mut self, id: RoomId, lane: Lane) -> Result<(), StoreError> {
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         let mut group = std::mem::take(room.groups.get_mut(lane));
         let Some((last, ..)) = group.entries.last_mut() else { return Ok(()) };

@@ -15,6 +15,8 @@ const MAX_EPOCHS: usize = 256;
 #[derive(Clone)]
 pub(crate) struct Walk {
     pub(crate) owner: PublicKey,
+    /// Whether the majority removed the owner: it writes no more, until another is appointed.
+    pub(crate) owner_removed: bool,
     pub(crate) settings: Settings,
     pub(crate) beacon: Hash,
     pub(crate) head: EntryId,
@@ -54,12 +56,27 @@ pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &BTreeMap<LogKey,
     left
 }
 
+/// Who signed an act of the majority, voters or not.
+pub(crate) fn signed_by(room: RoomId, kind: u16, body: &Body) -> BTreeSet<PublicKey> {
+    let (link, subject) = match body {
+        Body::Remove(remove) => (&remove.link, remove.key),
+        Body::Appoint(appoint) => (&appoint.link, appoint.key),
+        _ => return BTreeSet::new(),
+    };
+    let ballot =
+        cbor::encode(&Ballot { room: room.creation(), previous: link.previous, epoch: link.epoch, kind, subject });
+    link.votes
+        .iter()
+        .filter(|vote| vote.voter.verify(Context::Vote, &ballot, &vote.signature))
+        .map(|vote| vote.voter)
+        .collect()
+}
+
 pub(crate) struct Chain<'a> {
     pub(crate) acts: &'a BTreeMap<EntryId, Act>,
     pub(crate) children: BTreeMap<EntryId, Vec<&'a Act>>,
     pub(crate) roots: &'a BTreeMap<LogKey, EntryId>,
     pub(crate) left: &'a Left,
-    pub(crate) room: RoomId,
 }
 
 impl<'a> Chain<'a> {
@@ -76,29 +93,8 @@ impl<'a> Chain<'a> {
     }
 
     /// Whether more than half of the voters signed this act.
-    pub(crate) fn majority(&self, act: &Act, link: &Link, voters: &BTreeSet<PublicKey>) -> bool {
-        let subject = match &act.body {
-            Body::Remove(remove) => remove.key,
-            Body::Appoint(appoint) => appoint.key,
-            _ => return false,
-        };
-        if link.votes.len() > voters.len() {
-            return false;
-        }
-        let ballot = cbor::encode(&Ballot {
-            room: self.room.creation(),
-            previous: link.previous,
-            epoch: link.epoch,
-            kind: act.header.kind,
-            subject,
-        });
-        let signed: BTreeSet<PublicKey> = link
-            .votes
-            .iter()
-            .filter(|vote| voters.contains(&vote.voter) && vote.voter.verify(Context::Vote, &ballot, &vote.signature))
-            .map(|vote| vote.voter)
-            .collect();
-        signed.len() * 2 > voters.len()
+    fn majority(act: &Act, voters: &BTreeSet<PublicKey>) -> bool {
+        act.votes.intersection(voters).count() * 2 > voters.len()
     }
 
     pub(crate) fn apply(walk: &mut Walk, act: &Act) {
@@ -108,8 +104,12 @@ impl<'a> Chain<'a> {
             }
             Body::Remove(remove) => {
                 walk.voters.remove(&remove.key);
+                walk.owner_removed |= remove.key == walk.owner;
             }
-            Body::Appoint(appoint) => walk.owner = appoint.key,
+            Body::Appoint(appoint) => {
+                walk.owner = appoint.key;
+                walk.owner_removed = false;
+            }
             Body::Settings(change) => walk.settings = change.settings.clone(),
             Body::Beacon(beacon) => walk.beacon = beacon.key,
             _ => {}
@@ -127,10 +127,13 @@ impl<'a> Chain<'a> {
             let (mut own, mut acts): (Vec<&Act>, Vec<&Act>) = (Vec::new(), Vec::new());
             for act in next {
                 let Some(link) = Self::link(act) else { continue };
-                let by_owner = act.header.author == walk.owner && link.epoch == walk.epoch && link.votes.is_empty();
+                let by_owner = act.header.author == walk.owner
+                    && !walk.owner_removed
+                    && link.epoch == walk.epoch
+                    && link.votes.is_empty();
                 if by_owner && self.before_leaving(act) {
                     own.push(act);
-                } else if walk.epoch.checked_add(1) == Some(link.epoch) && self.majority(act, link, &walk.voters) {
+                } else if walk.epoch.checked_add(1) == Some(link.epoch) && Self::majority(act, &walk.voters) {
                     acts.push(act);
                 }
             }

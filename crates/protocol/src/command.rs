@@ -217,6 +217,8 @@ impl<S: Store> Replica<S> {
         let link = Link { previous: membership.head, epoch: membership.epoch, votes: Vec::new() };
         let epoch = membership.epoch;
         let removal = self.append(now, id, &Body::Remove(Remove { link, key, cuts }))?;
+        // Signed by itself: the removed device is told so much and not the new beacon key.
+        self.seal(id, Lane::Membership)?;
         let mut beacon = [0; 32];
         self.random.fill(&mut beacon);
         let link = Link { previous: removal, epoch, votes: Vec::new() };

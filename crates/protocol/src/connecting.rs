@@ -54,11 +54,9 @@ impl<S: Store> Replica<S> {
     /// [`StoreError`]
     pub fn disconnected(&mut self, now: Time, connection: ConnectionId) -> Result<(), StoreError> {
         if let Some((session, announced)) = self.forget_session(connection) {
-            for joining in &session.joining {
-                self.forget_unjoined(joining.room);
-            }
             if announced {
-                self.note_seen(&session.peer, None, None, now)?;
+                let address = session.dialled.then(|| session.address.clone());
+                self.note_seen(&session.peer, None, address, now)?;
                 self.out.push(Output::Event(Event::PeerDisconnected(session.device)));
             }
         }
@@ -69,6 +67,9 @@ impl<S: Store> Replica<S> {
         let session = self.sessions.remove(&connection)?;
         if self.by_device.get(&session.device) == Some(&connection) {
             self.by_device.remove(&session.device);
+        }
+        for joining in &session.joining {
+            self.forget_unjoined(joining.room);
         }
         let announced = session.hello.is_some();
         Some((session, announced))

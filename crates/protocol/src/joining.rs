@@ -141,16 +141,20 @@ impl<S: Store> Replica<S> {
     }
 
     /// Whether membership entries that just came make this device a member of the room it is joining.
-    pub(crate) fn finish_join(&mut self, connection: ConnectionId, id: RoomId) {
+    pub(crate) fn finish_join(&mut self, now: Time, connection: ConnectionId, id: RoomId) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get_mut(&connection).filter(|session| session.is_joining(id)) else {
-            return;
+            return Ok(());
         };
-        let Some(room) = self.rooms.get_mut(&id).filter(|room| room.is_member(&self.me)) else { return };
+        let Some(room) = self.rooms.get_mut(&id).filter(|room| room.is_member(&self.me)) else { return Ok(()) };
         // Who is asked says who belongs; only now is it believed a member because the chain says so.
         session.joining.retain(|joining| joining.room != id);
         room.changed = true;
         self.joined.push(id);
         self.out.push(Output::Event(Event::Joined(connection, id)));
+        // When it said hello it was a stranger, of whom nothing was kept.
+        let (peer, name) = (session.peer, session.hello.as_ref().map(|hello| hello.name.clone()));
+        let address = session.dialled.then(|| session.address.clone());
+        self.note_seen(&peer, name, address, now)
     }
 
     /// What a new member tells a room of itself.

@@ -14,6 +14,8 @@ pub const BODY_BYTES: usize = 64 * 1024;
 pub const GROUP_ENTRIES: usize = 64;
 /// Bytes of header and body under one signature; a group always fits one data frame.
 pub const GROUP_BYTES: usize = 256 * 1024;
+/// Bytes of header and body under one signature in the membership lane: also pushed in control frames.
+pub const MEMBERSHIP_GROUP_BYTES: usize = 32 * 1024;
 /// A record's value.
 pub const RECORD_BYTES: usize = 32 * 1024;
 /// Addresses in an addresses record, and of one host in a link.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{Body, MayAdd, Settings};
-use crate::chain::{Chain, Cuts, Walk, departures, limits_of};
+use crate::chain::{Chain, Cuts, Walk, departures, limits_of, signed_by};
 use crate::entry::{Entry, Header, LogKey};
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::PublicKey;
@@ -22,12 +22,16 @@ pub struct Act {
     pub header: Header,
     /// What it does.
     pub body: Body,
+    /// Who signed it as an act of the majority. Checked once, since membership is evaluated often.
+    pub(crate) votes: BTreeSet<PublicKey>,
 }
 
 impl Act {
     /// From a stored entry.
     pub fn of(entry: &Entry) -> Self {
-        Self { id: entry.id, header: entry.header.clone(), body: entry.decode_body() }
+        let body = entry.decode_body();
+        let votes = signed_by(entry.room(), entry.header.kind, &body);
+        Self { id: entry.id, header: entry.header.clone(), body, votes }
     }
 }
 
@@ -166,10 +170,11 @@ impl Membership {
                 children.entry(link.previous).or_default().push(act);
             }
         }
-        let chain = Chain { acts, children, roots: &roots, left: &left, room };
+        let chain = Chain { acts, children, roots: &roots, left: &left };
         let walk = chain.follow(
             Walk {
                 owner: creator,
+                owner_removed: false,
                 settings: create.settings.clone(),
                 beacon: create.beacon,
                 head: creation.id,

@@ -8,6 +8,7 @@ use crate::frame::Head;
 use crate::id::{EntryId, LogId, RoomId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
+use crate::limits;
 use crate::record::{Record, RecordKey};
 use crate::store::{Arrival, Cursor, Device, Item, NewEntry, Order, Store, StoreError, Stored, Tip};
 
@@ -34,9 +35,6 @@ impl Tables {
         self.last_arrival
     }
 }
-
-/// Numbers that are ordered stay below this, as in a database of signed numbers.
-const NUMBERS: u64 = i64::MAX as u64;
 
 /// A store in memory. A clone stands for a copied database.
 #[derive(Clone, Debug)]
@@ -314,7 +312,7 @@ impl Store for MemoryStore {
         if self.now.entries.contains_key(&entry.id) {
             return Err(self.fail("entry stored twice"));
         }
-        if new.order.time_us >= NUMBERS || entry.header.seq >= NUMBERS {
+        if new.order.time_us >= limits::NUMBER || entry.header.seq >= limits::NUMBER {
             return Err(self.fail("number out of range"));
         }
         let tables = self.write()?;

@@ -11,7 +11,7 @@ use crate::limits;
 use crate::replica::{CloseReason, Event, Output, Replica};
 use crate::room::Room;
 use crate::session::{ConnectionId, FrameLimit, Shared};
-use crate::store::{Arrival, Store, StoreError};
+use crate::store::{Arrival, Cursor, Store, StoreError};
 
 impl<S: Store> Replica<S> {
     /// The peer names rooms.
@@ -40,27 +40,33 @@ impl<S: Store> Replica<S> {
                 }
                 self.open_rooms(connection)?;
                 self.start(connection, room)?;
-                continue;
+                if self.shared_mut(connection, room).is_some_and(|shared| shared.open()) {
+                    continue;
+                }
+                // This device is no member as far as it knows: one of the two lacks something that the other has.
+                if let Some(session) = self.sessions.get_mut(&connection) {
+                    session.shared.remove(&room);
+                }
             }
-            let removed = held
-                .filter(|room| room.is_member(&self.me))
-                .and_then(|room| room.membership.as_ref())
-                .is_some_and(|membership| membership.was_member(&peer));
+            let held = self.rooms.get(&room).and_then(|room| room.membership.as_ref());
+            let over = held.is_some_and(|held| {
+                if held.is_member(&self.me) { held.was_member(&peer) } else { held.was_member(&self.me) }
+            });
             self.send(connection, &Frame::Unknown(Unknown { slot: tag.slot }));
-            if removed {
+            if over {
                 self.tell_removal(connection, room)?;
             }
         }
         Ok(true)
     }
 
-    /// Sends the membership lane to a device that was removed and may not know.
+    /// Sends the membership lane to a device that may not know that it, or this one, is a member no more.
     fn tell_removal(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
-        let shared = session.shared.entry(room).or_default();
-        if shared.pushed {
+        if !session.told.insert(room) {
             return Ok(());
         }
+        let shared = session.shared.entry(room).or_default();
         if shared.my_slot.is_none() {
             let slot = session.next_slot;
             session.next_slot += 1;
@@ -124,9 +130,10 @@ impl<S: Store> Replica<S> {
         let state = shared.lanes.get_mut(lane);
         state.resumed = true;
         state.cursor = cursor.unwrap_or_default();
-        let resume = Resume { slot, lane, arrival: state.cursor.arrival, anchor: state.cursor.anchor };
-        self.send(connection, &Frame::Resume(resume));
-        if cursor.is_none() {
+        let Cursor { arrival, anchor } = state.cursor;
+        self.send(connection, &Frame::Resume(Resume { slot, lane, arrival, anchor }));
+        // A cursor at the very beginning says no more than none: the peer waits for heads all the same.
+        if arrival == 0 && anchor.is_none() {
             self.send_heads(connection, room, lane)?;
         }
         Ok(())
@@ -173,7 +180,8 @@ impl<S: Store> Replica<S> {
             state.sent = sent;
             state.acked = sent;
             state.anchor = anchor;
-            self.note_ack(connection, room, lane, sent)?;
+            // Its database may have been rolled back: it holds what it says now, whatever it acknowledged before.
+            self.set_ack(connection, room, lane, sent)?;
         }
         Ok(true)
     }
@@ -194,6 +202,9 @@ impl<S: Store> Replica<S> {
             return Ok(true);
         };
         let state = shared.lanes.get_mut(lane);
+        if std::mem::take(&mut state.heads_told) {
+            state.heads_in.clear(); // told anew before they were used
+        }
         if state.heads_in.len() + heads.heads.len() > limits::HEADS {
             return Ok(false);
         }
@@ -201,6 +212,22 @@ impl<S: Store> Replica<S> {
         if !heads.last {
             return Ok(true);
         }
+        // What is on its way would be acknowledged by numbers from before these heads: it is waited for.
+        state.flowing = false;
+        state.heads_told = true;
+        if state.in_flight.is_empty() { self.begin_from_heads(connection, room, lane) } else { Ok(true) }
+    }
+
+    /// Starts sending anew, by the heads that the peer told.
+    pub(crate) fn begin_from_heads(
+        &mut self,
+        connection: ConnectionId,
+        room: RoomId,
+        lane: Lane,
+    ) -> Result<bool, StoreError> {
+        let Some(shared) = self.shared_mut(connection, room) else { return Ok(true) };
+        let state = shared.lanes.get_mut(lane);
+        state.heads_told = false;
         let theirs = std::mem::take(&mut state.heads_in);
         let Some(held) = self.rooms.get(&room) else { return Ok(true) };
         let (have, start) = lacking(&self.store, held, lane, &theirs)?;
@@ -278,6 +305,7 @@ impl<S: Store> Replica<S> {
             }
             let slot = session.next_slot;
             session.next_slot += 1;
+            session.told.remove(id);
             // The peer may have named it when it was not believed yet.
             let theirs = session.their_slots.iter().rev().find(|(_, room)| *room == id).map(|(slot, _)| *slot);
             let shared = session.shared.entry(*id).or_default();

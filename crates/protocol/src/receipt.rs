@@ -155,7 +155,8 @@ impl<S: Store> Replica<S> {
         self.write_record(now, id, RecordName::RECEIPTS, cbor::encode(&receipts))
     }
 
-    /// Tells the members of every room where this device listens.
+    /// Tells the members of every room where this device listens. Where it stops, nothing is told: the addresses
+    /// stay the best guess of where it will be next, and whoever dials them in vain dials again.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -170,10 +171,8 @@ impl<S: Store> Replica<S> {
     }
 
     pub(crate) fn write_addresses(&mut self, now: Time, id: RoomId) -> Result<(), StoreError> {
-        let told = self.rooms.get(&id).filter(|room| room.is_member(&self.me)).is_some_and(|room| {
-            room.addresses.contains_key(&(self.me, self.store.store_id())) || !self.listening.is_empty()
-        });
-        if !told {
+        let belongs = self.rooms.get(&id).is_some_and(|room| room.is_member(&self.me));
+        if !belongs || self.listening.is_empty() {
             return Ok(());
         }
         let value = cbor::encode(&Addresses { addresses: self.listening.clone() });

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::clock::Time;
-use crate::entry::Entry;
+use crate::entry::{Entry, Header};
 use crate::frame::Batch;
 use crate::id::{EntryId, RoomId};
 use crate::identity::PublicKey;
@@ -37,6 +37,11 @@ enum Place {
     Refused,
     /// It contradicts its predecessor.
     Invalid,
+}
+
+/// Whether an entry may come after one with this number and time.
+fn follows(seq: u64, timestamp_us: u64, next: &Header) -> bool {
+    seq.checked_add(1) == Some(next.seq) && next.timestamp_us > timestamp_us
 }
 
 impl<S: Store> Replica<S> {
@@ -85,7 +90,7 @@ impl<S: Store> Replica<S> {
         if let Some(room) = self.rooms.get_mut(&id) {
             room.evaluate();
         }
-        self.finish_join(connection, id);
+        self.finish_join(now, connection, id)?;
         let still_member = self.rooms.get(&id).is_some_and(|room| room.is_member(&peer));
         if own_refused && !still_member {
             // It was removed and does not know: nothing of this is acknowledged, it is told instead.
@@ -130,26 +135,40 @@ impl<S: Store> Replica<S> {
             || !one_chain
             || group.len() > limits::GROUP_ENTRIES
             || size > limits::GROUP_BYTES + limits::BODY_BYTES
-            || (lane == Lane::Membership && group.iter().any(|entry| entry.body.is_none()))
+            || (lane == Lane::Membership
+                && (size > limits::MEMBERSHIP_GROUP_BYTES || group.iter().any(|entry| entry.body.is_none())))
         {
             return Ok(Verdict::Invalid);
         }
-        // Unsigned entries count only through the signature that follows them: none is stored without it.
-        let mut checked = false;
-        for entry in group {
+        // Unsigned entries count only through the signature that follows them: the group is stored whole or not
+        // at all, or what is left of it could never be passed on. So it is judged by its first new entry.
+        let mut new = None;
+        for (index, entry) in group.iter().enumerate() {
             match self.place(id, lane, entry)? {
-                Place::Held => self.note_held_by(connection, id, lane, entry),
+                Place::Held => {}
                 Place::Refused => return Ok(Verdict::Refused),
                 Place::Invalid => return Ok(Verdict::Invalid),
                 Place::Next { add } => {
-                    if !checked && !last.signature_holds() {
-                        return Ok(Verdict::Invalid);
-                    }
-                    checked = true;
-                    self.take_entry(now, id, lane, entry, add)?;
-                    self.note_held_by(connection, id, lane, entry);
+                    new = Some((index, add));
+                    break;
                 }
             }
+        }
+        if let Some((first, add)) = new {
+            let entries = group.get(first..).unwrap_or_default();
+            let rises = entries.windows(2).all(|pair| match pair {
+                [before, after] => follows(before.header.seq, before.header.timestamp_us, &after.header),
+                _ => false,
+            });
+            if !rises || !last.signature_holds() {
+                return Ok(Verdict::Invalid);
+            }
+            for entry in entries {
+                self.take_entry(now, id, lane, entry, add)?;
+            }
+        }
+        for entry in group {
+            self.note_held_by(connection, id, lane, entry);
         }
         Ok(Verdict::Held)
     }
@@ -177,10 +196,10 @@ impl<S: Store> Replica<S> {
         if !room.limit(log, add).is_some_and(|limit| limit.admits(header.seq, entry.id)) {
             return Ok(Place::Refused);
         }
-        let logs_of_author =
-            |room: &Room, author: PublicKey| room.logs.get(lane).keys().filter(|known| known.author == author).count();
         let Some(previous) = header.previous else {
-            let full = state.is_none() && logs_of_author(room, log.author) >= limits::LOGS_PER_MEMBER;
+            // An add names its device: logs under one add are one author's.
+            let logs = room.logs.get(lane).values().filter(|known| known.add == add).count();
+            let full = state.is_none() && logs >= limits::LOGS_PER_MEMBER;
             let branched = state.is_some_and(|state| state.tips.len() >= limits::BRANCHES);
             return Ok(if full || branched { Place::Refused } else { Place::Next { add } });
         };
@@ -198,8 +217,8 @@ impl<S: Store> Replica<S> {
                 _ => return Ok(Place::Refused),
             },
         };
-        let follows = before.seq.checked_add(1) == Some(header.seq) && header.timestamp_us > before.timestamp_us;
-        Ok(if follows { Place::Next { add } } else { Place::Invalid })
+        let fits = follows(before.seq, before.timestamp_us, header);
+        Ok(if fits { Place::Next { add } } else { Place::Invalid })
     }
 
     /// Stores an entry that was checked.
@@ -270,6 +289,9 @@ impl<S: Store> Replica<S> {
         let of_author = room.record_versions.keys().filter(|(author, ..)| *author == record.key.author).count();
         if known.is_none() && of_author >= limits::RECORDS_PER_MEMBER {
             return Ok(());
+        }
+        if record.key.author == self.me && record.key.store == self.store.store_id() {
+            self.renew = true;
         }
         let before = self.own_watermarks(id, &record.key.author);
         let arrival = self.store.put_record(record)?;

@@ -310,7 +310,7 @@ impl<S: Store> Replica<S> {
 
     /// This database was copied or rolled back: entries of this device exist that it does not hold. From now
     /// on it writes new logs under a new store id, so that nothing is ever numbered twice.
-    fn renew_store(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn renew_store(&mut self) -> Result<(), StoreError> {
         self.renew = false;
         let mut id = [0; 16];
         self.random.fill(&mut id);

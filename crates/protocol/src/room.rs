@@ -164,6 +164,10 @@ impl Room {
         room.stale = true;
         room.evaluate();
         room.changed = false;
+        if !room.logs.get(Lane::Content).is_empty() {
+            // What was to be told when this device stopped is told now.
+            room.receipts_due_ms = Some(now.steady_ms);
+        }
         Ok(room)
     }
 

@@ -1,5 +1,6 @@
 //! What flows out: batches in arrival order, as much as the peer acknowledges, after each commit.
 
+use crate::body::Body;
 use crate::clock::Time;
 use crate::entry::{Entry, WireEntry};
 use crate::frame::{Ack, Batch, Digest, Frame};
@@ -47,7 +48,8 @@ fn pick(room: &Room, state: &LaneState, peer: &crate::identity::PublicKey, items
                         let forked = room.logs.get(entry.header.lane()).get(&log).is_some_and(|l| l.tips.len() > 1);
                         forked || entry.header.seq > held
                     });
-                    if lacked && group.iter().all(|entry| room.counts(entry)) {
+                    // A cut may fall within a group; what of it counts proves itself only with the rest.
+                    if lacked && group.first().is_some_and(|entry| room.counts(entry)) {
                         scan.bytes += group.iter().map(|entry| entry.size()).sum::<usize>();
                         scan.entries.extend(group.iter().map(|entry| entry.to_wire()));
                     }
@@ -152,12 +154,12 @@ impl<S: Store> Replica<S> {
     /// Sends all records of members, outside of arrival order: after heads, when it is not known which ones
     /// the peer holds.
     fn send_records(&mut self, connection: ConnectionId, id: RoomId, slot: u32) -> Result<(), StoreError> {
-        let Some(peer) = self.sessions.get(&connection).map(|session| session.peer) else { return Ok(()) };
         let records = self.store.records(id)?;
         let Some(room) = self.rooms.get(&id) else { return Ok(()) };
         let mut batches: Vec<Vec<WireRecord>> = Vec::new();
         let mut bytes = limits::BATCH_BYTES;
-        for record in records.iter().filter(|r| r.key.author != peer && room.is_member(&r.key.author)) {
+        // The peer's own too: where its database was rolled back, they are how it notices.
+        for record in records.iter().filter(|r| room.is_member(&r.key.author)) {
             if bytes >= limits::BATCH_BYTES {
                 batches.push(Vec::new());
                 bytes = 0;
@@ -178,7 +180,8 @@ impl<S: Store> Replica<S> {
     /// Everything is sent and acknowledged: now and then, both sides compare what they hold.
     fn compare(&mut self, now: Time, connection: ConnectionId, id: RoomId, lane: Lane) -> Result<(), StoreError> {
         let Some(room) = self.rooms.get(&id) else { return Ok(()) };
-        let newest = *room.newest.get(lane);
+        // Who belongs decides what of the content counts.
+        let newest = (*room.newest.get(lane)).max(*room.newest.get(Lane::Membership));
         let Some(shared) = self.sessions.get_mut(&connection).and_then(|session| session.shared.get_mut(&id)) else {
             return Ok(());
         };
@@ -210,9 +213,11 @@ impl<S: Store> Replica<S> {
         let Some(shared) = self.shared_mut(connection, id) else { return Ok(()) };
         let Some(slot) = shared.my_slot else { return Ok(()) };
         shared.pushed = true;
+        let until = self.told_until(connection, id)?;
         let bytes = limits::CONTROL_FRAME / 4; // a group that starts below it still fits a control frame
         loop {
-            let page = self.store.page(id, Lane::Membership, after, limits::BATCH_ITEMS, bytes)?;
+            let mut page = self.store.page(id, Lane::Membership, after, limits::BATCH_ITEMS, bytes)?;
+            page.retain(|item| item.arrival() <= until);
             let Some(last) = page.last() else { return Ok(()) };
             after = last.arrival();
             let entries = page
@@ -233,6 +238,28 @@ impl<S: Store> Replica<S> {
             };
             self.send(connection, &Frame::Batch(batch));
         }
+    }
+
+    /// Up to where the peer may know who belongs: who is a member no more is told what made it so, and nothing
+    /// that came later.
+    fn told_until(&self, connection: ConnectionId, id: RoomId) -> Result<Arrival, StoreError> {
+        let Some(session) = self.sessions.get(&connection) else { return Ok(0) };
+        let Some(room) = self.rooms.get(&id) else { return Ok(0) };
+        if room.is_member(&session.peer) {
+            return Ok(Arrival::MAX);
+        }
+        let mut until = 0;
+        for act in room.acts.values() {
+            let ends = match &act.body {
+                Body::Remove(remove) => remove.key == session.peer,
+                Body::Leave(_) => act.header.author == session.peer,
+                _ => false,
+            };
+            if ends && let Some(stored) = self.store.entry(act.id)? {
+                until = until.max(stored.arrival);
+            }
+        }
+        Ok(until)
     }
 
     /// A room stops being shared: the peer is sent what it has not seen of who belongs, its removal included.
@@ -274,8 +301,9 @@ impl<S: Store> Replica<S> {
             session.in_flight = session.in_flight.saturating_sub(bytes);
         }
         state.acked = state.acked.max(ack.upto);
+        let restart = state.heads_told && state.in_flight.is_empty();
         self.note_ack(connection, room, ack.lane, ack.upto)?;
-        Ok(true)
+        if restart { self.begin_from_heads(connection, room, ack.lane) } else { Ok(true) }
     }
 
     /// Remembers how far a device holds this store, if that is news.

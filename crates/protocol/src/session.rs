@@ -57,6 +57,8 @@ pub(crate) struct LaneState {
     pub(crate) cursor: crate::store::Cursor,
     /// Heads that are being told, page by page.
     pub(crate) heads_in: Vec<Head>,
+    /// Whether those are complete, and wait for what is on its way to be acknowledged.
+    pub(crate) heads_told: bool,
     /// When digests were last compared, and what was held then on both sides.
     pub(crate) digest_at: Option<(u64, Arrival, Arrival)>,
 }
@@ -97,6 +99,8 @@ pub(crate) struct Session {
     pub(crate) shared: BTreeMap<RoomId, Shared>,
     pub(crate) their_slots: BTreeMap<u32, RoomId>,
     pub(crate) next_slot: u32,
+    /// Rooms whose membership lane the peer was sent since one of the two is no member any more.
+    pub(crate) told: BTreeSet<RoomId>,
     pub(crate) joining: Vec<Joining>,
     pub(crate) join_attempts: u32,
     /// Bytes sent and not acknowledged, over all rooms.
@@ -123,6 +127,7 @@ impl Session {
             shared: BTreeMap::new(),
             their_slots: BTreeMap::new(),
             next_slot: 0,
+            told: BTreeSet::new(),
             joining: Vec::new(),
             join_attempts: 0,
             in_flight: 0,

@@ -30,7 +30,7 @@ pub enum StoreError {
 }
 
 /// Where an entry is shown: by time, then author, number and id, all but the time the entry's own. A stored
-/// entry's time and number are below 2^63 - 1; bounds to compare with may be anything.
+/// entry's time and number are below [`crate::limits::NUMBER`]; bounds to compare with may be anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Order {
     /// Microseconds since the Unix epoch: the entry's own time, or, where that was too far ahead of this

@@ -5,6 +5,7 @@ use super::actor::{ALICE, BOB, CAROL, Chain, key, order, put, record};
 use crate::entry::Entry;
 use crate::id::{EntryId, RoomId, StoreId};
 use crate::kind::{Kind, Lane};
+use crate::limits;
 use crate::record::{RecordKey, RecordName};
 use crate::store::{Arrival, Cursor, Device, Item, Order, Store, Stored};
 
@@ -98,7 +99,7 @@ pub(super) fn tips_move_and_fork<S: Store>(mut store: S) {
     let mut logs = [Chain::new(CAROL, room, 1), Chain::new(ALICE, room, 9), Chain::new(ALICE, room, 8)];
     for (time, log) in (10..).zip(logs.iter_mut()) {
         log.put(&mut store, Kind::Text, time);
-        let absurd = log.sign(Kind::Text, u64::MAX - time);
+        let absurd = log.sign(Kind::Text, limits::NUMBER - time);
         put(&mut store, &absurd, time, log.add());
     }
     let mut expected: Vec<_> = logs.iter().map(|log| log.tip().unwrap()).collect();
@@ -350,7 +351,7 @@ pub(super) fn records_are_replaced_in_place_and_arrive_anew<S: Store>(mut store:
     let other_name = RecordKey { name: RecordName(3), ..all[0].key };
     assert_eq!(store.record(&other_name).unwrap(), None);
 
-    let changed = record(CAROL, room, 2, 1, u64::MAX);
+    let changed = record(CAROL, room, 2, 1, limits::NUMBER);
     let again = store.put_record(&changed).unwrap();
     assert_eq!(store.record(&changed.key).unwrap(), Some(changed.clone()));
     assert_eq!(store.records(room).unwrap().len(), all.len());
@@ -365,7 +366,7 @@ pub(super) fn small_things_are_replaced_and_told_apart<S: Store>(mut store: S) {
     let stores = [StoreId::new([1; 16]), StoreId::new([2; 16])];
     let cursor = |arrival, anchor: Option<u8>| Cursor { arrival, anchor: anchor.map(|id| EntryId::new([id; 32])) };
     for (version, last) in [(1_u8, false), (2, true)] {
-        let mut number = u64::MAX - 1000 * u64::from(version);
+        let mut number = limits::NUMBER - 1000 * u64::from(version);
         for room in rooms {
             for lane in Lane::ALL {
                 for other in stores {
@@ -395,7 +396,7 @@ pub(super) fn small_things_are_replaced_and_told_apart<S: Store>(mut store: S) {
                 name: format!("{actor}'s \"{version}\""),
                 address: last.then(|| "[fe80::1%2]:12345".to_owned()),
                 first_seen_at: u64::from(actor),
-                last_seen_at: u64::MAX,
+                last_seen_at: limits::NUMBER,
             })
             .to_vec();
         devices.iter().for_each(|device| store.put_device(device).unwrap());

@@ -5,6 +5,7 @@ use super::actor::{ALICE, BOB, Chain, key, order, put, record};
 use crate::entry::Entry;
 use crate::id::{EntryId, RoomId, StoreId};
 use crate::kind::{Kind, Lane};
+use crate::limits;
 use crate::store::{Arrival, Cursor, Device, NewEntry, Store, StoreError};
 
 const CLIENT_ID: &str = "1";
@@ -196,14 +197,14 @@ pub(super) fn a_failed_write_takes_the_others_with_it<S: Store>(mut store: S, cr
 pub(super) fn absurd_numbers_are_refused_or_kept<S: Store>(mut store: S, crash: &mut impl FnMut(S) -> S) {
     let (room, mut chain) = begin(&mut store);
     store.commit().unwrap();
-    let far = i64::MAX as u64;
-    let entry = chain.clone().sign(Kind::Text, u64::MAX);
+    let far = limits::NUMBER;
+    let entry = chain.clone().sign(Kind::Text, far);
     for time_us in [far, far + 1, u64::MAX] {
         let new = NewEntry { entry: &entry, order: order(&entry, time_us), add: EntryId::new([1; 32]) };
         assert!(store.put_entry(new).is_err());
         store.rollback().unwrap();
     }
-    let entry = chain.sign(Kind::Text, u64::MAX);
+    let entry = chain.sign(Kind::Text, far);
     put(&mut store, &entry, far - 1, chain.add());
     store.commit().unwrap();
     store = crash(store);

@@ -9,6 +9,7 @@
     reason = "a test may panic"
 )]
 
+mod belonging;
 mod converging;
 mod hostile;
 mod joining;

@@ -249,6 +249,12 @@ impl World {
         self.devices[device].replica = Self::open(device, seed, store, now);
     }
 
+    /// The device goes on with an old copy of its database, and draws other random numbers than it did then.
+    pub(crate) fn roll_back(&mut self, device: usize, store: MemoryStore) {
+        self.next += 1;
+        self.restore(device, self.seed.wrapping_mul(31).wrapping_add(self.next * 1_000_003), store);
+    }
+
     /// Delivers one frame, from a queue that `pick` chooses; `false` when nothing is on its way.
     pub(crate) fn deliver_one(&mut self, pick: &mut impl FnMut(usize) -> usize) -> bool {
         let waiting: Vec<(u64, usize)> = self
@@ -358,6 +364,14 @@ impl World {
         let now = self.now;
         self.devices[device].said.push(text.to_owned());
         self.replica(device).send_message(now, room, text, None, None).unwrap()
+    }
+
+    /// As [`World::say`], if the device believes that it may.
+    pub(crate) fn try_say(&mut self, device: usize, room: RoomId, text: &str) {
+        let now = self.now;
+        if self.replica(device).send_message(now, room, text, None, None).is_ok() {
+            self.devices[device].said.push(text.to_owned());
+        }
     }
 
     /// Every message of a room, paged from the newest to the oldest.

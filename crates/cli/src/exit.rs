@@ -1,0 +1,38 @@
+use std::{fmt::Display, process::ExitCode};
+
+use lanline_engine::api::{ApiError, CallError, ErrorCode};
+
+/// Why the program ends: one sentence, and whether what it was given is to blame.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    sentence: String,
+    code: u8,
+}
+
+impl Failure {
+    /// What it was given, or where it was started, cannot work: exit code 2.
+    pub(crate) fn input(error: impl Display) -> Self {
+        Self { sentence: error.to_string(), code: 2 }
+    }
+
+    /// A command failed: exit code 2 where what was typed is to blame, else 1.
+    pub(crate) fn command(error: CallError) -> Self {
+        let ApiError { code, message } = error.into();
+        let code = match code {
+            ErrorCode::InvalidArgument
+            | ErrorCode::Unreachable
+            | ErrorCode::Expired
+            | ErrorCode::Used
+            | ErrorCode::PortInUse
+            | ErrorCode::Locked => 2,
+            _ => 1,
+        };
+        Self { sentence: message, code }
+    }
+
+    /// Says it on standard error.
+    pub(crate) fn report(self) -> ExitCode {
+        eprintln!("{}", self.sentence);
+        ExitCode::from(self.code)
+    }
+}

@@ -1,0 +1,167 @@
+use serde::Serialize;
+
+use super::{Message, MessageStatus, ServerState, StoreState};
+
+/// Something that happened, for whoever shows it. Serialises to an object of its fields; [`Event::name`] says which.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// Another member's message was stored here.
+    IncomingMessage {
+        /// The message.
+        message: Box<Message>,
+    },
+    /// A message that was told of earlier looks different now.
+    MessageChanged {
+        /// The message as it is now.
+        message: Box<Message>,
+    },
+    /// An own message got further.
+    MessageStatus {
+        /// The message's id.
+        id: String,
+        /// How far it got.
+        status: MessageStatus,
+        /// How many other members acknowledged to hold it.
+        stored_by: u64,
+        /// How many other members signed that they received it.
+        delivered_to: u64,
+        /// How many other members signed that they read it.
+        read_by: u64,
+    },
+    /// A device is connected.
+    PeerConnected {
+        /// Its id.
+        device_id: String,
+        /// The name it gave itself; empty where none is known.
+        name: String,
+        /// Its end of the connection.
+        address: String,
+    },
+    /// A device is no longer connected.
+    PeerDisconnected {
+        /// Its id.
+        device_id: String,
+        /// Why, in one word: the other device's own (such as `shutdown`, `server_stopped`), else `silent`, `reset`, ….
+        reason: String,
+    },
+    /// A member signed how far it received and read.
+    ReceiptsChanged {
+        /// The room's id.
+        room: String,
+        /// The member's device.
+        device_id: String,
+    },
+    /// A room's name, members or settings changed.
+    RoomChanged {
+        /// The room's id.
+        room: String,
+    },
+    /// The server started, stopped, or has other addresses.
+    ServerChanged(ServerState),
+    /// The store's condition changed.
+    StoreChanged(StoreState),
+    /// This reader was too slow and missed events: ask again for what is shown.
+    EventsLost {
+        /// How many.
+        count: u64,
+    },
+}
+
+impl Event {
+    /// The event's name, as the doors spell it (the app with `-` for `_`).
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::IncomingMessage { .. } => "incoming_message",
+            Self::MessageChanged { .. } => "message_changed",
+            Self::MessageStatus { .. } => "message_status",
+            Self::PeerConnected { .. } => "peer_connected",
+            Self::PeerDisconnected { .. } => "peer_disconnected",
+            Self::ReceiptsChanged { .. } => "receipts_changed",
+            Self::RoomChanged { .. } => "room_changed",
+            Self::ServerChanged(_) => "server_changed",
+            Self::StoreChanged(_) => "store_changed",
+            Self::EventsLost { .. } => "events_lost",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{MessageKind, MessageStatus as Got, Reaction, StoreCondition};
+
+    #[test]
+    fn events_and_messages_are_spelt_as_promised() {
+        let message = Message {
+            id: "m".into(),
+            room: "r".into(),
+            author: "a".into(),
+            author_name: "Alice".into(),
+            sent_at: 1,
+            kind: MessageKind::RoomCreated,
+            text: None,
+            reply_to: None,
+            subject: None,
+            subject_name: None,
+            edited_at: None,
+            deleted: None,
+            reactions: vec![Reaction { emoji: "👍".into(), by: "b".into() }],
+            state: None,
+            status: Got::Queued,
+            stored_by: 0,
+            delivered_to: 0,
+            read_by: 0,
+        };
+        let spelt = json!({
+            "id": "m", "room": "r", "author": "a", "author_name": "Alice", "sent_at": 1, "kind": "room_created",
+            "reactions": [{"emoji": "👍", "by": "b"}], "status": "queued", "stored_by": 0, "delivered_to": 0,
+            "read_by": 0,
+        });
+        for (event, name, fields) in [
+            (
+                Event::IncomingMessage { message: Box::new(message.clone()) },
+                "incoming_message",
+                json!({"message": spelt}),
+            ),
+            (Event::MessageChanged { message: Box::new(message) }, "message_changed", json!({"message": spelt})),
+            (
+                Event::MessageStatus { id: "m".into(), status: Got::Read, stored_by: 3, delivered_to: 2, read_by: 1 },
+                "message_status",
+                json!({"id": "m", "status": "read", "stored_by": 3, "delivered_to": 2, "read_by": 1}),
+            ),
+            (
+                Event::PeerConnected { device_id: "d".into(), name: "Bob".into(), address: "10.0.0.2:1".into() },
+                "peer_connected",
+                json!({"device_id": "d", "name": "Bob", "address": "10.0.0.2:1"}),
+            ),
+            (
+                Event::PeerDisconnected { device_id: "d".into(), reason: "gone".into() },
+                "peer_disconnected",
+                json!({"device_id": "d", "reason": "gone"}),
+            ),
+            (
+                Event::ReceiptsChanged { room: "r".into(), device_id: "d".into() },
+                "receipts_changed",
+                json!({"room": "r", "device_id": "d"}),
+            ),
+            (Event::RoomChanged { room: "r".into() }, "room_changed", json!({"room": "r"})),
+            (
+                Event::ServerChanged(ServerState { running: true, port: Some(1), addresses: vec!["[::1]:1".into()] }),
+                "server_changed",
+                json!({"running": true, "port": 1, "addresses": ["[::1]:1"]}),
+            ),
+            (
+                Event::StoreChanged(StoreState { state: StoreCondition::ReadOnly, reason: Some("full".into()) }),
+                "store_changed",
+                json!({"state": "read_only", "reason": "full"}),
+            ),
+            (Event::EventsLost { count: 7 }, "events_lost", json!({"count": 7})),
+        ] {
+            assert_eq!(event.name(), name);
+            assert_eq!(serde_json::to_value(&event).unwrap(), fields);
+        }
+    }
+}

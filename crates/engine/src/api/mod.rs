@@ -1,0 +1,46 @@
+//! The commands and events of a device, as types: the contract every door translates.
+//!
+//! Times are integers, milliseconds since the Unix epoch (`_at`), or a duration (`_ms`); sizes are bytes; ids are
+//! strings. Parameters refuse fields they do not know; an optional field may be absent or `null`.
+
+mod call;
+mod device;
+mod error;
+mod event;
+mod message;
+mod peer;
+mod room;
+mod table;
+
+pub(crate) use call::{Answer, Job, Order};
+pub use call::{COMMANDS, CallError};
+pub use device::{Listening, NoParams, ServerState, SetProfile, StartServer, Status, StoreCondition, StoreState};
+pub use error::{ApiError, ErrorCode};
+pub use event::Event;
+pub use message::{
+    MarkRead, Message, MessageKind, MessagePage, MessageState, MessageStatus, Messages, OfMessage, Reaction, Receipts,
+    SendMessage, Sent,
+};
+pub use peer::{Connect, Connected, Direction, Disconnect, Peer, Peers};
+pub use room::{
+    CreateRoom, InRoom, Invite, Invited, Join, Joined, Member, Members, RemoveMember, Role, RoomCreated, RoomSummary,
+    Rooms,
+};
+
+/// What a command answers that gives nothing: `null`.
+pub type Nothing = ();
+
+/// The most bytes of a message's text.
+pub const TEXT_MAX: usize = 16 * 1024;
+/// The most bytes of a device's or a room's name.
+pub const NAME_MAX: usize = 128;
+/// The most bytes of a `client_id`.
+pub const CLIENT_ID_MAX: usize = 128;
+/// The most messages on one page.
+pub const PAGE_MAX: u32 = 500;
+/// How many messages a page holds when not told.
+pub const PAGE_DEFAULT: u32 = 50;
+/// The longest an invite lives: 30 days, in milliseconds.
+pub const INVITE_TTL_MAX_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// How long an invite lives when not told: 24 hours, in milliseconds.
+pub const INVITE_TTL_DEFAULT_MS: u64 = 24 * 60 * 60 * 1000;

@@ -1,0 +1,171 @@
+use lanline_protocol::{membership, view};
+use serde::{Deserialize, Serialize};
+
+use super::Message;
+
+/// Parameters of `create_room`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRoom {
+    /// 1 to [`NAME_MAX`](super::NAME_MAX) bytes, not blank.
+    pub name: String,
+}
+
+/// A room that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomCreated {
+    /// Its id.
+    pub room: String,
+}
+
+/// Parameters of a command that concerns one room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InRoom {
+    /// The room's id.
+    pub room: String,
+}
+
+/// The rooms this device holds.
+pub type Rooms = Vec<RoomSummary>;
+
+/// A room, as a list of rooms shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoomSummary {
+    /// Its id.
+    pub room: String,
+    /// Its name.
+    pub name: String,
+    /// How many members it has, this device included.
+    pub members: u64,
+    /// How many of its messages were not read here, at most 999.
+    pub unread: u64,
+    /// Its newest message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Box<Message>>,
+}
+
+impl From<view::RoomSummary> for RoomSummary {
+    fn from(room: view::RoomSummary) -> Self {
+        Self {
+            room: room.id.to_string(),
+            name: room.name,
+            members: room.members as u64,
+            unread: room.unread as u64,
+            last: room.last.map(|last| Box::new(last.into())),
+        }
+    }
+}
+
+/// Who is in a room.
+pub type Members = Vec<Member>;
+
+/// A member of a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The member's device.
+    pub device_id: String,
+    /// The name it gave itself; empty where none is known.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it is connected now; this device always is.
+    pub online: bool,
+    /// When it was last connected, milliseconds since the Unix epoch; absent where it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<u64>,
+}
+
+impl From<view::MemberSummary> for Member {
+    fn from(member: view::MemberSummary) -> Self {
+        Self {
+            device_id: member.device.to_string(),
+            name: member.name,
+            role: member.role.into(),
+            online: member.online,
+            last_seen_at: member.last_seen_at_ms,
+        }
+    }
+}
+
+/// What a member may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Writes the control chain.
+    Owner,
+    /// Reads and writes.
+    Member,
+    /// Waits for the owner's admission.
+    Pending,
+}
+
+impl From<membership::Role> for Role {
+    fn from(role: membership::Role) -> Self {
+        match role {
+            membership::Role::Owner => Self::Owner,
+            membership::Role::Member => Self::Member,
+            membership::Role::Pending => Self::Pending,
+        }
+    }
+}
+
+/// Parameters of `invite`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invite {
+    /// The room's id.
+    pub room: String,
+    /// How long the invite lives, in milliseconds: 1 to
+    /// [`INVITE_TTL_MAX_MS`](super::INVITE_TTL_MAX_MS), 24 hours when absent.
+    #[serde(default)]
+    pub ttl_ms: Option<u64>,
+    /// How many devices may join by it: at least 1, which is also the default.
+    #[serde(default)]
+    pub uses: Option<u32>,
+}
+
+/// An invite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    /// What the newcomer gives to `join`; whoever holds it can join.
+    pub link: String,
+    /// When it ends, milliseconds since the Unix epoch.
+    pub expires_at: u64,
+}
+
+/// Parameters of `join`. This version takes a link only.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// An invite's link.
+    #[serde(default)]
+    pub link: Option<String>,
+    /// Where the inviting device listens, for a code.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// The code the inviting device shows.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+/// A room that was joined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Its id.
+    pub room: String,
+    /// Its name.
+    pub name: String,
+    /// Whether the owner still has to admit this device.
+    pub pending: bool,
+}
+
+/// Parameters of `remove_member`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemoveMember {
+    /// The room's id.
+    pub room: String,
+    /// The member to remove.
+    pub device_id: String,
+}

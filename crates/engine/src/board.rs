@@ -1,0 +1,80 @@
+//! What is known of the device without asking its core, and who is told when it changes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::{
+    api::{Event, ServerState, StoreCondition, StoreState},
+    events::{EventStream, Events},
+};
+
+/// Shared by the core, the server and every door.
+#[derive(Debug)]
+pub(crate) struct Board {
+    events: Events,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Debug)]
+struct Notes {
+    name: String,
+    server: ServerState,
+    store: StoreState,
+}
+
+impl Board {
+    pub(crate) fn new() -> Self {
+        let store = StoreState { state: StoreCondition::Ok, reason: None };
+        let notes = Notes { name: String::new(), server: ServerState::default(), store };
+        Self { events: Events::new(), notes: Mutex::new(notes) }
+    }
+
+    /// Tells every subscriber.
+    pub(crate) fn emit(&self, event: Event) {
+        self.events.emit(event);
+    }
+
+    pub(crate) fn subscribe(&self) -> EventStream {
+        self.events.subscribe()
+    }
+
+    /// Ends every subscriber's stream.
+    pub(crate) fn close(&self) {
+        self.events.close();
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.lock().name.clone()
+    }
+
+    pub(crate) fn set_name(&self, name: &str) {
+        name.clone_into(&mut self.lock().name);
+    }
+
+    pub(crate) fn server(&self) -> ServerState {
+        self.lock().server.clone()
+    }
+
+    /// Notes it, and tells of it if it is news.
+    pub(crate) fn set_server(&self, server: ServerState) {
+        let news = std::mem::replace(&mut self.lock().server, server.clone()) != server;
+        if news {
+            self.emit(Event::ServerChanged(server));
+        }
+    }
+
+    pub(crate) fn store(&self) -> StoreState {
+        self.lock().store.clone()
+    }
+
+    /// Notes it, and tells of it if it is news.
+    pub(crate) fn set_store(&self, store: StoreState) {
+        let news = std::mem::replace(&mut self.lock().store, store.clone()) != store;
+        if news {
+            self.emit(Event::StoreChanged(store));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

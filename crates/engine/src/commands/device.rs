@@ -1,0 +1,37 @@
+use super::checked_name;
+use crate::{
+    Node,
+    api::{ApiError, Listening, NoParams, Nothing, SetProfile, StartServer, Status},
+    platform,
+};
+
+impl Node {
+    /// What this device is and how it is doing.
+    pub async fn status(&self, _: NoParams) -> Result<Status, ApiError> {
+        Ok(Status {
+            device_id: self.device_id().to_string(),
+            name: self.board().name(),
+            default_name: platform::host_name(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: "lanline/1".to_owned(),
+            server: self.board().server(),
+            store: self.board().store(),
+        })
+    }
+
+    /// Sets the name this device shows to others.
+    pub async fn set_profile(&self, params: SetProfile) -> Result<Nothing, ApiError> {
+        let name = checked_name(&params.name)?;
+        self.core().write(move |machine, now| machine.replica.set_name(now, &name)).await
+    }
+
+    /// Begins to listen for other devices.
+    pub async fn start_server(&self, params: StartServer) -> Result<Listening, ApiError> {
+        self.server().start(params.port.unwrap_or(self.settings().port)).await
+    }
+
+    /// Stops listening and takes leave of everyone who had dialled in.
+    pub async fn stop_server(&self, _: NoParams) -> Result<Nothing, ApiError> {
+        self.server().stop().await
+    }
+}

@@ -1,0 +1,55 @@
+use super::{checked_name, device_id, room_id};
+use crate::{
+    Node,
+    api::{
+        ApiError, CreateRoom, INVITE_TTL_DEFAULT_MS, INVITE_TTL_MAX_MS, InRoom, Invite, Invited, Members, NoParams,
+        Nothing, RemoveMember, RoomCreated, Rooms,
+    },
+};
+
+impl Node {
+    /// Makes a room whose owner is this device.
+    pub async fn create_room(&self, params: CreateRoom) -> Result<RoomCreated, ApiError> {
+        let name = checked_name(&params.name)?;
+        let made = self.core().write(move |machine, now| machine.replica.create_room(now, &name));
+        made.await.map(|room| RoomCreated { room: room.to_string() })
+    }
+
+    /// The rooms this device holds.
+    pub async fn rooms(&self, _: NoParams) -> Result<Rooms, ApiError> {
+        let rooms = self.core().read(|machine| machine.replica.rooms()).await?;
+        Ok(rooms.into_iter().map(Into::into).collect())
+    }
+
+    /// Who is in a room, this device included.
+    pub async fn members(&self, params: InRoom) -> Result<Members, ApiError> {
+        let room = room_id(&params.room)?;
+        let members = self.core().read(move |machine| machine.replica.members(room)).await?;
+        Ok(members.into_iter().map(Into::into).collect())
+    }
+
+    /// Makes an invite to a room.
+    pub async fn invite(&self, params: Invite) -> Result<Invited, ApiError> {
+        let ttl_ms = params.ttl_ms.unwrap_or(INVITE_TTL_DEFAULT_MS);
+        if !(1..=INVITE_TTL_MAX_MS).contains(&ttl_ms) {
+            return Err(ApiError::invalid(format!(
+                "An invite lives 1 to {INVITE_TTL_MAX_MS} ms: choose a `ttl_ms` between."
+            )));
+        }
+        let (room, uses) = (room_id(&params.room)?, params.uses.unwrap_or(1));
+        let link = self.core().write(move |machine, now| machine.replica.invite(now, room, ttl_ms, uses)).await?;
+        Ok(Invited { link: link.to_string(), expires_at: link.expires_at_ms })
+    }
+
+    /// Leaves a room for good; what was held stays readable.
+    pub async fn leave_room(&self, params: InRoom) -> Result<Nothing, ApiError> {
+        let room = room_id(&params.room)?;
+        self.core().write(move |machine, now| machine.replica.leave_room(now, room)).await
+    }
+
+    /// Removes a member from a room.
+    pub async fn remove_member(&self, params: RemoveMember) -> Result<Nothing, ApiError> {
+        let (room, device) = (room_id(&params.room)?, device_id(&params.device_id)?);
+        self.core().write(move |machine, now| machine.replica.remove_member(now, room, device)).await
+    }
+}

@@ -1,0 +1,220 @@
+//! The connections that the core holds, what people were told of them, and who waits for something on them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lanline_protocol::{
+    frame::Refusal,
+    id::RoomId,
+    identity::DeviceId,
+    session::ConnectionId,
+};
+use tokio::sync::oneshot;
+
+use super::Replica;
+use crate::net::{CloseReason, ConnectionHandle};
+
+/// How long a device may be without a connection when the last one was replaced, before people are told that it is
+/// gone: the one that replaces it may be a moment late.
+const REPLACED_MS: u64 = 2000;
+
+/// The word by which a peer says that another connection takes over.
+const REPLACED: &str = "replaced";
+/// The word by which a peer says that the person there asked for the end.
+const DISCONNECTED: &str = "disconnected";
+
+/// How a join ended.
+#[derive(Debug)]
+pub(crate) enum JoinEnd {
+    Joined,
+    Refused(Refusal),
+    Closed(CloseReason),
+}
+
+/// See the module's documentation.
+#[derive(Default)]
+pub(crate) struct Connections {
+    pub(super) open: BTreeMap<ConnectionId, Open>,
+    /// Devices that people believe connected; with the time and reason of their end where it is not told yet.
+    told: BTreeMap<DeviceId, Option<(u64, String)>>,
+    /// Devices whose connection ended since the last commit, and why.
+    ended: BTreeMap<DeviceId, String>,
+    /// Devices that are not dialled by themselves, because somebody asked for the end.
+    pub(super) held: BTreeSet<DeviceId>,
+    greetings: Vec<Greeting>,
+    joins: Vec<Join>,
+    /// Whether a connection came or went since targets were last looked for.
+    pub(super) changed: bool,
+}
+
+pub(super) struct Open {
+    pub(super) device: DeviceId,
+    pub(super) handle: ConnectionHandle,
+    pub(super) dialled: bool,
+}
+
+struct Greeting {
+    connection: ConnectionId,
+    device: DeviceId,
+    answer: oneshot::Sender<Result<(), CloseReason>>,
+}
+
+struct Join {
+    connection: ConnectionId,
+    room: RoomId,
+    answer: oneshot::Sender<JoinEnd>,
+}
+
+impl Connections {
+    pub(super) fn handle(&self, connection: ConnectionId) -> Option<&ConnectionHandle> {
+        self.open.get(&connection).map(|open| &open.handle)
+    }
+
+    /// A new connection. A device that dials in is no longer left alone.
+    pub(super) fn opened(&mut self, id: ConnectionId, device: DeviceId, handle: ConnectionHandle, dialled: bool) {
+        self.open.insert(id, Open { device, handle, dialled });
+        self.changed = true;
+        if !dialled {
+            self.held.remove(&device);
+        }
+    }
+
+    /// The last measured time for a word there and back, in milliseconds; 0 before the first.
+    pub(crate) fn rtt_ms(&self, connection: ConnectionId) -> u64 {
+        let rtt = self.handle(connection).and_then(ConnectionHandle::rtt).unwrap_or_default();
+        u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Connections that other devices dialled.
+    pub(crate) fn accepted(&self) -> Vec<ConnectionId> {
+        self.open.iter().filter(|(_, open)| !open.dialled).map(|(connection, _)| *connection).collect()
+    }
+
+    /// Leaves a device alone until somebody asks for it, or it dials in.
+    pub(crate) fn hold(&mut self, device: DeviceId) {
+        self.changed |= self.held.insert(device);
+    }
+
+    /// Takes back [`Self::hold`].
+    pub(crate) fn release(&mut self, device: DeviceId) {
+        self.changed |= self.held.remove(&device);
+    }
+
+    /// Answers when the device on a new connection has said hello, there or on the one that replaces it; or why the
+    /// connection ended before.
+    pub(crate) fn greet(
+        &mut self,
+        replica: &Replica,
+        connection: ConnectionId,
+        device: DeviceId,
+        answer: oneshot::Sender<Result<(), CloseReason>>,
+    ) {
+        let result = if is_greeted(replica, device) {
+            Ok(())
+        } else if replica.connection(device).is_none() && !self.open.contains_key(&connection) {
+            Err(CloseReason::Reset)
+        } else {
+            self.greetings.retain(|greeting| !greeting.answer.is_closed());
+            self.greetings.push(Greeting { connection, device, answer });
+            return;
+        };
+        // Whoever asked may have gone.
+        let _ = answer.send(result);
+    }
+
+    /// Answers when a join is decided or its connection ends.
+    pub(crate) fn await_join(&mut self, connection: ConnectionId, room: RoomId, answer: oneshot::Sender<JoinEnd>) {
+        self.joins.retain(|join| !join.answer.is_closed());
+        self.joins.push(Join { connection, room, answer });
+    }
+
+    pub(super) fn joined(&mut self, connection: ConnectionId, room: RoomId, refusal: Option<Refusal>) {
+        let decided = self.joins.extract_if(.., |join| join.connection == connection && join.room == room);
+        for join in decided {
+            let _ = join.answer.send(refusal.map_or(JoinEnd::Joined, JoinEnd::Refused));
+        }
+    }
+
+    /// A connection is over: takes it off the list. The replica is told by the caller, if it does not know.
+    pub(super) fn ended(&mut self, connection: ConnectionId, reason: &CloseReason) -> Option<Open> {
+        let open = self.open.remove(&connection)?;
+        self.changed = true;
+        self.ended.insert(open.device, word(reason));
+        if reason.said() == Some(DISCONNECTED) {
+            self.held.insert(open.device);
+        }
+        if word(reason) != REPLACED {
+            for greeting in self.greetings.extract_if(.., |greeting| greeting.connection == connection) {
+                let _ = greeting.answer.send(Err(reason.clone()));
+            }
+        }
+        for join in self.joins.extract_if(.., |join| join.connection == connection) {
+            let _ = join.answer.send(JoinEnd::Closed(reason.clone()));
+        }
+        Some(open)
+    }
+
+    /// A device said hello. Whether that is news.
+    pub(super) fn greeted(&mut self, device: DeviceId) -> bool {
+        for greeting in self.greetings.extract_if(.., |greeting| greeting.device == device) {
+            let _ = greeting.answer.send(Ok(()));
+        }
+        self.told.insert(device, None).is_none()
+    }
+
+    /// A device that had said hello is gone. The reason, if people are to be told now.
+    pub(super) fn gone(&mut self, steady_ms: u64, device: DeviceId) -> Option<String> {
+        let reason = self.ended.remove(&device).unwrap_or_else(|| CloseReason::Reset.name().to_owned());
+        let told = self.told.get_mut(&device)?;
+        if reason == REPLACED {
+            *told = Some((steady_ms + REPLACED_MS, reason));
+            return None;
+        }
+        self.told.remove(&device);
+        Some(reason)
+    }
+
+    /// Devices that people still believe connected and that are not, with the reason; after each commit.
+    pub(super) fn overdue(&mut self, replica: &Replica, steady_ms: u64) -> Vec<(DeviceId, String)> {
+        let ended = std::mem::take(&mut self.ended);
+        let due = self.told.extract_if(.., |device, gone| match gone {
+            Some((at, _)) => *at <= steady_ms,
+            None => ended.contains_key(device) && replica.connection(*device).is_none(),
+        });
+        due.map(|(device, gone)| {
+            let reason = gone.map(|(_, reason)| reason).or_else(|| ended.get(&device).cloned());
+            (device, reason.unwrap_or_default())
+        })
+        .collect()
+    }
+
+    /// When [`Self::overdue`] has something to say by itself, in steady milliseconds.
+    pub(super) fn overdue_at(&self) -> Option<u64> {
+        self.told.values().flatten().map(|(at, _)| *at).min()
+    }
+
+    /// Ends every connection; the replica is to be opened anew. The devices that people believe connected.
+    pub(super) fn end_all(&mut self, reason: &CloseReason) -> Vec<DeviceId> {
+        for open in std::mem::take(&mut self.open).into_values() {
+            open.handle.close(reason.clone());
+        }
+        for greeting in self.greetings.drain(..) {
+            let _ = greeting.answer.send(Err(reason.clone()));
+        }
+        for join in self.joins.drain(..) {
+            let _ = join.answer.send(JoinEnd::Closed(reason.clone()));
+        }
+        self.ended.clear();
+        self.changed = true;
+        std::mem::take(&mut self.told).into_keys().collect()
+    }
+}
+
+/// Whether a device is connected and has said hello.
+pub(crate) fn is_greeted(replica: &Replica, device: DeviceId) -> bool {
+    replica.peers().iter().any(|peer| peer.device == device)
+}
+
+/// A reason as events tell it: the peer's own word where it gave one.
+pub(super) fn word(reason: &CloseReason) -> String {
+    reason.said().unwrap_or(reason.name()).to_owned()
+}

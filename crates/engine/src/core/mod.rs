@@ -1,0 +1,220 @@
+//! The one thread that owns the replica, and so the database: everything that is decided or written passes through it.
+//!
+//! It takes all that is waiting, feeds it to the replica, commits once, carries out what the replica says, and only
+//! then answers. So what queued up during one commit is the next one, which is group commit without a timer.
+
+mod clock;
+mod connections;
+mod fault;
+mod input;
+mod outputs;
+mod random;
+mod thread;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, mpsc},
+};
+
+use lanline_protocol::{
+    clock::Time,
+    command::CommandError,
+    id::StoreId,
+    identity::{DeviceId, DeviceKey},
+    replica::Target,
+    session::ConnectionId,
+    store::StoreError,
+};
+use tokio::sync::{oneshot, watch};
+use zeroize::Zeroizing;
+
+pub(crate) use self::{
+    connections::{Connections, JoinEnd, is_greeted},
+    fault::sentence,
+};
+use self::{
+    clock::Clock,
+    input::{Change, Input, Look},
+    random::SystemRandom,
+    thread::Thread,
+};
+use crate::{
+    api::{ApiError, ErrorCode, StoreCondition},
+    board::Board,
+    folder::Folder,
+    net::{CloseReason, ConnectionEvent},
+    store::{OpenStoreError, SqliteStore},
+};
+
+/// The state machine on its database.
+pub(crate) type Replica = lanline_protocol::replica::Replica<SqliteStore>;
+
+/// The database's name in the data folder.
+const DATABASE: &str = "lanline.db";
+
+/// How this program names itself to peers.
+const AGENT: &str = concat!("lanline/", env!("CARGO_PKG_VERSION"));
+
+/// What commands work on.
+pub(crate) struct Machine {
+    pub(crate) replica: Replica,
+    pub(crate) connections: Connections,
+}
+
+impl Machine {
+    /// Ends a connection from this side, for a reason that is not the replica's.
+    pub(crate) fn end(&mut self, now: Time, connection: ConnectionId, reason: &CloseReason) -> Result<(), StoreError> {
+        if let Some(open) = self.connections.ended(connection, reason) {
+            open.handle.close(reason.clone());
+            self.replica.disconnected(now, connection)?;
+        }
+        Ok(())
+    }
+}
+
+/// The way to the core's thread. Clones lead to the same one; it ends when none is left.
+#[derive(Clone, Debug)]
+pub(crate) struct Core {
+    inputs: mpsc::Sender<Input>,
+    board: Arc<Board>,
+}
+
+/// A core that was just started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) core: Core,
+    pub(crate) thread: std::thread::JoinHandle<()>,
+    /// Devices to be dialled.
+    pub(crate) targets: watch::Receiver<Vec<Target>>,
+}
+
+/// Why the core cannot start: one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] OpenStoreError),
+    /// What is in the database cannot be read.
+    #[error("The database of this device cannot be read ({0}): check the disk, or put back a copy of it.")]
+    Unreadable(StoreError),
+    /// The system gives no random numbers.
+    #[error("The system gives no random numbers ({0}): restart the machine.")]
+    NoRandomness(getrandom::Error),
+    /// The system gives no thread.
+    #[error("The system cannot run another thread ({0}): close other programs, then start Lanline again.")]
+    NoThread(std::io::Error),
+}
+
+impl CoreError {
+    pub(crate) fn code(&self) -> ErrorCode {
+        match self {
+            Self::Store(OpenStoreError::Unwritable { .. } | OpenStoreError::Full(_)) => ErrorCode::ReadOnly,
+            _ => ErrorCode::Internal,
+        }
+    }
+}
+
+impl Core {
+    /// Opens the database in the folder and starts the thread, which holds the folder until it ends. Blocks.
+    pub(crate) fn start(folder: Folder, seed: Zeroizing<[u8; 32]>, board: Arc<Board>) -> Result<Started, CoreError> {
+        let clock = Clock::new();
+        let mut fresh = [0; 16];
+        getrandom::fill(&mut fresh).map_err(CoreError::NoRandomness)?;
+        let public = DeviceKey::from_seed(&seed).public();
+        let store = SqliteStore::open(&database(&folder), public, StoreId::new(fresh))?;
+        let replica = open_replica(&seed, store, clock.now()).map_err(CoreError::Unreadable)?;
+        board.set_name(replica.name());
+        let (inputs, waiting) = mpsc::channel();
+        let (publish, targets) = watch::channel(Vec::new());
+        let thread = Thread::new(replica, folder, seed, clock, waiting, publish, Arc::clone(&board));
+        let thread = std::thread::Builder::new()
+            .name("lanline-core".to_owned())
+            .spawn(move || thread.run())
+            .map_err(CoreError::NoThread)?;
+        Ok(Started { core: Self { inputs, board }, thread, targets })
+    }
+
+    /// Has something done that may write. It is in line when this returns; the future awaits the answer, which comes
+    /// when it is on disk.
+    pub(crate) fn write<T, F>(&self, act: F) -> impl Future<Output = Result<T, ApiError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Machine, Time) -> Result<T, CommandError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        self.put(Input::Write(Box::new(Change { act: Some(act), result: None, answer })), answered)
+    }
+
+    /// Has something looked up, in what is on disk.
+    pub(crate) fn read<T, F>(&self, look: F) -> impl Future<Output = Result<T, ApiError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Machine) -> Result<T, CommandError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        self.put(Input::Read(Box::new(Look { look, answer })), answered)
+    }
+
+    fn put<T: Send + 'static>(
+        &self,
+        input: Input,
+        answered: oneshot::Receiver<Result<T, ApiError>>,
+    ) -> impl Future<Output = Result<T, ApiError>> + Send + use<T> {
+        // Where this fails the answer's sender is dropped with the input.
+        let _ = self.inputs.send(input);
+        let board = Arc::clone(&self.board);
+        async move { answered.await.unwrap_or_else(|_| Err(gone(&board))) }
+    }
+
+    /// Passes on what happened on a connection. Returns at once.
+    pub(crate) fn deliver(&self, event: ConnectionEvent) {
+        if let Err(mpsc::SendError(Input::Net(ConnectionEvent::Opened { handle, .. }))) =
+            self.inputs.send(Input::Net(event))
+        {
+            handle.close(CloseReason::Shutdown);
+        }
+    }
+
+    /// Tells members where this device listens; `[]`: no more.
+    pub(crate) fn set_addresses(&self, addresses: Vec<String>) {
+        // Fails only where there is nobody left to tell.
+        let _ = self.inputs.send(Input::Listening { addresses });
+    }
+
+    /// Waits for the device on a connection that was just dialled to say hello; else why it did not.
+    pub(crate) async fn greeted(
+        &self,
+        connection: ConnectionId,
+        device: DeviceId,
+    ) -> Result<Result<(), CloseReason>, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        self.write(move |machine, _| {
+            machine.connections.greet(&machine.replica, connection, device, answer);
+            Ok(())
+        })
+        .await?;
+        answered.await.map_err(|_| gone(&self.board))
+    }
+
+    /// Commits what was asked for so far and ends the thread, whatever is asked later.
+    pub(crate) fn close(&self) {
+        // Fails only where it has ended.
+        let _ = self.inputs.send(Input::Close);
+    }
+}
+
+fn gone(board: &Board) -> ApiError {
+    let store = board.store();
+    match store.reason {
+        Some(reason) if store.state == StoreCondition::Failed => ApiError::new(ErrorCode::Internal, reason),
+        _ => crate::turn::closed().into(),
+    }
+}
+
+fn database(folder: &Folder) -> PathBuf {
+    folder.path().join(DATABASE)
+}
+
+fn open_replica(seed: &[u8; 32], store: SqliteStore, now: Time) -> Result<Replica, StoreError> {
+    Replica::open(DeviceKey::from_seed(seed), store, Box::new(SystemRandom), AGENT, now)
+}

@@ -1,0 +1,120 @@
+//! What the replica says is to be done, once it is committed.
+
+use lanline_protocol::{
+    clock::Time,
+    command::CommandError,
+    id::EntryId,
+    identity::DeviceId,
+    replica::{self, Event as Happened, Output},
+    session::{self, ConnectionId},
+};
+
+use super::Machine;
+use crate::{
+    api::{Event, Message},
+    board::Board,
+    net::{CloseReason, FrameLimit},
+};
+
+impl Machine {
+    /// Carries out what follows a commit, in order.
+    pub(super) fn carry_out(&mut self, now: Time, outputs: Vec<Output>, board: &Board) {
+        for output in outputs {
+            match output {
+                Output::Send(connection, frame) => {
+                    if let Some(handle) = self.connections.handle(connection) {
+                        handle.send(frame.into());
+                    }
+                }
+                Output::Limit(connection, limit) => {
+                    if let Some(handle) = self.connections.handle(connection) {
+                        handle.set_limit(frame_limit(limit));
+                    }
+                }
+                Output::Close(connection, reason) => {
+                    let reason = close_reason(reason);
+                    if let Some(open) = self.connections.ended(connection, &reason) {
+                        open.handle.close(reason);
+                    }
+                }
+                Output::Event(happened) => {
+                    if let Some(event) = self.event(now, happened) {
+                        board.emit(event);
+                    }
+                }
+            }
+        }
+        for (device, reason) in self.connections.overdue(&self.replica, now.steady_ms) {
+            board.emit(Event::PeerDisconnected { device_id: device.to_string(), reason });
+        }
+    }
+
+    /// What people are told, if anything.
+    fn event(&mut self, now: Time, happened: Happened) -> Option<Event> {
+        match happened {
+            Happened::Incoming(id) => {
+                let message = Box::new(self.message(id)?);
+                Some(Event::IncomingMessage { message })
+            }
+            Happened::Status(id) => {
+                let Message { id, status, stored_by, delivered_to, read_by, .. } = self.message(id)?;
+                Some(Event::MessageStatus { id, status, stored_by, delivered_to, read_by })
+            }
+            Happened::PeerConnected(connection, device) => {
+                let news = self.connections.greeted(device);
+                if news { self.peer_connected(connection, device) } else { None }
+            }
+            Happened::PeerDisconnected(device) => {
+                let reason = self.connections.gone(now.steady_ms, device)?;
+                Some(Event::PeerDisconnected { device_id: device.to_string(), reason })
+            }
+            Happened::Receipts(room, device) => {
+                Some(Event::ReceiptsChanged { room: room.to_string(), device_id: device.to_string() })
+            }
+            Happened::Room(room) => Some(Event::RoomChanged { room: room.to_string() }),
+            Happened::Joined(connection, room) => {
+                self.connections.joined(connection, room, None);
+                None
+            }
+            Happened::JoinRefused(connection, room, refusal) => {
+                self.connections.joined(connection, room, Some(refusal));
+                None
+            }
+        }
+    }
+
+    fn peer_connected(&self, connection: ConnectionId, device: DeviceId) -> Option<Event> {
+        let peer = self.replica.peers().into_iter().find(|peer| peer.connection == connection)?;
+        Some(Event::PeerConnected { device_id: device.to_string(), name: peer.name, address: peer.address })
+    }
+
+    /// `None` where it does not count, or no more.
+    fn message(&self, id: EntryId) -> Option<Message> {
+        match self.replica.message(id) {
+            Ok(message) => Some(message.into()),
+            Err(CommandError::NotFound(_)) => None,
+            Err(error) => {
+                tracing::error!(%error, "a message that was just stored cannot be read");
+                None
+            }
+        }
+    }
+}
+
+fn frame_limit(limit: session::FrameLimit) -> FrameLimit {
+    match limit {
+        session::FrameLimit::Stranger => FrameLimit::Stranger,
+        session::FrameLimit::Control => FrameLimit::Control,
+        session::FrameLimit::Data => FrameLimit::Data,
+    }
+}
+
+fn close_reason(reason: replica::CloseReason) -> CloseReason {
+    match reason {
+        replica::CloseReason::BadFrame => CloseReason::BadFrame,
+        replica::CloseReason::Replaced => CloseReason::Replaced,
+        replica::CloseReason::Stranger => CloseReason::Stranger,
+        replica::CloseReason::Removed => CloseReason::Removed,
+        replica::CloseReason::Renewed => CloseReason::Renewed,
+    }
+}

@@ -1,0 +1,204 @@
+//! Dialling by itself: the members of this device's rooms that it is not connected to, at their known addresses.
+//!
+//! At once when a device becomes one to dial or gets other addresses, then after 0.5 s doubling to 5 s, jittered. A
+//! connection that does not last counts as one more attempt, so that a peer that hangs up is not dialled in a storm.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use lanline_protocol::{identity::DeviceId, replica::Target, session::ConnectionId};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    core::Core,
+    net::{Address, Net},
+};
+
+/// How many devices are dialled at one time.
+const ATTEMPTS_MAX: usize = 16;
+/// How long one attempt may take, and then the peer's hello.
+const DIAL: Duration = Duration::from_secs(10);
+const HELLO: Duration = Duration::from_secs(5);
+/// The first pause between two attempts, and the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A connection that lasted this long was a good one: its device is dialled again at once.
+const LASTED: Duration = Duration::from_secs(5);
+/// How long there may be nothing to wait for.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// One device, for as long as it is to be dialled and a little longer.
+#[derive(Debug)]
+struct Dialling {
+    addresses: Vec<String>,
+    wanted: bool,
+    running: bool,
+    /// Attempts since the last good connection.
+    attempts: u32,
+    /// When the last one ended, or began.
+    last_at: Option<Instant>,
+    next_at: Instant,
+}
+
+/// Dials what `targets` names, until that ends.
+pub(crate) async fn run(net: Arc<Net>, core: Core, mut targets: watch::Receiver<Vec<Target>>) {
+    let mut devices: BTreeMap<DeviceId, Dialling> = BTreeMap::new();
+    let mut attempts: JoinSet<(DeviceId, bool)> = JoinSet::new();
+    targets.mark_changed();
+    loop {
+        let due = devices.values().filter(|device| device.wanted && !device.running).map(|device| device.next_at).min();
+        let free = attempts.len() < ATTEMPTS_MAX;
+        tokio::select! {
+            changed = targets.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                take_targets(&mut devices, &targets.borrow_and_update(), Instant::now());
+            }
+            Some(ended) = attempts.join_next() => {
+                if let Ok((id, greeted)) = ended
+                    && let Some(device) = devices.get_mut(&id)
+                {
+                    device.ended(greeted, Instant::now(), jitter());
+                }
+            }
+            () = sleep_until(due.unwrap_or_else(|| Instant::now() + IDLE)), if free => {
+                let now = Instant::now();
+                for (id, device) in &mut devices {
+                    if attempts.len() < ATTEMPTS_MAX && device.wanted && !device.running && device.next_at <= now {
+                        device.running = true;
+                        device.last_at = Some(now);
+                        attempts.spawn(attempt(Arc::clone(&net), core.clone(), *id, device.addresses.clone()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn take_targets(devices: &mut BTreeMap<DeviceId, Dialling>, targets: &[Target], now: Instant) {
+    devices.retain(|id, device| {
+        device.wanted = targets.iter().any(|target| target.device == *id);
+        device.wanted || device.running || device.last_at.is_some_and(|at| now < at + IDLE)
+    });
+    for target in targets {
+        let device = devices.entry(target.device).or_insert_with(|| Dialling {
+            addresses: Vec::new(),
+            wanted: false,
+            running: false,
+            attempts: 0,
+            last_at: None,
+            next_at: now,
+        });
+        device.take(target, now);
+    }
+}
+
+impl Dialling {
+    fn take(&mut self, target: &Target, now: Instant) {
+        self.wanted = true;
+        if self.last_at.is_none_or(|at| now >= at + LASTED) {
+            self.attempts = 0;
+        }
+        if self.attempts == 0 {
+            self.next_at = now;
+        }
+        if self.addresses != target.addresses {
+            self.addresses.clone_from(&target.addresses);
+            // Not sooner than the shortest pause, however often the addresses change.
+            let earliest = self.last_at.map_or(now, |at| (at + PAUSE_MIN).max(now));
+            self.next_at = self.next_at.min(earliest);
+        }
+    }
+
+    fn ended(&mut self, greeted: bool, now: Instant, jitter: f64) {
+        self.running = false;
+        self.attempts = if greeted { 1 } else { self.attempts.saturating_add(1) };
+        self.last_at = Some(now);
+        self.next_at = now + pause(self.attempts, jitter);
+    }
+}
+
+/// The pause after this many attempts; `jitter` from 0 to 1.
+fn pause(attempts: u32, jitter: f64) -> Duration {
+    let doubled = PAUSE_MIN.saturating_mul(1 << attempts.saturating_sub(1).min(8));
+    doubled.min(PAUSE_MAX).mul_f64(0.75 + jitter / 4.0)
+}
+
+fn jitter() -> f64 {
+    f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+/// Whether the device was reached and said hello.
+async fn attempt(net: Arc<Net>, core: Core, device: DeviceId, addresses: Vec<String>) -> (DeviceId, bool) {
+    let addresses = readable(&addresses);
+    let dialled = match net.dial(&addresses, Some(device), DIAL).await {
+        Ok(dialled) => dialled,
+        Err(error) => {
+            tracing::debug!(%device, %error, "not reached");
+            return (device, false);
+        }
+    };
+    let hello = tokio::time::timeout(HELLO, core.greeted(ConnectionId(dialled.id.0), device)).await;
+    (device, matches!(hello, Ok(Ok(Ok(())))))
+}
+
+/// Addresses that members told, those that mean something here; their ports stand in them.
+pub(crate) fn readable(addresses: &[String]) -> Vec<Address> {
+    addresses.iter().filter_map(|address| Address::parse(address, crate::settings::DEFAULT_PORT).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(address: &str) -> Target {
+        Target { device: DeviceId::new([1; 32]), addresses: vec![address.to_owned()] }
+    }
+
+    fn only(devices: &BTreeMap<DeviceId, Dialling>) -> &Dialling {
+        devices.values().next().unwrap()
+    }
+
+    #[test]
+    fn pauses_double_up_to_five_seconds() {
+        let pauses: Vec<u128> = (1..=7).map(|attempts| pause(attempts, 1.0).as_millis()).collect();
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 5000, 5000, 5000]);
+        assert_eq!(pause(u32::MAX, 0.0).as_millis(), 3750);
+    }
+
+    #[test]
+    fn a_good_connection_that_ends_is_dialled_at_once_and_a_short_one_after_a_pause() {
+        let begun = Instant::now();
+        let mut devices = BTreeMap::new();
+        take_targets(&mut devices, &[target("10.0.0.1:1")], begun);
+        assert_eq!(only(&devices).next_at, begun);
+        devices.values_mut().next().unwrap().ended(true, begun, 1.0);
+        take_targets(&mut devices, &[], begun);
+        let soon = begun + Duration::from_millis(100);
+        take_targets(&mut devices, &[target("10.0.0.1:1")], soon);
+        assert_eq!(only(&devices).next_at, begun + PAUSE_MIN);
+        take_targets(&mut devices, &[], soon);
+        let later = begun + LASTED;
+        take_targets(&mut devices, &[target("10.0.0.1:1")], later);
+        assert_eq!(only(&devices).next_at, later);
+    }
+
+    #[test]
+    fn other_addresses_are_tried_soon_but_not_in_a_storm() {
+        let begun = Instant::now();
+        let mut devices = BTreeMap::new();
+        take_targets(&mut devices, &[target("10.0.0.1:1")], begun);
+        for _ in 0..5 {
+            devices.values_mut().next().unwrap().ended(false, begun, 1.0);
+        }
+        assert_eq!(only(&devices).next_at, begun + PAUSE_MAX);
+        for n in 0..10 {
+            take_targets(&mut devices, &[target(&format!("10.0.0.2:{n}"))], begun + Duration::from_millis(n));
+        }
+        assert_eq!(only(&devices).next_at, begun + PAUSE_MIN);
+    }
+}

@@ -1,0 +1,241 @@
+//! The data folder: made, locked, and holding the device's identity key.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use zeroize::Zeroizing;
+
+use crate::{api::ErrorCode, platform};
+
+const LOCK_FILE: &str = "lock";
+const KEY_FILE: &str = "identity.key";
+const NEW_KEY_FILE: &str = "identity.key.new";
+
+/// How long to wait for the lock: a `lanline call` or a process that is just ending may hold it for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The data folder, held by this process alone until dropped.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// The operating system lets go of the lock when the process ends, however it ends.
+    _lock: File,
+}
+
+/// The data folder or the key in it cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another process holds it.
+    #[error(
+        "Another Lanline is running with the data folder {}: close it, or choose another folder with --data-dir.",
+        .0.display()
+    )]
+    Locked(PathBuf),
+    /// It cannot be made or written.
+    #[error(
+        "The data folder {} cannot be written ({reason}): make it writable, or choose another folder with --data-dir.",
+        path.display()
+    )]
+    Unwritable {
+        /// The folder or the file in it.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// The key file cannot be read.
+    #[error("The identity key {} cannot be read ({reason}): make it readable for this user.", path.display())]
+    KeyUnreadable {
+        /// The key file.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// The key file does not hold a key.
+    #[error(
+        "The identity key {} is damaged: put back a copy of it, or move it away to begin as a new device.",
+        .0.display()
+    )]
+    KeyDamaged(PathBuf),
+    /// Others can read the key file.
+    #[error(
+        "The identity key {} can be read by other users of this machine: run `chmod 600` on it if you trust them not \
+         to have copied it, else move it away to begin as a new device.",
+        .0.display()
+    )]
+    KeyExposed(PathBuf),
+    /// The system gives no random numbers.
+    #[error("The system gives no random numbers to make a key from ({0}): restart the machine.")]
+    NoRandomness(getrandom::Error),
+}
+
+impl FolderError {
+    /// The error's code in the API.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Locked(_) => ErrorCode::Locked,
+            Self::Unwritable { .. } => ErrorCode::ReadOnly,
+            Self::KeyUnreadable { .. } | Self::KeyDamaged(_) | Self::KeyExposed(_) | Self::NoRandomness(_) => {
+                ErrorCode::Internal
+            }
+        }
+    }
+}
+
+impl Folder {
+    /// Makes the folder where it is missing and takes it for this process. Blocks for at most a second.
+    pub(crate) fn open(path: &Path) -> Result<Self, FolderError> {
+        let unwritable = |reason| FolderError::Unwritable { path: path.to_owned(), reason };
+        platform::create_private_dir(path).map_err(unwritable)?;
+        let lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.join(LOCK_FILE))
+            .map_err(unwritable)?;
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
+                Err(TryLockError::Error(reason)) => return Err(unwritable(reason)),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::WouldBlock) => return Err(FolderError::Locked(path.to_owned())),
+            }
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The 32-byte Ed25519 seed that is this device's identity; drawn and written to disk at first use.
+    pub(crate) fn read_or_create_seed(&self) -> Result<Zeroizing<[u8; 32]>, FolderError> {
+        let path = self.path.join(KEY_FILE);
+        match File::open(&path) {
+            Ok(file) => read_seed(file, path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_seed(&path),
+            Err(reason) => Err(FolderError::KeyUnreadable { path, reason }),
+        }
+    }
+
+    /// Written whole beside its place and then moved there, so that a power cut leaves no half key; the lock keeps
+    /// everyone else from doing the same.
+    fn create_seed(&self, path: &Path) -> Result<Zeroizing<[u8; 32]>, FolderError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(seed.as_mut_slice()).map_err(FolderError::NoRandomness)?;
+        let new = self.path.join(NEW_KEY_FILE);
+        let write = || {
+            platform::remove_file(&new)?;
+            let mut file = platform::create_private_file(&new)?;
+            file.write_all(seed.as_slice())?;
+            file.sync_all()?;
+            std::fs::rename(&new, path)?;
+            platform::sync_dir(&self.path)
+        };
+        write().map_err(|reason| FolderError::Unwritable { path: self.path.clone(), reason })?;
+        Ok(seed)
+    }
+}
+
+fn read_seed(file: File, path: PathBuf) -> Result<Zeroizing<[u8; 32]>, FolderError> {
+    let unreadable = |path: PathBuf, reason| FolderError::KeyUnreadable { path, reason };
+    match platform::is_private(&file) {
+        Ok(true) => {}
+        Ok(false) => return Err(FolderError::KeyExposed(path)),
+        Err(reason) => return Err(unreadable(path, reason)),
+    }
+    let mut content = Zeroizing::new(Vec::with_capacity(33));
+    if let Err(reason) = file.take(33).read_to_end(&mut content) {
+        return Err(unreadable(path, reason));
+    }
+    match <[u8; 32]>::try_from(content.as_slice()) {
+        Ok(seed) => Ok(Zeroizing::new(seed)),
+        Err(_) => Err(FolderError::KeyDamaged(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_folder_is_made_for_this_user_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a").join("b");
+        let _folder = Folder::open(&path).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        }
+    }
+
+    #[test]
+    fn a_folder_has_one_holder_at_a_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let alice = Folder::open(parent.path()).unwrap();
+        let error = Folder::open(parent.path()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Locked);
+        assert!(error.to_string().contains(&parent.path().display().to_string()));
+        drop(alice);
+        Folder::open(parent.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let parent = tempfile::tempdir().unwrap();
+        let file = parent.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for path in [file.clone(), file.join("below")] {
+            let error = Folder::open(&path).unwrap_err().to_string();
+            assert!(error.contains(&path.display().to_string()) && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_identity_is_drawn_once_and_kept() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::open(parent.path()).unwrap();
+        std::fs::write(parent.path().join(NEW_KEY_FILE), "half").unwrap();
+        let seed = folder.read_or_create_seed().unwrap();
+        assert_eq!(folder.read_or_create_seed().unwrap(), seed);
+        assert_eq!(std::fs::read(parent.path().join(KEY_FILE)).unwrap(), seed.as_slice());
+        assert!(!parent.path().join(NEW_KEY_FILE).exists());
+    }
+
+    #[test]
+    fn a_key_of_the_wrong_length_is_refused_and_kept() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::open(parent.path()).unwrap();
+        let path = parent.path().join(KEY_FILE);
+        for length in [0, 31, 33, 4096] {
+            let mut file = platform::create_private_file(&path).unwrap();
+            file.write_all(&vec![1; length]).unwrap();
+            assert!(matches!(folder.read_or_create_seed(), Err(FolderError::KeyDamaged(_))), "{length}");
+            assert_eq!(std::fs::read(&path).unwrap().len(), length);
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::open(parent.path()).unwrap();
+        folder.read_or_create_seed().unwrap();
+        let path = parent.path().join(KEY_FILE);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        for mode in [0o640, 0o604, 0o660] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(matches!(folder.read_or_create_seed(), Err(FolderError::KeyExposed(_))));
+        }
+    }
+}

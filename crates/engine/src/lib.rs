@@ -1,0 +1,24 @@
+//! A running Lanline device: its folder, store, server and connections, behind one set of commands and events.
+//!
+//! [`Node`] is the whole of it; [`api`] is what every door (app, JSON-RPC, terminal) translates.
+
+pub mod api;
+mod board;
+mod commands;
+mod core;
+mod dialing;
+pub mod events;
+mod folder;
+pub mod net;
+mod node;
+mod platform;
+pub mod rpc;
+mod server;
+pub mod settings;
+pub mod socket;
+pub mod store;
+mod turn;
+
+pub use self::core::CoreError;
+pub use node::{Node, OpenError};
+pub use settings::{Flags, SettingError, Settings};

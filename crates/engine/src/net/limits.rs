@@ -1,0 +1,172 @@
+//! What strangers may cost, before they have shown a key and after: anyone can make one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::lock;
+
+/// Handshakes under way at one time, from all addresses.
+pub const PENDING_MAX: usize = 256;
+
+/// Handshakes under way at one time from one IP address.
+pub const PENDING_PER_ADDRESS_MAX: usize = 32;
+
+/// Accepted connections whose peers the core has not raised above [`FrameLimit::Stranger`](super::FrameLimit::Stranger).
+/// Beyond it the oldest is closed as evicted.
+pub const STRANGERS_MAX: usize = 128;
+
+/// Handshakes under way. When it is full the oldest gives way to the newest: whoever connects and
+/// sits idle is pushed out by those who come after, so that idle strangers never keep a member out,
+/// not even from the member's own address. A handshake takes milliseconds; to push out a member's,
+/// a flood would have to bring a full set of connections within that time.
+#[derive(Debug, Default)]
+pub(super) struct Pending(Mutex<Slots>);
+
+#[derive(Debug, Default)]
+struct Slots {
+    next: u64,
+    all: BTreeMap<u64, (IpAddr, CancellationToken)>,
+    by_address: BTreeMap<IpAddr, BTreeSet<u64>>,
+}
+
+impl Slots {
+    fn remove(&mut self, number: u64) -> Option<CancellationToken> {
+        let (address, evicted) = self.all.remove(&number)?;
+        if let Some(numbers) = self.by_address.get_mut(&address) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.by_address.remove(&address);
+            }
+        }
+        Some(evicted)
+    }
+}
+
+/// One handshake's place, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pending: Arc<Pending>,
+    number: u64,
+    evicted: CancellationToken,
+}
+
+impl Slot {
+    /// Ends when this handshake has to give way to a newer one.
+    pub(super) async fn evicted(&self) {
+        self.evicted.cancelled().await;
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        lock(&self.pending.0).remove(self.number);
+    }
+}
+
+impl Pending {
+    /// A place for a newcomer, if need be that of the oldest.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Slot {
+        let mut slots = lock(&self.0);
+        let of_address = slots.by_address.get(&address);
+        let oldest = if of_address.is_some_and(|numbers| numbers.len() >= PENDING_PER_ADDRESS_MAX) {
+            of_address.and_then(|numbers| numbers.first().copied())
+        } else if slots.all.len() >= PENDING_MAX {
+            slots.all.keys().next().copied()
+        } else {
+            None
+        };
+        if let Some(evicted) = oldest.and_then(|number| slots.remove(number)) {
+            evicted.cancel();
+        }
+        let number = slots.next;
+        slots.next += 1;
+        let evicted = CancellationToken::new();
+        slots.all.insert(number, (address, evicted.clone()));
+        slots.by_address.entry(address).or_default().insert(number);
+        Slot { pending: Arc::clone(self), number, evicted }
+    }
+}
+
+/// Lets a few log lines a second through, so that a flood of strangers does not become a flood of
+/// log lines.
+#[derive(Debug)]
+pub(super) struct LogGate(Mutex<Window>);
+
+#[derive(Debug)]
+struct Window {
+    since: Instant,
+    lines: u32,
+    suppressed: u64,
+}
+
+impl LogGate {
+    const LINES: u32 = 10;
+    const EVERY: Duration = Duration::from_secs(1);
+
+    pub(super) fn new(now: Instant) -> Self {
+        Self(Mutex::new(Window { since: now, lines: 0, suppressed: 0 }))
+    }
+
+    /// Whether a line may be written now, and if so how many were not since the last.
+    pub(super) fn admit(&self, now: Instant) -> Option<u64> {
+        let mut window = lock(&self.0);
+        if now.saturating_duration_since(window.since) >= Self::EVERY {
+            window.since = now;
+            window.lines = 0;
+        }
+        if window.lines >= Self::LINES {
+            window.suppressed += 1;
+            return None;
+        }
+        window.lines += 1;
+        Some(std::mem::take(&mut window.suppressed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 168, 1, last])
+    }
+
+    #[test]
+    fn the_oldest_of_a_full_address_gives_way() {
+        let pending = Arc::new(Pending::default());
+        let other = pending.admit(address(2));
+        let mut slots: Vec<Slot> = (0..PENDING_PER_ADDRESS_MAX).map(|_| pending.admit(address(1))).collect();
+        let newest = pending.admit(address(1));
+        assert!(slots[0].evicted.is_cancelled());
+        assert!(slots[1..].iter().chain([&other, &newest]).all(|slot| !slot.evicted.is_cancelled()));
+        drop(slots.split_off(1));
+        drop(pending.admit(address(1)));
+        assert!(!newest.evicted.is_cancelled());
+        drop((slots, newest, other));
+        let left = lock(&pending.0);
+        assert!(left.all.is_empty() && left.by_address.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_of_all_gives_way_when_all_places_are_taken() {
+        let pending = Arc::new(Pending::default());
+        let slots: Vec<Slot> = (0..PENDING_MAX).map(|n| pending.admit(address((n / 16) as u8))).collect();
+        let member = pending.admit(address(200));
+        assert!(slots[0].evicted.is_cancelled());
+        assert!(!slots[1].evicted.is_cancelled() && !member.evicted.is_cancelled());
+    }
+
+    #[test]
+    fn a_flood_of_log_lines_is_counted_instead() {
+        let start = Instant::now();
+        let gate = LogGate::new(start);
+        let written = (0..100).filter(|_| gate.admit(start).is_some()).count();
+        assert_eq!(written, LogGate::LINES as usize);
+        assert_eq!(gate.admit(start + LogGate::EVERY), Some(90));
+        assert_eq!(gate.admit(start + LogGate::EVERY), Some(0));
+    }
+}

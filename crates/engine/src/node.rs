@@ -1,0 +1,238 @@
+//! A running device.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use lanline_protocol::identity::{DeviceId, DeviceKey};
+use serde_json::Value;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{
+    Settings,
+    api::{CallError, Job},
+    board::Board,
+    core::{Core, CoreError, Started},
+    dialing,
+    events::EventStream,
+    folder::{Folder, FolderError},
+    net::{Net, Timeouts, TlsError},
+    server::Server,
+    socket::Socket,
+    turn::{self, Line},
+};
+
+/// A running device: what every door holds. Clones are the same device.
+#[derive(Clone, Debug)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    device_id: DeviceId,
+    board: Arc<Board>,
+    core: Core,
+    net: Arc<Net>,
+    server: Arc<Server>,
+    /// `None` once closed.
+    open: Mutex<Option<Open>>,
+}
+
+/// What is let go of when the device is closed.
+#[derive(Debug)]
+struct Open {
+    socket: Option<Socket>,
+    line: Line,
+    serving: tokio::task::JoinHandle<()>,
+    /// Dialling, and looking for other addresses.
+    tasks: Vec<AbortOnDropHandle<()>>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+type Targets = tokio::sync::watch::Receiver<Vec<lanline_protocol::replica::Target>>;
+
+/// A device that may be gone.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakNode {
+    inner: Weak<Inner>,
+}
+
+impl WeakNode {
+    /// The device, if it is still there.
+    pub(crate) fn upgrade(&self) -> Option<Node> {
+        self.inner.upgrade().map(|inner| Node { inner })
+    }
+}
+
+/// Why a device cannot start: one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data folder or the key in it cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The database or the thread that owns it cannot be used.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// No certificate could be made of the identity key.
+    #[error("This device's certificate could not be made ({0}): try again, and report it if it fails again.")]
+    Tls(#[from] TlsError),
+    /// The task that opens it died.
+    #[error("Lanline could not start ({0}): try again, and report it if it fails again.")]
+    Internal(String),
+}
+
+impl OpenError {
+    /// The error's code in the API.
+    pub fn code(&self) -> crate::api::ErrorCode {
+        match self {
+            Self::Folder(error) => error.code(),
+            Self::Core(error) => error.code(),
+            Self::Tls(_) | Self::Internal(_) => crate::api::ErrorCode::Internal,
+        }
+    }
+}
+
+impl Node {
+    /// Takes the data folder and starts the device: it dials the members of its rooms, and other processes of this user
+    /// reach it over the local socket. It listens only once `start_server` is called.
+    ///
+    /// # Errors
+    /// The folder is held by another process or cannot be written; the key or the database in it cannot be used.
+    pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+        let (node, targets) = Self::begin(settings).await?;
+        let socket = Socket::open(&node.inner.settings.data_dir, node.weak())
+            // A device that other processes cannot reach still works.
+            .inspect_err(|error| tracing::warn!(%error, "no local socket: other terminals cannot reach this device"))
+            .ok();
+        let (net, core, server) = (Arc::clone(node.net()), node.core().clone(), Arc::clone(node.server()));
+        let dialing = AbortOnDropHandle::new(tokio::spawn(dialing::run(net, core, targets)));
+        let watching = AbortOnDropHandle::new(tokio::spawn(async move { server.watch().await }));
+        if let Some(open) = node.lock().as_mut() {
+            open.socket = socket;
+            open.tasks = vec![dialing, watching];
+        }
+        Ok(node)
+    }
+
+    /// As [`open`](Self::open), but no other process reaches it and it dials nobody by itself: for a single command, so
+    /// that nobody begins to rely on a device that is about to end.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub async fn open_alone(settings: Settings) -> Result<Self, OpenError> {
+        Self::begin(settings).await.map(|(node, _)| node)
+    }
+
+    async fn begin(settings: Settings) -> Result<(Self, Targets), OpenError> {
+        let path = settings.data_dir.clone();
+        let board = Arc::new(Board::new());
+        let core_board = Arc::clone(&board);
+        let (key, started) = tokio::task::spawn_blocking(move || {
+            let folder = Folder::open(&path)?;
+            let seed = folder.read_or_create_seed()?;
+            let key = DeviceKey::from_seed(&seed);
+            Ok::<_, OpenError>((key, Core::start(folder, seed, core_board)?))
+        })
+        .await
+        .map_err(|error| OpenError::Internal(error.to_string()))??;
+        let Started { core, thread, targets } = started;
+        let sink = core.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let net = Arc::new(Net::new(&key, runtime, Timeouts::default(), move |event| sink.deliver(event))?);
+        let server = Server::new(Arc::clone(&net), core.clone(), Arc::clone(&board), &settings);
+        let (line, serve) = Line::new();
+        let serving = tokio::spawn(serve);
+        let node = Self {
+            inner: Arc::new(Inner {
+                device_id: key.public().device_id(),
+                board,
+                core,
+                net,
+                server: Arc::new(server),
+                open: Mutex::new(Some(Open { socket: None, line, serving, tasks: Vec::new(), thread })),
+                settings,
+            }),
+        };
+        if let Some(name) = node.inner.settings.name.clone()
+            && let Err(error) = node.core().write(move |machine, now| machine.replica.set_name(now, &name)).await
+        {
+            tracing::warn!(%error, "the name could not be set");
+        }
+        Ok((node, targets))
+    }
+
+    /// Calls a command by its name; `params` is an object, or null for none.
+    ///
+    /// # Errors
+    /// No such command, bad arguments, or the command's own error.
+    pub async fn call(&self, name: &str, params: Value) -> Result<Value, CallError> {
+        self.submit(name, params).await
+    }
+
+    /// Puts a command in line: the order of effects is fixed when this returns, and the future awaits the answer.
+    /// Dropping the future does not take the command back. The caller bounds how many answers it awaits.
+    pub fn submit(&self, name: &str, params: Value) -> impl Future<Output = Result<Value, CallError>> + Send + use<> {
+        let placed = Job::new(self, name, params).and_then(|job| match self.lock().as_ref() {
+            Some(open) => Ok(open.line.put(job)),
+            None => Err(turn::closed()),
+        });
+        async move { placed?.await }
+    }
+
+    /// What happens from now on.
+    pub fn subscribe(&self) -> EventStream {
+        self.inner.board.subscribe()
+    }
+
+    /// Finishes what was asked, takes leave of everyone and lets go of the data folder. Later calls fail.
+    pub async fn close(&self) {
+        let open = self.lock().take();
+        let Some(Open { socket, line, serving, tasks, thread }) = open else { return };
+        if let Some(socket) = socket {
+            socket.close().await;
+        }
+        drop(line);
+        let _ = serving.await;
+        drop(tasks);
+        self.inner.net.shutdown().await;
+        self.core().close();
+        if tokio::task::spawn_blocking(|| thread.join()).await.is_err() {
+            tracing::error!("the core's thread could not be waited for");
+        }
+        self.inner.board.close();
+    }
+
+    /// How this device is set up.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The same device for one of its own parts, which must not keep it from being dropped.
+    pub(crate) fn weak(&self) -> WeakNode {
+        WeakNode { inner: Arc::downgrade(&self.inner) }
+    }
+
+    pub(crate) fn device_id(&self) -> DeviceId {
+        self.inner.device_id
+    }
+
+    pub(crate) fn board(&self) -> &Board {
+        &self.inner.board
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
+    pub(crate) fn net(&self) -> &Arc<Net> {
+        &self.inner.net
+    }
+
+    pub(crate) fn server(&self) -> &Arc<Server> {
+        &self.inner.server
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+        self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,161 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::LINE_MAX;
+use crate::api::{Answer, ApiError, CallError, ErrorCode, Event};
+
+/// The error codes on the wire: the specification's, section 5.1, and one of ours.
+mod code {
+    /// The line is not JSON.
+    pub(crate) const PARSE_ERROR: i64 = -32700;
+    /// The line is JSON, but not a request.
+    pub(crate) const INVALID_REQUEST: i64 = -32600;
+    /// No such command.
+    pub(crate) const METHOD_NOT_FOUND: i64 = -32601;
+    /// Not the arguments the command takes.
+    pub(crate) const INVALID_PARAMS: i64 = -32602;
+    /// The command failed; `data.code` says how.
+    pub(crate) const APPLICATION: i64 = -32000;
+}
+
+/// The most bytes of an id that is a string: it is kept until the answer.
+const ID_MAX: usize = 1024;
+
+/// A request to run.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// `None` where no answer is wanted.
+    pub(crate) id: Option<Value>,
+    pub(crate) method: String,
+    pub(crate) params: Value,
+}
+
+/// A line as a request, or else the line that answers it.
+pub(crate) fn parse(text: &[u8]) -> Result<Request, Vec<u8>> {
+    let value: Value = serde_json::from_slice(text).map_err(|error| {
+        fault(&Value::Null, code::PARSE_ERROR, &format!("This line is not JSON ({error}): send one object a line."))
+    })?;
+    let Value::Object(mut fields) = value else {
+        return Err(invalid(&Value::Null, "A request is one JSON object a line, and batches are not taken."));
+    };
+    let id = match fields.remove("id") {
+        None => None,
+        Some(id @ Value::Number(_)) => Some(id),
+        Some(Value::String(id)) if id.len() <= ID_MAX => Some(Value::String(id)),
+        Some(_) => {
+            return Err(invalid(&Value::Null, "An id is a number or a string of at most 1024 bytes."));
+        }
+    };
+    let shown = id.as_ref().unwrap_or(&Value::Null);
+    if fields.remove("jsonrpc") != Some(Value::String("2.0".to_owned())) {
+        return Err(invalid(shown, "A request has \"jsonrpc\": \"2.0\"."));
+    }
+    let Some(Value::String(method)) = fields.remove("method") else {
+        return Err(invalid(shown, "A request has a \"method\", a string."));
+    };
+    Ok(Request { id, method, params: fields.remove("params").unwrap_or_default() })
+}
+
+/// What answers a line over the limit.
+pub(crate) fn too_long() -> Vec<u8> {
+    fault(
+        &Value::Null,
+        code::PARSE_ERROR,
+        &format!("This line has more than {LINE_MAX} bytes and was skipped: send shorter ones."),
+    )
+}
+
+/// The line that answers a request.
+pub(crate) fn answer(id: &Value, answer: Answer) -> Vec<u8> {
+    match answer {
+        Ok(result) => line(&json!({"jsonrpc": "2.0", "id": id, "result": result})),
+        Err(error) => {
+            let number = match error {
+                CallError::UnknownCommand(_) => code::METHOD_NOT_FOUND,
+                CallError::BadArguments(_) => code::INVALID_PARAMS,
+                CallError::Failed(_) => code::APPLICATION,
+            };
+            let ApiError { code, message } = error.into();
+            line(&json!({
+                "jsonrpc": "2.0",
+                "id": id,
+                "error": {"code": number, "message": message, "data": {"code": code}},
+            }))
+        }
+    }
+}
+
+/// The line that tells of an event.
+pub(crate) fn notification(event: &Event) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Notification<'a> {
+        jsonrpc: &'static str,
+        method: &'static str,
+        params: &'a Event,
+    }
+    line(&Notification { jsonrpc: "2.0", method: event.name(), params: event })
+}
+
+/// The id of the one request that [`call`] makes.
+const CALL_ID: u64 = 1;
+
+/// The line that asks for a command.
+pub(crate) fn call(method: &str, params: &Value) -> Vec<u8> {
+    line(&json!({"jsonrpc": "2.0", "id": CALL_ID, "method": method, "params": params}))
+}
+
+/// The answer to [`call`], if it is what the line holds.
+pub(crate) fn read_answer(text: &[u8]) -> Option<Answer> {
+    #[derive(Deserialize)]
+    struct Response {
+        id: u64,
+        #[serde(default)]
+        result: Value,
+        error: Option<Fault>,
+    }
+    #[derive(Deserialize)]
+    struct Fault {
+        code: i64,
+        message: String,
+        data: Option<Data>,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        code: ErrorCode,
+    }
+    let response: Response = serde_json::from_slice(text).ok()?;
+    if response.id != CALL_ID {
+        return None;
+    }
+    Some(match response.error {
+        None => Ok(response.result),
+        Some(fault) => {
+            let code = fault.data.map_or(ErrorCode::Internal, |data| data.code);
+            let error = ApiError::new(code, fault.message);
+            Err(match fault.code {
+                code::METHOD_NOT_FOUND | code::INVALID_PARAMS => CallError::BadArguments(error),
+                _ => CallError::Failed(error),
+            })
+        }
+    })
+}
+
+fn invalid(id: &Value, message: &str) -> Vec<u8> {
+    fault(id, code::INVALID_REQUEST, message)
+}
+
+fn fault(id: &Value, number: i64, message: &str) -> Vec<u8> {
+    line(&json!({
+        "jsonrpc": "2.0",
+        "id": id,
+        "error": {"code": number, "message": message, "data": {"code": ErrorCode::InvalidArgument}},
+    }))
+}
+
+/// A value as one line, its end included.
+fn line(value: &impl Serialize) -> Vec<u8> {
+    // These types have string keys and no failing serialiser, so there is no error to pass on.
+    let mut line = serde_json::to_vec(value).unwrap_or_default();
+    line.push(b'\n');
+    line
+}

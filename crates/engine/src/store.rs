@@ -1,0 +1,571 @@
+//! What a device keeps, in one SQLite database.
+
+mod open;
+mod row;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, fmt, path::Path};
+
+use lanline_protocol::{
+    entry::LogKey,
+    frame::Head,
+    id::{EntryId, LogId, RoomId, StoreId},
+    identity::{DeviceId, PublicKey},
+    kind::Lane,
+    record::{Record, RecordKey},
+    store::{Arrival, Cursor, Device, Item, NewEntry, Order, Store, StoreError, Stored, Tip},
+};
+use rusqlite::{Connection, Error, OptionalExtension, Params, Row, Rows, params};
+
+pub use self::open::OpenStoreError;
+use self::row::{bound, bytes, comparable, failure, from_bits, to_bits};
+
+/// A device's database in one file, used from one thread.
+///
+/// A body that does not match its hash is given as missing, and a record that does not match as not held; an entry
+/// whose header does not match is an error.
+pub struct SqliteStore {
+    db: Connection,
+    id: StoreId,
+    committed_id: StoreId,
+    /// Given last, committed or not.
+    last_arrival: i64,
+    saved_arrival: i64,
+    transaction: Transaction,
+    numbers: Numbers,
+}
+
+/// What was written since the last commit.
+enum Transaction {
+    Clean,
+    Begun,
+    /// A write failed: what came before it may be gone too, so nothing of it may be committed.
+    Failed(StoreError),
+}
+
+/// Numbers that rooms and logs stand under, as far as they were written to.
+#[derive(Default)]
+struct Numbers {
+    rooms: HashMap<RoomId, i64>,
+    logs: HashMap<(i64, LogKey), i64>,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the database, or makes one with `fresh_id`. One that another identity wrote (a copied or restored file)
+    /// gets `fresh_id` too, and forgets what others acknowledged and which logs it was writing: the other device may
+    /// go on writing those. Blocks; the folder must be held by this process alone.
+    ///
+    /// # Errors
+    /// [`OpenStoreError`]
+    pub fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Result<Self, OpenStoreError> {
+        let open::Opened { db, id, last_arrival } = open::open(path, identity, fresh_id)?;
+        Ok(Self {
+            db,
+            id,
+            committed_id: id,
+            last_arrival,
+            saved_arrival: last_arrival,
+            transaction: Transaction::Clean,
+            numbers: Numbers::default(),
+        })
+    }
+
+    /// Runs a write within the transaction, which begins with the first.
+    fn write<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, StoreError> {
+        let begun = match &self.transaction {
+            Transaction::Failed(error) => return Err(error.clone()),
+            Transaction::Begun => Ok(()),
+            Transaction::Clean => self.execute("BEGIN IMMEDIATE", []).map(|_| ()),
+        };
+        let result = begun.and_then(|()| {
+            self.transaction = Transaction::Begun;
+            act(self)
+        });
+        result.map_err(|error| {
+            let error = failure(error);
+            self.transaction = Transaction::Failed(error.clone());
+            error
+        })
+    }
+
+    fn execute(&self, statement: &str, values: impl Params) -> Result<usize, Error> {
+        self.db.prepare_cached(statement)?.execute(values)
+    }
+
+    fn one<T>(
+        &self,
+        statement: &str,
+        values: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.db.prepare_cached(statement).map_err(failure)?;
+        statement.query_row(values, read).optional().map_err(failure)
+    }
+
+    fn many<T>(
+        &self,
+        statement: &str,
+        values: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.db.prepare_cached(statement).map_err(failure)?;
+        let mut rows = statement.query(values).map_err(failure)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(failure)? {
+            found.push(read(row).map_err(failure)?);
+        }
+        Ok(found)
+    }
+
+    fn entries(&self, statement: &str, values: impl Params) -> Result<Vec<Stored>, StoreError> {
+        let mut statement = self.db.prepare_cached(statement).map_err(failure)?;
+        let mut rows = statement.query(values).map_err(failure)?;
+        let mut found = Vec::new();
+        while let Some(stored) = next_entry(&mut rows)? {
+            found.push(stored);
+        }
+        Ok(found)
+    }
+
+    /// The number a room stands under, given where it has none yet.
+    fn room(&mut self, room: RoomId) -> Result<i64, Error> {
+        if let Some(number) = self.numbers.rooms.get(&room) {
+            return Ok(*number);
+        }
+        let known = self.db.prepare_cached(sql::ROOM_NUMBER)?.query_row([room.as_bytes()], |row| row.get(0));
+        let number = match known.optional()? {
+            Some(number) => number,
+            None => self.db.prepare_cached(sql::PUT_ROOM)?.insert([room.as_bytes()])?,
+        };
+        self.numbers.rooms.insert(room, number);
+        Ok(number)
+    }
+
+    /// As [`Self::room`], a log's.
+    fn log(&mut self, room: i64, log: LogKey) -> Result<i64, Error> {
+        if let Some(number) = self.numbers.logs.get(&(room, log)) {
+            return Ok(*number);
+        }
+        let key = params![room, log.author.as_bytes(), log.log.as_bytes()];
+        let known = self.db.prepare_cached(sql::LOG_NUMBER)?.query_row(key, |row| row.get(0));
+        let number = match known.optional()? {
+            Some(number) => number,
+            None => self.db.prepare_cached(sql::PUT_LOG)?.insert(key)?,
+        };
+        self.numbers.logs.insert((room, log), number);
+        Ok(number)
+    }
+
+    /// Makes the writes durable.
+    fn finish(&self) -> Result<(), Error> {
+        if self.last_arrival != self.saved_arrival {
+            self.execute(sql::COUNT, [self.last_arrival])?;
+        }
+        self.execute("COMMIT", []).map(|_| ())
+    }
+
+    /// Takes the writes back, also where SQLite did so itself. Arrivals that were given are not given again.
+    fn undo(&mut self) -> Result<(), Error> {
+        self.numbers = Numbers::default();
+        self.id = self.committed_id;
+        if !self.db.is_autocommit() {
+            self.execute("ROLLBACK", [])?;
+        }
+        self.transaction = Transaction::Clean;
+        Ok(())
+    }
+}
+
+fn next_entry(rows: &mut Rows<'_>) -> Result<Option<Stored>, StoreError> {
+    rows.next().map_err(failure)?.map(row::stored).transpose()
+}
+
+/// The next record that is not damaged.
+fn next_record(rows: &mut Rows<'_>, room: RoomId) -> Result<Option<(Arrival, Record)>, StoreError> {
+    while let Some(row) = rows.next().map_err(failure)? {
+        if let Some(found) = row::record(room, row).map_err(failure)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+impl Store for SqliteStore {
+    fn store_id(&self) -> StoreId {
+        self.id
+    }
+
+    fn rooms(&self) -> Result<Vec<RoomId>, StoreError> {
+        self.many(sql::ROOMS, [], |row| Ok(RoomId::new(bytes(row, 0)?)))
+    }
+
+    fn tips(&self, room: RoomId, lane: Lane) -> Result<Vec<Tip>, StoreError> {
+        self.many(sql::TIPS, params![room.as_bytes(), lane.number()], |row| {
+            let log = LogKey { author: PublicKey::new(bytes(row, 0)?), log: LogId::new(bytes(row, 1)?) };
+            Ok(Tip {
+                head: Head { log, seq: from_bits(row.get(2)?), id: EntryId::new(bytes(row, 3)?) },
+                timestamp_us: from_bits(row.get(4)?),
+                add: EntryId::new(bytes(row, 5)?),
+            })
+        })
+    }
+
+    fn page(
+        &self,
+        room: RoomId,
+        lane: Lane,
+        after: Arrival,
+        items: usize,
+        bytes: usize,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut entries = self.db.prepare_cached(sql::PAGE_ENTRIES).map_err(failure)?;
+        let mut records = self.db.prepare_cached(sql::PAGE_RECORDS).map_err(failure)?;
+        let mut entries = entries.query(params![room.as_bytes(), lane.number(), bound(after)]).map_err(failure)?;
+        let mut records = match lane {
+            Lane::Content => Some(records.query(params![room.as_bytes(), bound(after)]).map_err(failure)?),
+            Lane::Membership => None,
+        };
+        let mut record = records.as_mut().map(|rows| next_record(rows, room)).transpose()?.flatten();
+        let mut entry = next_entry(&mut entries)?;
+        let mut page = Vec::new();
+        let mut size = 0_usize;
+        loop {
+            let entry_first = match (&entry, &record) {
+                (Some(stored), Some((arrival, _))) => stored.arrival < *arrival,
+                (entry, _) => entry.is_some(),
+            };
+            let full = |page: &Vec<Item>, size| page.len() >= items || size >= bytes;
+            if entry_first {
+                let Some(stored) = entry else { break };
+                size = size.saturating_add(stored.entry.size());
+                let ends_group = stored.entry.signature.is_some();
+                page.push(Item::Entry(stored));
+                if ends_group && full(&page, size) {
+                    break;
+                }
+                entry = next_entry(&mut entries)?;
+            } else {
+                let Some((arrival, found)) = record else { break };
+                size = size.saturating_add(found.size());
+                page.push(Item::Record(arrival, found));
+                if full(&page, size) {
+                    break;
+                }
+                record = records.as_mut().map(|rows| next_record(rows, room)).transpose()?.flatten();
+            }
+        }
+        Ok(page)
+    }
+
+    fn anchor(&self, room: RoomId, lane: Lane, at: Arrival) -> Result<Option<(Arrival, EntryId)>, StoreError> {
+        self.one(sql::ANCHOR, params![room.as_bytes(), lane.number(), bound(at)], |row| {
+            Ok((from_bits(row.get(0)?), EntryId::new(bytes(row, 1)?)))
+        })
+    }
+
+    fn newest(&self, room: RoomId, lane: Lane) -> Result<Arrival, StoreError> {
+        let entry = self.anchor(room, lane, Arrival::MAX)?.map(|(arrival, _)| arrival);
+        let record = match lane {
+            Lane::Content => self.one(sql::NEWEST_RECORD, [room.as_bytes()], |row| row.get(0).map(from_bits))?,
+            Lane::Membership => None,
+        };
+        Ok(entry.max(record).unwrap_or(0))
+    }
+
+    fn entry(&self, id: EntryId) -> Result<Option<Stored>, StoreError> {
+        self.entries(sql::ENTRY, [id.as_bytes()]).map(|mut found| found.pop())
+    }
+
+    fn at(&self, room: RoomId, log: LogKey, seq: u64) -> Result<Vec<Stored>, StoreError> {
+        self.entries(sql::AT, params![room.as_bytes(), log.author.as_bytes(), log.log.as_bytes(), bound(seq)])
+    }
+
+    fn of_kind(&self, room: RoomId, kind: u16) -> Result<Vec<Stored>, StoreError> {
+        self.entries(sql::OF_KIND, params![room.as_bytes(), kind])
+    }
+
+    fn timeline(
+        &self,
+        room: RoomId,
+        before: Option<Order>,
+        hidden: &[u16],
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let end = Order {
+            time_us: u64::MAX,
+            author: PublicKey::new([0xff; 32]),
+            seq: u64::MAX,
+            id: EntryId::new([0xff; 32]),
+        };
+        let before = before.unwrap_or(end);
+        self.entries(
+            sql::TIMELINE,
+            params![
+                room.as_bytes(),
+                bound(before.time_us),
+                before.author.as_bytes(),
+                bound(before.seq),
+                before.id.as_bytes(),
+                format!("{hidden:?}"), // numbers in brackets: JSON
+                count(limit),
+            ],
+        )
+    }
+
+    fn after(
+        &self,
+        room: RoomId,
+        kind: u16,
+        after: Option<Order>,
+        limit: usize,
+    ) -> Result<Vec<(Order, LogId)>, StoreError> {
+        // Before everything: numbers in logs begin at 1.
+        let start = Order { time_us: 0, author: PublicKey::new([0; 32]), seq: 0, id: EntryId::new([0; 32]) };
+        let after = after.unwrap_or(start);
+        let values = params![
+            room.as_bytes(),
+            bound(after.time_us),
+            after.author.as_bytes(),
+            bound(after.seq),
+            after.id.as_bytes(),
+            kind,
+            count(limit),
+        ];
+        self.many(sql::AFTER, values, |row| {
+            let order = Order {
+                time_us: from_bits(row.get(0)?),
+                author: PublicKey::new(bytes(row, 1)?),
+                seq: from_bits(row.get(2)?),
+                id: EntryId::new(bytes(row, 3)?),
+            };
+            Ok((order, LogId::new(bytes(row, 4)?)))
+        })
+    }
+
+    fn seq_at(&self, room: RoomId, log: LogKey, at: Order) -> Result<u64, StoreError> {
+        let values = params![
+            room.as_bytes(),
+            log.author.as_bytes(),
+            log.log.as_bytes(),
+            bound(at.time_us),
+            at.author.as_bytes(),
+            bound(at.seq),
+            at.id.as_bytes(),
+        ];
+        Ok(self.one(sql::SEQ_AT, values, |row| row.get(0).map(from_bits))?.unwrap_or(0))
+    }
+
+    fn missing(&self, room: RoomId) -> Result<Vec<(LogKey, u64)>, StoreError> {
+        self.many(sql::MISSING, [room.as_bytes()], |row| {
+            let log = LogKey { author: PublicKey::new(bytes(row, 0)?), log: LogId::new(bytes(row, 1)?) };
+            Ok((log, from_bits(row.get(2)?)))
+        })
+    }
+
+    fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError> {
+        let mut statement = self.db.prepare_cached(sql::RECORDS).map_err(failure)?;
+        let mut rows = statement.query([room.as_bytes()]).map_err(failure)?;
+        let mut found = Vec::new();
+        while let Some((_, record)) = next_record(&mut rows, room)? {
+            found.push(record);
+        }
+        Ok(found)
+    }
+
+    fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        let mut statement = self.db.prepare_cached(sql::RECORD).map_err(failure)?;
+        let values = params![key.room.as_bytes(), key.author.as_bytes(), key.store.as_bytes(), key.name.0];
+        let mut rows = statement.query(values).map_err(failure)?;
+        Ok(next_record(&mut rows, key.room)?.map(|(_, record)| record))
+    }
+
+    fn cursor(&self, store: StoreId, room: RoomId, lane: Lane) -> Result<Option<Cursor>, StoreError> {
+        self.one(sql::CURSOR, params![store.as_bytes(), room.as_bytes(), lane.number()], |row| {
+            let anchor: Option<[u8; 32]> = row.get(1)?;
+            Ok(Cursor { arrival: from_bits(row.get(0)?), anchor: anchor.map(EntryId::new) })
+        })
+    }
+
+    fn acks(&self, room: RoomId, lane: Lane) -> Result<Vec<(DeviceId, Arrival)>, StoreError> {
+        self.many(sql::ACKS, params![room.as_bytes(), lane.number()], |row| {
+            Ok((DeviceId::new(bytes(row, 0)?), from_bits(row.get(1)?)))
+        })
+    }
+
+    fn sent(&self, room: RoomId, client_id: &str) -> Result<Option<EntryId>, StoreError> {
+        self.one(sql::SENT, params![room.as_bytes(), client_id], |row| Ok(EntryId::new(bytes(row, 0)?)))
+    }
+
+    fn devices(&self) -> Result<Vec<Device>, StoreError> {
+        self.many(sql::DEVICES, [], |row| {
+            Ok(Device {
+                key: PublicKey::new(bytes(row, 0)?),
+                name: row.get(1)?,
+                address: row.get(2)?,
+                first_seen_at: from_bits(row.get(3)?),
+                last_seen_at: from_bits(row.get(4)?),
+            })
+        })
+    }
+
+    fn value(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.one(sql::VALUE, [name], |row| row.get(0))
+    }
+
+    fn put_entry(&mut self, new: NewEntry<'_>) -> Result<Arrival, StoreError> {
+        self.write(|this| {
+            let (entry, header) = (new.entry, &new.entry.header);
+            let (lane, seq) = (header.lane().number(), comparable(header.seq)?);
+            let room = this.room(entry.room())?;
+            let log = this.log(room, header.log_key())?;
+            let arrival = this.last_arrival + 1;
+            this.execute(
+                sql::PUT_ENTRY,
+                params![
+                    arrival,
+                    room,
+                    lane,
+                    log,
+                    seq,
+                    header.kind,
+                    comparable(new.order.time_us)?,
+                    entry.id.as_bytes(),
+                    entry.signature.as_ref().map(|signature| signature.as_bytes()),
+                    entry.header_bytes,
+                    entry.body,
+                ],
+            )?;
+            this.last_arrival = arrival;
+            let (id, time, add) = (entry.id.as_bytes(), to_bits(header.timestamp_us), new.add.as_bytes());
+            let moved = match &header.previous {
+                Some(previous) => {
+                    this.execute(sql::MOVE_TIP, params![log, lane, seq, id, time, add, seq - 1, previous.as_bytes()])?
+                }
+                None => 0,
+            };
+            if moved == 0 {
+                this.execute(sql::PUT_TIP, params![log, lane, seq, id, time, add])?;
+            }
+            Ok(from_bits(arrival))
+        })
+    }
+
+    fn put_record(&mut self, record: &Record) -> Result<Arrival, StoreError> {
+        self.write(|this| {
+            let room = this.room(record.key.room)?;
+            let arrival = this.last_arrival + 1;
+            this.execute(
+                sql::PUT_RECORD,
+                params![
+                    arrival,
+                    room,
+                    record.key.author.as_bytes(),
+                    record.key.store.as_bytes(),
+                    record.key.name.0,
+                    to_bits(record.version),
+                    record.value,
+                    record.content,
+                    record.signature.as_bytes(),
+                    row::checksum(record).as_bytes(),
+                ],
+            )?;
+            this.last_arrival = arrival;
+            Ok(from_bits(arrival))
+        })
+    }
+
+    fn put_cursor(&mut self, store: StoreId, room: RoomId, lane: Lane, cursor: Cursor) -> Result<(), StoreError> {
+        self.write(|this| {
+            let room = this.room(room)?;
+            let anchor = cursor.anchor.as_ref().map(EntryId::as_bytes);
+            let values = params![store.as_bytes(), room, lane.number(), to_bits(cursor.arrival), anchor];
+            this.execute(sql::PUT_CURSOR, values).map(|_| ())
+        })
+    }
+
+    fn put_ack(&mut self, device: DeviceId, room: RoomId, lane: Lane, arrival: Arrival) -> Result<(), StoreError> {
+        self.write(|this| {
+            let room = this.room(room)?;
+            this.execute(sql::PUT_ACK, params![room, lane.number(), device.as_bytes(), to_bits(arrival)]).map(|_| ())
+        })
+    }
+
+    fn put_sent(&mut self, room: RoomId, client_id: &str, id: EntryId) -> Result<(), StoreError> {
+        self.write(|this| {
+            let room = this.room(room)?;
+            this.execute(sql::PUT_SENT, params![room, client_id, id.as_bytes()]).map(|_| ())
+        })
+    }
+
+    fn put_device(&mut self, device: &Device) -> Result<(), StoreError> {
+        self.write(|this| {
+            let values = params![
+                device.key.as_bytes(),
+                device.name,
+                device.address,
+                to_bits(device.first_seen_at),
+                to_bits(device.last_seen_at),
+            ];
+            this.execute(sql::PUT_DEVICE, values).map(|_| ())
+        })
+    }
+
+    fn put_value(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
+        self.write(|this| match value {
+            Some(value) => this.execute(sql::PUT_VALUE, params![name, value]).map(|_| ()),
+            None => this.execute(sql::FORGET_VALUE, [name]).map(|_| ()),
+        })
+    }
+
+    fn renew(&mut self, id: StoreId) -> Result<(), StoreError> {
+        self.write(|this| {
+            this.execute(sql::RENAME, [id.as_bytes()])?;
+            this.execute(sql::FORGET_ACKS, [])?;
+            this.id = id;
+            Ok(())
+        })
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let finished = match &self.transaction {
+            Transaction::Clean => return Ok(()),
+            Transaction::Failed(error) => Err(error.clone()),
+            Transaction::Begun => self.finish().map_err(failure),
+        };
+        match finished {
+            Ok(()) => {
+                self.transaction = Transaction::Clean;
+                self.saved_arrival = self.last_arrival;
+                self.committed_id = self.id;
+                Ok(())
+            }
+            Err(error) => {
+                self.rollback()?;
+                Err(error)
+            }
+        }
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        if matches!(self.transaction, Transaction::Clean) {
+            return Ok(());
+        }
+        self.undo().map_err(|error| {
+            let error = failure(error);
+            self.transaction = Transaction::Failed(error.clone());
+            error
+        })
+    }
+}

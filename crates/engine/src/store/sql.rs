@@ -1,0 +1,191 @@
+//! The statements. A room or log that was never stored has no number: nothing is found for it.
+
+/// The columns that [`super::row::stored`] reads.
+macro_rules! entries {
+    ($rest:literal) => {
+        concat!("SELECT e.arrival, e.id, e.time_us, e.header, e.body, e.erased, e.signature FROM entries AS e ", $rest)
+    };
+}
+
+/// The columns that [`super::row::record`] reads.
+macro_rules! records {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.arrival, r.author, r.store, r.name, r.version, r.value, r.content, r.signature, r.checksum
+             FROM records AS r ",
+            $rest
+        )
+    };
+}
+
+pub(super) const ROOMS: &str = "SELECT id FROM rooms AS r
+    WHERE EXISTS (SELECT 1 FROM entries AS e WHERE e.id = r.id) ORDER BY id";
+
+pub(super) const TIPS: &str = "SELECT l.author, l.id, t.seq, t.id, t.timestamp_us, t.add_id
+    FROM logs AS l CROSS JOIN tips AS t ON t.log = l.log
+    WHERE l.room = (SELECT room FROM rooms WHERE id = ?1) AND t.lane = ?2
+    ORDER BY l.author, l.id, t.seq, t.id";
+
+pub(super) const PAGE_ENTRIES: &str = entries!(
+    "WHERE e.room = (SELECT room FROM rooms WHERE id = ?1) AND e.lane = ?2 AND e.arrival > ?3 ORDER BY e.arrival"
+);
+
+pub(super) const PAGE_RECORDS: &str =
+    records!("WHERE r.room = (SELECT room FROM rooms WHERE id = ?1) AND r.arrival > ?2 ORDER BY r.arrival");
+
+pub(super) const ANCHOR: &str = "SELECT arrival, id FROM entries
+    WHERE room = (SELECT room FROM rooms WHERE id = ?1) AND lane = ?2 AND arrival <= ?3
+    ORDER BY arrival DESC LIMIT 1";
+
+pub(super) const NEWEST_RECORD: &str = "SELECT arrival FROM records
+    WHERE room = (SELECT room FROM rooms WHERE id = ?1) ORDER BY arrival DESC LIMIT 1";
+
+pub(super) const ENTRY: &str = entries!("WHERE e.id = ?1");
+
+pub(super) const AT: &str = entries!(
+    "WHERE e.log = (SELECT log FROM logs
+                    WHERE room = (SELECT room FROM rooms WHERE id = ?1) AND author = ?2 AND id = ?3)
+       AND e.seq = ?4
+     ORDER BY e.id"
+);
+
+pub(super) const OF_KIND: &str =
+    entries!("WHERE e.room = (SELECT room FROM rooms WHERE id = ?1) AND e.kind = ?2 ORDER BY e.arrival");
+
+pub(super) const TIMELINE: &str = entries!(
+    "CROSS JOIN logs AS l ON l.log = e.log
+     WHERE e.room = (SELECT room FROM rooms WHERE id = ?1)
+       AND e.time_us <= ?2 AND (e.time_us, l.author, e.seq, e.id) < (?2, ?3, ?4, ?5)
+       AND e.kind NOT IN (SELECT value FROM json_each(?6))
+     ORDER BY e.time_us DESC, l.author DESC, e.seq DESC, e.id DESC LIMIT ?7"
+);
+
+pub(super) const AFTER: &str = "SELECT e.time_us, l.author, e.seq, e.id, l.id
+    FROM entries AS e CROSS JOIN logs AS l ON l.log = e.log
+    WHERE e.room = (SELECT room FROM rooms WHERE id = ?1)
+      AND e.time_us >= ?2 AND (e.time_us, l.author, e.seq, e.id) > (?2, ?3, ?4, ?5)
+      AND e.kind = ?6
+    ORDER BY e.time_us, l.author, e.seq, e.id LIMIT ?7";
+
+/// The author is the log's, so the rows need not name it. Read from the log's end: places asked for are near it.
+pub(super) const SEQ_AT: &str = "SELECT seq FROM entries
+    WHERE log = (SELECT log FROM logs
+                 WHERE room = (SELECT room FROM rooms WHERE id = ?1) AND author = ?2 AND id = ?3)
+      AND (time_us, ?2, seq, id) <= (?4, ?5, ?6, ?7)
+    ORDER BY seq DESC LIMIT 1";
+
+pub(super) const MISSING: &str = "SELECT l.author, l.id, min(e.seq)
+    FROM entries AS e CROSS JOIN logs AS l ON l.log = e.log
+    WHERE e.room = (SELECT room FROM rooms WHERE id = ?1) AND e.lane = 1 AND e.body IS NULL AND e.erased = 0
+    GROUP BY e.log ORDER BY l.author, l.id";
+
+pub(super) const RECORDS: &str =
+    records!("WHERE r.room = (SELECT room FROM rooms WHERE id = ?1) ORDER BY r.author, r.store, r.name");
+
+pub(super) const RECORD: &str = records!(
+    "WHERE r.room = (SELECT room FROM rooms WHERE id = ?1) AND r.author = ?2 AND r.store = ?3 AND r.name = ?4"
+);
+
+pub(super) const CURSOR: &str = "SELECT arrival, anchor FROM cursors
+    WHERE store = ?1 AND room = (SELECT room FROM rooms WHERE id = ?2) AND lane = ?3";
+
+pub(super) const ACKS: &str = "SELECT device, arrival FROM acks
+    WHERE room = (SELECT room FROM rooms WHERE id = ?1) AND lane = ?2 ORDER BY device";
+
+pub(super) const SENT: &str =
+    "SELECT id FROM sent WHERE room = (SELECT room FROM rooms WHERE id = ?1) AND client_id = ?2";
+
+pub(super) const DEVICES: &str = "SELECT key, name, address, first_seen_at, last_seen_at FROM devices ORDER BY key";
+
+pub(super) const VALUE: &str = "SELECT value FROM local WHERE name = ?1";
+
+pub(super) const ROOM_NUMBER: &str = "SELECT room FROM rooms WHERE id = ?1";
+
+pub(super) const PUT_ROOM: &str = "INSERT INTO rooms (id) VALUES (?1)";
+
+pub(super) const LOG_NUMBER: &str = "SELECT log FROM logs WHERE room = ?1 AND author = ?2 AND id = ?3";
+
+pub(super) const PUT_LOG: &str = "INSERT INTO logs (room, author, id) VALUES (?1, ?2, ?3)";
+
+pub(super) const PUT_ENTRY: &str = "INSERT INTO entries
+    (arrival, room, lane, log, seq, kind, time_us, id, signature, header, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+
+/// Moves a tip to its successor; changes nothing where the predecessor has one already, which is a fork.
+pub(super) const MOVE_TIP: &str = "UPDATE tips SET seq = ?3, id = ?4, timestamp_us = ?5, add_id = ?6
+    WHERE log = ?1 AND seq = ?7 AND id = ?8 AND lane = ?2";
+
+pub(super) const PUT_TIP: &str =
+    "INSERT INTO tips (log, lane, seq, id, timestamp_us, add_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+pub(super) const PUT_RECORD: &str = "INSERT INTO records
+    (arrival, room, author, store, name, version, value, content, signature, checksum)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT (room, author, store, name) DO UPDATE SET
+        arrival = excluded.arrival, version = excluded.version, value = excluded.value,
+        content = excluded.content, signature = excluded.signature, checksum = excluded.checksum";
+
+pub(super) const PUT_CURSOR: &str =
+    "INSERT OR REPLACE INTO cursors (store, room, lane, arrival, anchor) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+pub(super) const PUT_ACK: &str = "INSERT OR REPLACE INTO acks (room, lane, device, arrival) VALUES (?1, ?2, ?3, ?4)";
+
+pub(super) const PUT_SENT: &str = "INSERT OR REPLACE INTO sent (room, client_id, id) VALUES (?1, ?2, ?3)";
+
+pub(super) const PUT_DEVICE: &str = "INSERT OR REPLACE INTO devices
+    (key, name, address, first_seen_at, last_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+pub(super) const PUT_VALUE: &str = "INSERT OR REPLACE INTO local (name, value) VALUES (?1, ?2)";
+
+pub(super) const FORGET_VALUE: &str = "DELETE FROM local WHERE name = ?1";
+
+pub(super) const FORGET_OWN_LOGS: &str = "DELETE FROM local WHERE name GLOB 'log/*'";
+
+pub(super) const FORGET_ACKS: &str = "DELETE FROM acks";
+
+pub(super) const PUT_STORE: &str = "INSERT INTO store (one, id, identity, last_arrival) VALUES (1, ?1, ?2, 0)";
+
+pub(super) const STORE: &str = "SELECT id, identity, last_arrival FROM store";
+
+pub(super) const RENAME: &str = "UPDATE store SET id = ?1";
+
+pub(super) const MOVE_IN: &str = "UPDATE store SET identity = ?1";
+
+pub(super) const COUNT: &str = "UPDATE store SET last_arrival = ?1";
+
+/// What runs once or more a message, a page or a peer; a test holds each to an index.
+#[cfg(test)]
+pub(super) const HOT: [&str; 32] = [
+    TIPS,
+    PAGE_ENTRIES,
+    PAGE_RECORDS,
+    ANCHOR,
+    NEWEST_RECORD,
+    ENTRY,
+    AT,
+    OF_KIND,
+    TIMELINE,
+    AFTER,
+    SEQ_AT,
+    MISSING,
+    RECORDS,
+    RECORD,
+    CURSOR,
+    ACKS,
+    SENT,
+    VALUE,
+    ROOM_NUMBER,
+    PUT_ROOM,
+    LOG_NUMBER,
+    PUT_LOG,
+    PUT_ENTRY,
+    MOVE_TIP,
+    PUT_TIP,
+    PUT_RECORD,
+    PUT_CURSOR,
+    PUT_ACK,
+    PUT_SENT,
+    PUT_VALUE,
+    FORGET_VALUE,
+    FORGET_OWN_LOGS,
+];

@@ -1,0 +1,106 @@
+use super::*;
+
+/// A store with three texts, the second damaged by a statement.
+fn damaged(statement: &str) -> (TempDir, SqliteStore, RoomId, Chain, Vec<Entry>) {
+    let (folder, path) = place();
+    let (mut store, room, mut chain) = with_room(&path);
+    let entries: Vec<Entry> = (10..13).map(|time| chain.sign(Kind::Text, time)).collect();
+    for entry in &entries {
+        put(&mut store, entry, chain.add()).unwrap();
+    }
+    store.commit().unwrap();
+    assert_eq!(store.db.execute(statement, [entries[1].id.as_bytes()]).unwrap(), 1);
+    (folder, store, room, chain, entries)
+}
+
+#[test]
+fn a_damaged_body_counts_as_missing() {
+    for damage in ["body = zeroblob(length(body))", "body = x'00'", "body = x''"] {
+        let (_folder, store, room, chain, entries) = damaged(&format!("UPDATE entries SET {damage} WHERE id = ?1"));
+        let second = store.entry(entries[1].id).unwrap().unwrap();
+        assert_eq!((second.entry.id, second.entry.body.as_ref(), second.erased), (entries[1].id, None, false));
+        assert_eq!(store.page(room, Lane::Content, 0, 100, 100_000).unwrap().len(), 3);
+        assert_eq!(store.at(room, chain.key(), 3).unwrap()[0].entry, entries[2]);
+    }
+}
+
+#[test]
+fn a_damaged_header_is_an_error_and_the_others_are_served() {
+    for damage in ["header = zeroblob(length(header))", "header = x'a0'", "signature = x'00'", "id = zeroblob(32)"] {
+        let (_folder, store, room, chain, entries) = damaged(&format!("UPDATE entries SET {damage} WHERE id = ?1"));
+        assert!(matches!(store.at(room, chain.key(), 2), Err(StoreError::Failed(_))), "{damage}");
+        assert!(matches!(store.page(room, Lane::Content, 0, 100, 100_000), Err(StoreError::Failed(_))), "{damage}");
+        assert_eq!(store.entry(entries[2].id).unwrap().unwrap().entry, entries[2]);
+    }
+}
+
+#[test]
+fn an_erased_body_is_not_missing() {
+    let erase = "UPDATE entries SET body = NULL, erased = 1 WHERE id = ?1";
+    let (_folder, store, room, _, entries) = damaged(erase);
+    let second = store.entry(entries[1].id).unwrap().unwrap();
+    assert_eq!((second.entry.body.as_ref(), second.erased), (None, true));
+    assert_eq!(store.missing(room).unwrap(), []);
+}
+
+#[test]
+fn a_damaged_record_counts_as_not_held_until_it_comes_again() {
+    for damage in
+        ["value = x'00'", "version = 9", "content = x'00'", "signature = zeroblob(64)", "checksum = zeroblob(32)"]
+    {
+        let (_folder, path) = place();
+        let (mut store, room, _) = with_room(&path);
+        let device = DeviceKey::from_seed(&[BOB; 32]);
+        let record = |name| {
+            let name = lanline_protocol::record::RecordName(name);
+            let key = RecordKey { room, author: device.public(), store: FRESH, name };
+            Record::write(&device, key, 1, b"value".to_vec())
+        };
+        store.put_record(&record(1)).unwrap();
+        store.put_record(&record(2)).unwrap();
+        store.commit().unwrap();
+        store.db.execute(&format!("UPDATE records SET {damage} WHERE name = 1"), []).unwrap();
+        assert_eq!(store.record(&record(1).key).unwrap(), None, "{damage}");
+        assert_eq!(store.records(room).unwrap(), [record(2)]);
+        assert_eq!(store.page(room, Lane::Content, 0, 100, 100_000).unwrap().len(), 1);
+        store.put_record(&record(1)).unwrap();
+        assert_eq!(store.records(room).unwrap(), [record(1), record(2)]);
+    }
+}
+
+/// Bytes of the file changed under the database: an answer or an error, but never a panic or another answer.
+#[test]
+fn a_file_damaged_anywhere_gives_no_wrong_entry() {
+    let (_folder, path) = place();
+    let (mut store, room, mut chain) = with_room(&path);
+    let entries: Vec<Entry> = (10..60).map(|time| chain.sign(Kind::Text, time)).collect();
+    for entry in &entries {
+        put(&mut store, entry, chain.add()).unwrap();
+    }
+    store.commit().unwrap();
+    drop(store);
+    let whole = std::fs::read(&path).unwrap();
+    let (mut refused, mut errors, mut answers) = (0, 0, 0);
+    for offset in (100..whole.len()).step_by(whole.len() / 300) {
+        let mut bytes = whole.clone();
+        bytes[offset] ^= 0xff;
+        std::fs::write(&path, &bytes).unwrap();
+        let Ok(store) = SqliteStore::open(&path, public(ALICE), FRESH) else {
+            refused += 1;
+            continue;
+        };
+        match store.page(room, Lane::Content, 0, 1000, usize::MAX) {
+            Err(_) => errors += 1,
+            Ok(items) => {
+                answers += 1;
+                for item in items {
+                    let Item::Entry(stored) = item else { panic!("no record was stored") };
+                    let original = entries.iter().find(|entry| entry.id == stored.entry.id).unwrap();
+                    assert_eq!(stored.entry.header, original.header);
+                    assert!(stored.entry.body.is_none() || stored.entry.body == original.body);
+                }
+            }
+        }
+    }
+    assert!(refused > 0 && errors > 0 && answers > 0, "{refused} refused, {errors} errors, {answers} answers");
+}
