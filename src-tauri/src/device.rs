@@ -1,0 +1,72 @@
+//! The device behind the window, or why there is none yet.
+
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
+
+use lanline_engine::api::ApiError;
+use lanline_engine::{Flags, Node, Settings};
+use tokio::sync::Mutex;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Opened once; where that failed, again whenever the page asks for something.
+pub(crate) struct Device {
+    flags: Flags,
+    node: RwLock<Result<Node, ApiError>>,
+    /// Held while it is opened, so that two calls do not lock each other out of the folder.
+    opening: Mutex<()>,
+}
+
+impl Device {
+    /// The device that these flags describe, open if it can be.
+    pub(crate) async fn new(flags: Flags) -> Self {
+        let node = open(&flags).await;
+        Self { flags, node: RwLock::new(node), opening: Mutex::new(()) }
+    }
+
+    /// The open device, or why it is not open: a sentence that says what to do.
+    pub(crate) fn node(&self) -> Result<Node, ApiError> {
+        self.node.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tries once more to open it; `opened` hears of it before anyone else does.
+    pub(crate) async fn reopen(&self, opened: impl FnOnce(&Node)) -> Result<Node, ApiError> {
+        let _alone = self.opening.lock().await;
+        if let Ok(node) = self.node() {
+            return Ok(node);
+        }
+        let node = open(&self.flags).await;
+        if let Ok(node) = &node {
+            opened(node);
+        }
+        self.node.write().unwrap_or_else(PoisonError::into_inner).clone_from(&node);
+        node
+    }
+
+    /// The folder where the window may keep data of its own: in the device's, if that is open.
+    pub(crate) fn window_folder(&self) -> Option<PathBuf> {
+        self.node().ok().map(|node| node.settings().data_dir.join("webview"))
+    }
+
+    /// Says goodbye to the peers and closes the store.
+    pub(crate) async fn close(&self) {
+        if let Ok(node) = self.node() {
+            node.close().await;
+        }
+    }
+}
+
+async fn open(flags: &Flags) -> Result<Node, ApiError> {
+    let settings = Settings::load(flags.clone()).map_err(|error| ApiError::invalid(error.to_string()))?;
+    log(&settings);
+    Node::open(settings).await.map_err(|error| ApiError::new(error.code(), error.to_string()))
+}
+
+/// Logs to stderr, as much as the setting says when it is first read.
+fn log(settings: &Settings) {
+    let filter: Targets = settings.log.parse().unwrap_or_default();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    // Fails where an earlier try to open the device began to log.
+    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
+}

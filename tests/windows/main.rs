@@ -1,0 +1,14 @@
+//! Real windows of the app, side by side on one screen, driven as a person would.
+//!
+//! Each window has a folder and a WebKitWebDriver of its own; they find each other over loopback. What is
+//! clicked and read goes by the `data-testid` values that `ui/index.html` promises at its top.
+//! Pictures of what was shown are left in the target folder, under `windows/`.
+
+#![cfg(target_os = "linux")]
+
+mod conversation;
+mod driver;
+mod processes;
+mod screen;
+mod start;
+mod window;

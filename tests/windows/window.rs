@@ -1,0 +1,266 @@
+//! One window and what a person does with it. Everything waits for what it needs, up to a deadline.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::{Client, Locator};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::driver::Driver;
+use crate::processes;
+use crate::screen::Screen;
+
+/// How long anything may take before it counts as not happening.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running app: its folder, its driver and its page.
+pub(crate) struct Window {
+    name: &'static str,
+    home: TempDir,
+    folder: PathBuf,
+    screen: Screen,
+    driver: Option<Driver>,
+    client: Option<Client>,
+}
+
+impl Window {
+    /// Opens the app with a fresh folder.
+    pub(crate) async fn open(name: &'static str) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
+        let folder = home.path().join("device");
+        Self::at(name, home, folder).await
+    }
+
+    /// Opens the app with the folder of another.
+    pub(crate) async fn open_at(name: &'static str, folder: PathBuf) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
+        Self::at(name, home, folder).await
+    }
+
+    async fn at(name: &'static str, home: TempDir, folder: PathBuf) -> Result<Self> {
+        let mut window = Self { name, home, folder, screen: Screen::open()?, driver: None, client: None };
+        window.start().await?;
+        Ok(window)
+    }
+
+    /// Opens the app with the folder it had before.
+    pub(crate) async fn start(&mut self) -> Result<()> {
+        let folder = self.folder.to_str().context("a folder that is not text")?;
+        let (driver, client) =
+            Driver::start(&self.screen, self.home.path(), &["--data-dir", folder, "--port", "0"]).await?;
+        self.driver = Some(driver);
+        self.client = Some(client);
+        Ok(())
+    }
+
+    /// Ends the app as a power cut would.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        let process = self.process()?;
+        processes::kill(process)?;
+        self.client = None;
+        self.driver = None;
+        Ok(())
+    }
+
+    /// Closes the window as a person does, and waits until the app is gone.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        let process = self.process()?;
+        self.screen.close_window(process)?;
+        processes::gone(process)?;
+        self.client = None;
+        self.driver = None;
+        Ok(())
+    }
+
+    /// The folder of this device.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn process(&self) -> Result<u32> {
+        processes::app_in(&self.folder).with_context(|| format!("{}'s app does not run", self.name))
+    }
+
+    fn client(&self) -> Result<&Client> {
+        self.client.as_ref().with_context(|| format!("{}'s window is closed", self.name))
+    }
+
+    /// Sets the size of the window.
+    pub(crate) async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.client()?.set_window_size(width, height).await?;
+        Ok(())
+    }
+
+    /// Runs a script in the page; what it returns must be JSON. Promises are awaited.
+    pub(crate) async fn script(&self, script: &str) -> Result<Value> {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; \
+             (async () => {{ {script} }})().then(done, (error) => done({{ error }}));"
+        );
+        Ok(self.client()?.execute_async(&script, Vec::new()).await?)
+    }
+
+    /// Keeps a picture of the window in the target folder.
+    pub(crate) fn picture(&self, name: &str) -> Result<()> {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../windows");
+        std::fs::create_dir_all(&folder)?;
+        self.screen.picture(self.process()?, &folder.join(format!("{name}.png")))
+    }
+
+    /// Clicks on what has this id, once it is there and nothing covers it.
+    pub(crate) async fn click(&self, id: &str) -> Result<()> {
+        self.act(&by_id(id), async |element: Element| element.click().await).await
+    }
+
+    /// Clicks on what matches this selector.
+    pub(crate) async fn click_on(&self, selector: &str) -> Result<()> {
+        self.act(selector, async |element: Element| element.click().await).await
+    }
+
+    /// Types into what has this id, in place of what stood there.
+    pub(crate) async fn fill(&self, id: &str, text: &str) -> Result<()> {
+        self.act(&by_id(id), async |element: Element| {
+            element.clear().await?;
+            element.send_keys(text).await
+        })
+        .await
+    }
+
+    /// Pastes from the clipboard into what has this id.
+    pub(crate) async fn paste(&self, id: &str) -> Result<()> {
+        let keys = format!("{}v", char::from(Key::Control));
+        self.act(&by_id(id), async |element: Element| element.send_keys(&keys).await).await
+    }
+
+    /// The value of an input.
+    pub(crate) async fn value(&self, id: &str) -> Result<String> {
+        let value = self.visible(&by_id(id)).await?.prop("value").await?;
+        value.with_context(|| format!("{}: {id} has no value", self.name))
+    }
+
+    /// The text of what has this id.
+    pub(crate) async fn text(&self, id: &str) -> Result<String> {
+        let text = self.visible(&by_id(id)).await?.prop("textContent").await?;
+        text.with_context(|| format!("{}: {id} has no text", self.name))
+    }
+
+    /// Waits until what matches the selector is seen.
+    pub(crate) async fn visible(&self, selector: &str) -> Result<Element> {
+        self.until(selector, async || self.found(selector).await).await
+    }
+
+    /// Waits until what has this id is seen.
+    pub(crate) async fn sees(&self, id: &str) -> Result<()> {
+        self.visible(&by_id(id)).await.map(drop)
+    }
+
+    /// Waits until what has this id has the attribute with this value.
+    pub(crate) async fn shows(&self, id: &str, attribute: &str, value: &str) -> Result<()> {
+        let selector = format!("{}[{attribute}=\"{value}\"]", by_id(id));
+        self.until(&selector, async || Ok(self.client()?.find(Locator::Css(&selector)).await?)).await.map(drop)
+    }
+
+    /// The texts of all messages shown, oldest first.
+    pub(crate) async fn messages(&self) -> Result<Vec<String>> {
+        let script =
+            "return [...document.querySelectorAll('[data-testid=\"message-text\"]')].map((text) => text.textContent);";
+        Ok(serde_json::from_value(self.script(script).await?)?)
+    }
+
+    /// Waits until these messages are shown, in this order and no others.
+    pub(crate) async fn reads(&self, expected: &[&str]) -> Result<()> {
+        self.until(&format!("{expected:?}"), async || {
+            let shown = self.messages().await?;
+            ensure!(shown == expected, "it shows {shown:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits until the own message with this text has this status.
+    pub(crate) async fn status_of(&self, text: &str, status: &[&str]) -> Result<()> {
+        let script = "return [...document.querySelectorAll('[data-testid=\"message\"][data-own=\"true\"]')].map((message) => \
+             [message.querySelector('[data-testid=\"message-text\"]')?.textContent ?? '', message.dataset.status ?? '']);";
+        self.until(&format!("{text:?} {status:?}"), async || {
+            let shown: Vec<(String, String)> = serde_json::from_value(self.script(script).await?)?;
+            let of_it = shown.iter().find(|(shown, _)| shown == text).map(|(_, status)| status.as_str());
+            ensure!(of_it.is_some_and(|of_it| status.contains(&of_it)), "it shows {shown:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// That the page is no wider than the window.
+    pub(crate) async fn fits(&self) -> Result<()> {
+        let script = "const page = document.documentElement; return [page.scrollWidth, page.clientWidth];";
+        let (page, window): (u32, u32) = serde_json::from_value(self.script(script).await?)?;
+        ensure!(page <= window, "{}: the page is {page} wide in a window of {window}", self.name);
+        Ok(())
+    }
+
+    /// What matches the selector and is seen. The driver's own idea of that takes a heading whose text may
+    /// be cut off for hidden, so the page is asked.
+    async fn found(&self, selector: &str) -> Result<Element> {
+        let element = self.client()?.find(Locator::Css(selector)).await?;
+        let script = "const [element] = arguments; \
+             return element.checkVisibility({ visibilityProperty: true }) && element.getClientRects().length > 0;";
+        let seen = self.client()?.execute(script, vec![serde_json::to_value(&element)?]).await?;
+        ensure!(seen == true, "not seen");
+        Ok(element)
+    }
+
+    /// Does something with an element, again while the page still moves under it.
+    async fn act(
+        &self,
+        selector: &str,
+        act: impl AsyncFn(Element) -> Result<(), fantoccini::error::CmdError>,
+    ) -> Result<()> {
+        self.until(selector, async || {
+            let element = self.found(selector).await?;
+            ensure!(element.is_enabled().await?, "not enabled");
+            Ok(act(element).await?)
+        })
+        .await
+    }
+
+    /// Tries until it works; then the last reason is told, with a picture of what was there instead.
+    async fn until<T>(&self, what: &str, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let tried = timeout(PATIENCE, attempt()).await.unwrap_or_else(|_| Err(anyhow!("the driver hangs")));
+            match tried {
+                Ok(found) => return Ok(found),
+                Err(error) if Instant::now() > deadline => {
+                    let _ = self.picture(&format!("{}-failed", self.name));
+                    let errors = timeout(PATIENCE, self.errors_shown()).await.unwrap_or_default();
+                    return Err(anyhow!("{}: no {what}: {error:#}; errors shown: {errors}", self.name));
+                }
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    async fn errors_shown(&self) -> String {
+        let script = "return [...document.querySelectorAll('[data-testid=\"error\"], [data-testid=\"fatal-message\"]')]\
+             .map((error) => error.textContent);";
+        self.script(script).await.unwrap_or_default().to_string()
+    }
+}
+
+impl Drop for Window {
+    /// The driver does not take the app with it.
+    fn drop(&mut self) {
+        if let Ok(process) = self.process() {
+            let _ = processes::kill(process);
+        }
+    }
+}
+
+fn by_id(id: &str) -> String {
+    format!("[data-testid=\"{id}\"]")
+}

@@ -1,0 +1,47 @@
+//! `cargo xtask …`: everything one does with this repository, one file a subcommand.
+
+mod command;
+mod lint;
+mod needs;
+mod run;
+mod test;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Lanline's chores. Each installs what it needs by apt where it may, and says what to install elsewhere.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Chore {
+    /// Open the app; without a display, the terminal client
+    Run(run::Arguments),
+    /// Run all tests, those of the real windows last
+    Test,
+    /// Check format, code, docs, licences, pages and the layout's rules
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let chore = Chore::parse();
+    let done = match chore {
+        Chore::Run(arguments) => run::run(&arguments),
+        Chore::Test => test::test(),
+        Chore::Lint => lint::lint(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository's root folder.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).unwrap_or(here)
+}

@@ -1,0 +1,35 @@
+//! `cargo xtask run`: the app, from a fresh clone.
+
+use anyhow::Result;
+
+use crate::command::{become_it, cargo};
+use crate::needs::{APP, COMPILER, meet};
+
+/// What follows `run` goes to the program.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Flags of the app: --data-dir DIR, --name NAME, --port PORT
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    flags: Vec<String>,
+}
+
+/// Opens the app; where there is no display, starts the terminal client instead.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let start = if has_display() {
+        meet(&[COMPILER, APP])?;
+        &["run", "--locked", "--package", "lanline-app", "--"][..]
+    } else {
+        eprintln!("xtask: There is no display, so this starts the terminal client instead of the app.");
+        meet(&[COMPILER])?;
+        &["run", "--locked", "--package", "lanline-cli", "--", "serve"][..]
+    };
+    become_it(cargo(start).args(&arguments.flags))
+}
+
+/// Whether a window can be opened: always, but for X11 and Wayland, which may not run.
+fn has_display() -> bool {
+    !cfg!(target_os = "linux")
+        || ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}

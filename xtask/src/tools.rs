@@ -1,0 +1,53 @@
+//! Tools that the checks need and no system package brings, installed once into the user's cache folder,
+//! each at a fixed version.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::command::{cargo, program, run};
+
+const CARGO_DENY: &str = "0.20.2";
+const TYPESCRIPT: &str = "7.0.2";
+
+/// The path of cargo-deny.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    let folder = folder(&format!("cargo-deny-{CARGO_DENY}"))?;
+    let binary = folder.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
+    if !binary.exists() {
+        let build = folder.join("build");
+        // It runs for a second: what it is worth optimising is its build.
+        run(cargo(&["install", "--locked", "--version", CARGO_DENY, "cargo-deny", "--root"])
+            .arg(&folder)
+            .env("CARGO_TARGET_DIR", &build)
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "false"))?;
+        std::fs::remove_dir_all(&build).context("the build of cargo-deny could not be removed")?;
+    }
+    Ok(binary)
+}
+
+/// The path of TypeScript's compiler, a script for node.
+pub(crate) fn typescript() -> Result<PathBuf> {
+    let folder = folder(&format!("typescript-{TYPESCRIPT}"))?;
+    let script = folder.join("node_modules/typescript/bin/tsc");
+    if !script.exists() {
+        run(program("npm", &["install", "--no-audit", "--no-fund", "--save-exact", "--prefix"])
+            .arg(&folder)
+            .arg(format!("typescript@{TYPESCRIPT}")))?;
+    }
+    Ok(script)
+}
+
+/// A folder of that name for one tool, outside the clone.
+fn folder(name: &str) -> Result<PathBuf> {
+    let folder = directories::ProjectDirs::from("net", "", "lanline")
+        .context("this user has no home folder to keep tools in")?
+        .cache_dir()
+        .join("tools")
+        .join(name);
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} could not be made", folder.display()))?;
+    Ok(folder)
+}
