@@ -1,8 +1,10 @@
 //! `cargo xtask run`: the app, from a fresh clone.
 
+use std::process::Command;
+
 use anyhow::Result;
 
-use crate::command::{become_it, cargo};
+use crate::command::{self, become_it, cargo};
 use crate::needs::{APP, COMPILER, meet};
 
 /// What follows `run` goes to the program.
@@ -15,15 +17,19 @@ pub(crate) struct Arguments {
 
 /// Opens the app; where there is no display, starts the terminal client instead.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let start = if has_display() {
+    let (binary, first) = if has_display() {
         meet(&[COMPILER, APP])?;
-        &["run", "--locked", "--package", "lanline-app", "--"][..]
+        ("lanline-app", None)
     } else {
         eprintln!("xtask: There is no display, so this starts the terminal client instead of the app.");
         meet(&[COMPILER])?;
-        &["run", "--locked", "--package", "lanline-cli", "--", "serve"][..]
+        ("lanline", Some("serve"))
     };
-    become_it(cargo(start).args(&arguments.flags))
+    // Built as a part of the workspace and not by `cargo run`, for which cargo would choose features anew and
+    // build most of what the tests have built once more.
+    command::run(&mut cargo(&["build", "--workspace", "--locked", "--bin", binary]))?;
+    let built = std::env::current_exe()?.with_file_name(format!("{binary}{}", std::env::consts::EXE_SUFFIX));
+    become_it(Command::new(built).args(first).args(&arguments.flags))
 }
 
 /// Whether a window can be opened: always, but for X11 and Wayland, which may not run.

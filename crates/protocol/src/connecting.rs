@@ -53,12 +53,10 @@ impl<S: Store> Replica<S> {
     /// # Errors
     /// [`StoreError`]
     pub fn disconnected(&mut self, now: Time, connection: ConnectionId) -> Result<(), StoreError> {
-        if let Some((session, announced)) = self.forget_session(connection) {
-            if announced {
-                let address = session.dialled.then(|| session.address.clone());
-                self.note_seen(&session.peer, None, address, now)?;
-                self.out.push(Output::Event(Event::PeerDisconnected(session.device)));
-            }
+        if let Some((session, true)) = self.forget_session(connection) {
+            let address = session.dialled.then(|| session.address.clone());
+            self.note_seen(&session.peer, None, address, now)?;
+            self.out.push(Output::Event(Event::PeerDisconnected(session.device)));
         }
         Ok(())
     }

@@ -59,7 +59,9 @@ impl<S: Store> Replica<S> {
 
     /// A room that was never begun to be synced leaves no trace.
     pub(crate) fn forget_unjoined(&mut self, room: RoomId) {
-        if self.rooms.get(&room).is_some_and(|room| room.acts.is_empty()) {
+        // Another member may have been asked as well.
+        let joining = self.sessions.values().any(|session| session.is_joining(room));
+        if !joining && self.rooms.get(&room).is_some_and(|room| room.acts.is_empty()) {
             self.rooms.remove(&room);
         }
     }

@@ -61,7 +61,7 @@ impl<S: Store> Replica<S> {
     }
 
     /// Sends the membership lane to a device that may not know that it, or this one, is a member no more.
-    fn tell_removal(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
+    pub(crate) fn tell_removal(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
         if !session.told.insert(room) {
             return Ok(());
@@ -86,15 +86,14 @@ impl<S: Store> Replica<S> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
         let named = session.shared.iter().find(|(_, shared)| shared.my_slot == Some(unknown.slot));
         let Some((&room, shared)) = named else { return Ok(true) };
-        if shared.their_slot.is_some() {
-            return Ok(true); // it was named by the peer meanwhile
-        }
         if !shared.pushed && !session.is_joining(room) {
             self.push_membership(connection, room, 0)?;
         }
-        // It is named again when something changes that the peer may believe.
-        if let Some(shared) = self.shared_mut(connection, room) {
-            shared.my_slot = None;
+        // It is named again when something changes that the peer may believe, or the peer names it: from the
+        // start, since what was said under this name went unheard.
+        if let Some(session) = self.sessions.get_mut(&connection) {
+            let pushed = session.unshare(room).is_some_and(|shared| shared.pushed);
+            session.shared.insert(room, Shared { pushed, ..Shared::default() });
         }
         Ok(true)
     }
@@ -369,14 +368,8 @@ impl<S: Store> Replica<S> {
         let removed = !room.is_member(&peer);
         self.push_rest_of_membership(connection, id)?;
         if let Some(session) = self.sessions.get_mut(&connection) {
-            if let Some(gone) = session.shared.remove(&id) {
-                if let Some(slot) = gone.their_slot {
-                    session.their_slots.remove(&slot);
-                }
-                for lane in Lane::ALL {
-                    let bytes: usize = gone.lanes.get(lane).in_flight.iter().map(|(_, bytes)| bytes).sum();
-                    session.in_flight = session.in_flight.saturating_sub(bytes);
-                }
+            if let Some(slot) = session.unshare(id).and_then(|gone| gone.their_slot) {
+                session.their_slots.remove(&slot);
             }
             if removed && !session.shares_a_room() && session.joining.is_empty() {
                 self.close(connection, CloseReason::Removed);

@@ -71,11 +71,14 @@ impl<S: Store> Replica<S> {
             }
             entries.push(entry);
         }
-        let mut own_refused = false;
+        let (mut own_refused, mut refused) = (false, None);
         for group in entries.chunk_by(|entry, _| entry.signature.is_none()) {
             match self.take_group(now, connection, id, lane, group)? {
                 Verdict::Held => {}
-                Verdict::Refused => own_refused |= group.iter().any(|entry| entry.header.author == peer),
+                Verdict::Refused => {
+                    own_refused |= group.iter().any(|entry| entry.header.author == peer);
+                    refused = refused.or(group.first().map(|entry| entry.header.author));
+                }
                 Verdict::Invalid => return Ok(false),
             }
         }
@@ -92,11 +95,24 @@ impl<S: Store> Replica<S> {
         }
         self.finish_join(now, connection, id)?;
         let still_member = self.rooms.get(&id).is_some_and(|room| room.is_member(&peer));
-        if own_refused && !still_member {
-            // It was removed and does not know: nothing of this is acknowledged, it is told instead.
+        if own_refused {
+            // Acknowledged, it would be shown as stored. Who was removed and does not know is told instead.
             return Ok(true);
         }
         if !open {
+            let stale = refused.filter(|author| {
+                self.rooms
+                    .get(&id)
+                    .and_then(|room| room.membership.as_ref())
+                    .is_some_and(|held| held.was_member(author))
+            });
+            if let Some(author) = stale.filter(|_| !still_member) {
+                // It was added by someone who was removed, and can learn it nowhere else.
+                if let Some(session) = self.sessions.get_mut(&connection) {
+                    session.believes.insert(id, author);
+                }
+                self.tell_removal(connection, id)?;
+            }
             return Ok(true);
         }
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
@@ -162,6 +178,11 @@ impl<S: Store> Replica<S> {
             });
             if !rises || !last.signature_holds() {
                 return Ok(Verdict::Invalid);
+            }
+            // Nothing erases bodies in this version, so whoever passes entries on without them holds them back,
+            // or lost them. Stored so, they would be taken for held when they come whole from somebody else.
+            if entries.iter().any(|entry| entry.body.is_none()) {
+                return Ok(Verdict::Refused);
             }
             for entry in entries {
                 self.take_entry(now, id, lane, entry, add)?;

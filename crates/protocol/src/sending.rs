@@ -1,10 +1,13 @@
 //! What flows out: batches in arrival order, as much as the peer acknowledges, after each commit.
 
+use std::collections::BTreeSet;
+
 use crate::body::Body;
 use crate::clock::Time;
 use crate::entry::{Entry, WireEntry};
 use crate::frame::{Ack, Batch, Digest, Frame};
 use crate::id::RoomId;
+use crate::identity::PublicKey;
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::record::WireRecord;
@@ -49,7 +52,8 @@ fn pick(room: &Room, state: &LaneState, peer: &crate::identity::PublicKey, items
                         forked || entry.header.seq > held
                     });
                     // A cut may fall within a group; what of it counts proves itself only with the rest.
-                    if lacked && group.first().is_some_and(|entry| room.counts(entry)) {
+                    let whole = group.iter().all(|entry| entry.body.is_some());
+                    if lacked && whole && group.first().is_some_and(|entry| room.counts(entry)) {
                         scan.bytes += group.iter().map(|entry| entry.size()).sum::<usize>();
                         scan.entries.extend(group.iter().map(|entry| entry.to_wire()));
                     }
@@ -240,19 +244,32 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    /// Up to where the peer may know who belongs: who is a member no more is told what made it so, and nothing
-    /// that came later.
+    /// Up to where the peer may know who belongs: who is a member no more is told what made it so, which may be
+    /// the end of whoever added it, and nothing that came later.
     fn told_until(&self, connection: ConnectionId, id: RoomId) -> Result<Arrival, StoreError> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(0) };
         let Some(room) = self.rooms.get(&id) else { return Ok(0) };
         if room.is_member(&session.peer) {
             return Ok(Arrival::MAX);
         }
+        let mut about: BTreeSet<PublicKey> = session.believes.get(&id).copied().into_iter().collect();
+        about.insert(session.peer);
+        loop {
+            let before = about.len();
+            for act in room.acts.values() {
+                if matches!(&act.body, Body::Add(add) if about.contains(&add.key)) {
+                    about.insert(act.header.author);
+                }
+            }
+            if about.len() == before {
+                break;
+            }
+        }
         let mut until = 0;
         for act in room.acts.values() {
             let ends = match &act.body {
-                Body::Remove(remove) => remove.key == session.peer,
-                Body::Leave(_) => act.header.author == session.peer,
+                Body::Remove(remove) => about.contains(&remove.key),
+                Body::Leave(_) => about.contains(&act.header.author),
                 _ => false,
             };
             if ends && let Some(stored) = self.store.entry(act.id)? {

@@ -101,6 +101,8 @@ pub(crate) struct Session {
     pub(crate) next_slot: u32,
     /// Rooms whose membership lane the peer was sent since one of the two is no member any more.
     pub(crate) told: BTreeSet<RoomId>,
+    /// A former member whose entries the peer still takes for good, so that it believes in whom that one added.
+    pub(crate) believes: BTreeMap<RoomId, PublicKey>,
     pub(crate) joining: Vec<Joining>,
     pub(crate) join_attempts: u32,
     /// Bytes sent and not acknowledged, over all rooms.
@@ -128,6 +130,7 @@ impl Session {
             their_slots: BTreeMap::new(),
             next_slot: 0,
             told: BTreeSet::new(),
+            believes: BTreeMap::new(),
             joining: Vec::new(),
             join_attempts: 0,
             in_flight: 0,
@@ -147,6 +150,16 @@ impl Session {
             }
         }
         self.tags.get(tag).copied()
+    }
+
+    /// Forgets where the two are with a room; what was on its way of it holds nothing back any more.
+    pub(crate) fn unshare(&mut self, room: RoomId) -> Option<Shared> {
+        let gone = self.shared.remove(&room)?;
+        for lane in Lane::ALL {
+            let bytes: usize = gone.lanes.get(lane).in_flight.iter().map(|(_, bytes)| bytes).sum();
+            self.in_flight = self.in_flight.saturating_sub(bytes);
+        }
+        Some(gone)
     }
 
     /// Whether both sides opened a room, so that the peer is no stranger.

@@ -311,3 +311,26 @@ fn an_owner_who_left_writes_the_chain_no_more() {
     assert!(!notes.is_member(DAVE) && !notes.is_member(ALICE));
     assert!(notes.is_member(BOB));
 }
+
+#[test]
+fn an_owner_whom_the_majority_removed_does_not_write_itself_back_in() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    let previous = notes.now().head;
+    let ballot = cbor::encode(&Ballot {
+        room: notes.room.creation(),
+        previous,
+        epoch: 1,
+        kind: Kind::Remove.number(),
+        subject: public(ALICE),
+    });
+    let votes = [BOB, CAROL]
+        .map(|voter| Vote { voter: public(voter), signature: key(voter).sign(Context::Vote, &ballot) })
+        .to_vec();
+    let link = Link { previous, epoch: 1, votes };
+    notes.write(BOB, &Body::Remove(Remove { link, key: public(ALICE), cuts: Vec::new() }), None);
+    assert!(!notes.is_member(ALICE));
+    notes.admit(ALICE);
+    assert!(!notes.is_member(ALICE));
+}

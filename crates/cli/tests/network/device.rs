@@ -23,12 +23,13 @@ pub(crate) const GONE: Duration = Duration::from_secs(10);
 
 /// One device: its folder lasts as long as this, its process may come and go. Killed when dropped.
 pub(crate) struct Device {
+    /// First, so that it has ended when its folder is removed.
+    process: Process,
     pub(crate) name: &'static str,
     pub(crate) id: String,
     folder: TempDir,
     data: PathBuf,
     namespace: Option<String>,
-    process: Process,
     /// How many texts it was given to say.
     said: AtomicU32,
     /// The texts that it answered to have.
@@ -90,12 +91,12 @@ impl Device {
     fn begin(name: &'static str, folder: TempDir, data: PathBuf, namespace: Option<String>) -> Self {
         let process = Process::start(command(name, &folder, &data, namespace.as_deref()));
         let mut device = Self {
+            process,
             name,
             id: String::new(),
             folder,
             data,
             namespace,
-            process,
             said: AtomicU32::new(0),
             answered: Mutex::default(),
         };

@@ -55,7 +55,8 @@ fn dot_env_is_read_from_here_alone_and_outranked_by_the_environment_and_by_flags
     };
     assert_eq!(name(lanline(home.path(), &["call", "status"])), "from a file");
     let mut from_below = lanline(home.path(), &["call", "status"]);
-    from_below.current_dir(&below);
+    // A folder of its own: a name that was set once is kept.
+    from_below.current_dir(&below).env("LANLINE_DATA_DIR", &below);
     assert_eq!(name(from_below), "");
     let mut with_variable = lanline(home.path(), &["call", "status"]);
     with_variable.env("LANLINE_NAME", "from the environment");

@@ -28,9 +28,9 @@ impl Node {
         }
         let room = room_id(&room)?;
         let reply_to = reply_to.as_deref().map(message_id).transpose()?;
-        let sent = self.core().write(move |machine, now| {
-            machine.replica.send_message(now, room, &text, reply_to, client_id.as_deref())
-        });
+        let sent = self
+            .core()
+            .write(move |machine, now| machine.replica.send_message(now, room, &text, reply_to, client_id.as_deref()));
         sent.await.map(|id| Sent { id: id.to_string() })
     }
 

@@ -106,13 +106,13 @@ impl Node {
         deadline: Instant,
     ) -> Result<DeviceId, ApiError> {
         if let Some(device) = expected {
-            self.core().write(move |machine, _| Ok(machine.connections.release(device))).await?;
+            self.release(device).await?;
         }
         let limit = deadline.saturating_duration_since(Instant::now());
         let dialled = self.net().dial(addresses, expected, limit).await?;
         let (connection, device, address) = (ConnectionId(dialled.id.0), dialled.peer.device_id(), dialled.address);
         if expected.is_none() {
-            self.core().write(move |machine, _| Ok(machine.connections.release(device))).await?;
+            self.release(device).await?;
         }
         let silent = || DialError::TimedOut(show(&address));
         let greeted = tokio::time::timeout_at(deadline, self.core().greeted(connection, device));
@@ -121,6 +121,15 @@ impl Node {
             Err(CloseReason::Silent | CloseReason::Stalled) => Err(silent().into()),
             Err(_) => Err(DialError::HungUp(show(&address)).into()),
         }
+    }
+
+    /// Somebody asked for this device: it is dialled by itself again, too.
+    async fn release(&self, device: DeviceId) -> Result<(), ApiError> {
+        let released = self.core().write(move |machine, _| {
+            machine.connections.release(device);
+            Ok(())
+        });
+        released.await
     }
 
     /// Whether a device is connected and has said hello.

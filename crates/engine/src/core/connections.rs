@@ -2,12 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lanline_protocol::{
-    frame::Refusal,
-    id::RoomId,
-    identity::DeviceId,
-    session::ConnectionId,
-};
+use lanline_protocol::{frame::Refusal, id::RoomId, identity::DeviceId, session::ConnectionId};
 use tokio::sync::oneshot;
 
 use super::Replica;

@@ -28,15 +28,15 @@ use lanline_protocol::{
 use tokio::sync::{oneshot, watch};
 use zeroize::Zeroizing;
 
-pub(crate) use self::{
-    connections::{Connections, JoinEnd, is_greeted},
-    fault::sentence,
-};
 use self::{
     clock::Clock,
     input::{Change, Input, Look},
     random::SystemRandom,
     thread::Thread,
+};
+pub(crate) use self::{
+    connections::{Connections, JoinEnd, is_greeted},
+    fault::sentence,
 };
 use crate::{
     api::{ApiError, ErrorCode, StoreCondition},

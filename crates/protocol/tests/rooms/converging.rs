@@ -1,8 +1,11 @@
 //! Whatever happens on the way, devices that can reach each other end equal.
 
+use lanline_protocol::frame::Frame;
+use lanline_protocol::kind::Lane;
+use lanline_protocol::store::{Cursor, Store};
 use proptest::prelude::*;
 
-use crate::world::{Seeded, World};
+use crate::world::{ALICE, BOB, Seeded, World};
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug)]
@@ -117,4 +120,54 @@ fn a_backlog_larger_than_every_window_arrives() {
     world.settle();
     assert_eq!(world.texts(1, room).len(), 600);
     assert_eq!(world.texts(1, room), world.texts(0, room));
+}
+
+/// Settles without one of the two ways of noticing that something is lacking.
+fn settle_without_digests(world: &mut World) {
+    for _ in 0..200 {
+        for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
+            world.alter_frames(from, to, |bytes| {
+                if matches!(Frame::decode(bytes), Ok(Frame::Digest(_))) {
+                    *bytes = Frame::Ping.encode();
+                }
+            });
+        }
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+}
+
+#[test]
+fn a_cursor_that_does_not_match_is_not_believed() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.say(ALICE, room, "while bob was away");
+    world.commit(ALICE);
+    world.forget_cursors(BOB);
+    world.connect(BOB, ALICE);
+    settle_without_digests(&mut world);
+    assert_eq!(world.texts(BOB, room), ["while bob was away"]);
+}
+
+#[test]
+fn a_cursor_that_matches_and_is_wrong_is_found_out_by_digest() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.say(ALICE, room, "while bob was away");
+    world.commit(ALICE);
+    let theirs = world.store(ALICE);
+    let newest = theirs.newest(room, Lane::Content).unwrap();
+    let anchor = theirs.anchor(room, Lane::Content, newest).unwrap().map(|(_, id)| id);
+    let mut own = world.store(BOB);
+    own.put_cursor(theirs.store_id(), room, Lane::Content, Cursor { arrival: newest, anchor }).unwrap();
+    own.commit().unwrap();
+    world.roll_back(BOB, own);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.texts(BOB, room), ["while bob was away"]);
 }

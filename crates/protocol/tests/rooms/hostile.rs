@@ -1,10 +1,15 @@
 //! Peers that send what no honest one does.
 
+use lanline_protocol::body::{Body, SALT_BYTES, Text};
+use lanline_protocol::entry::{Entry, Header};
 use lanline_protocol::frame::{Ack, Batch, Frame};
-use lanline_protocol::kind::Lane;
+use lanline_protocol::id::{Hash, RoomId};
+use lanline_protocol::identity::DeviceKey;
+use lanline_protocol::kind::{Kind, Lane};
+use lanline_protocol::store::Store;
 use proptest::prelude::*;
 
-use crate::world::{ALICE, BOB, World};
+use crate::world::{ALICE, BOB, CAROL, World};
 
 #[test]
 fn an_ack_for_what_was_never_sent_ends_the_connection_and_says_nothing_was_stored() {
@@ -50,6 +55,112 @@ fn an_entry_that_was_altered_on_the_way_is_not_stored() {
     world.settle();
     assert!(!world.connected(ALICE, BOB));
     assert!(world.texts(BOB, room).is_empty());
+}
+
+/// Two entries that continue bob's content log under one signature, the second this much later than the first.
+fn group_of_bob(world: &mut World, room: RoomId, later_us: i64) -> Vec<Entry> {
+    let key = DeviceKey::from_seed(&[2; 32]);
+    let tips = world.store(BOB).tips(room, Lane::Content).unwrap();
+    let tip = tips.into_iter().find(|tip| tip.head.log.author == key.public()).unwrap();
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut timestamp_us = tip.timestamp_us + 1_000;
+    for n in 0..2 {
+        let body = Body::Text(Text { text: format!("forged {n}"), reply_to: None }).encode([0; SALT_BYTES]);
+        let header = Header {
+            room: Some(room),
+            author: key.public(),
+            log: tip.head.log.log,
+            seq: tip.head.seq + 1 + n,
+            previous: Some(entries.last().map_or(tip.head.id, |entry| entry.id)),
+            timestamp_us,
+            kind: 65,
+            body_hash: Hash::of(&body),
+            body_bytes: body.len() as u32,
+            add: None,
+        };
+        timestamp_us = timestamp_us.saturating_add_signed(later_us);
+        entries.push(Entry::write(header, body));
+    }
+    entries[1].sign(&key);
+    entries
+}
+
+fn batch(entries: &[Entry]) -> Frame {
+    Frame::Batch(Batch {
+        slot: 0,
+        lane: Lane::Content,
+        entries: entries.iter().map(Entry::to_wire).collect(),
+        records: Vec::new(),
+        upto: None,
+        anchor: None,
+        end: false,
+    })
+}
+
+#[test]
+fn half_a_group_is_never_stored_so_that_one_bad_frame_cuts_nobody_else_off() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.say(BOB, room, "hello");
+    world.settle();
+    world.cut(ALICE, BOB);
+    let group = group_of_bob(&mut world, room, -500);
+    world.connect(BOB, ALICE);
+    world.settle();
+    world.inject(BOB, ALICE, &batch(&group));
+    world.commit(ALICE);
+    assert!(!world.connected(ALICE, BOB));
+    assert_eq!(world.texts(ALICE, room), ["hello"]);
+    // Alice holds nothing that she cannot pass on.
+    world.say(ALICE, room, "still here");
+    world.settle();
+    assert!(world.connected(ALICE, CAROL));
+    assert_eq!(world.texts(CAROL, room), ["hello", "still here"]);
+}
+
+#[test]
+fn a_group_that_its_author_did_not_sign_is_refused() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.say(BOB, room, "hello");
+    world.settle();
+    let mut group = group_of_bob(&mut world, room, 500);
+    group[1].sign(&DeviceKey::from_seed(&[3; 32]));
+    world.cut(ALICE, BOB);
+    world.connect(BOB, ALICE);
+    world.settle();
+    world.inject(BOB, ALICE, &batch(&group));
+    world.commit(ALICE);
+    assert!(!world.connected(ALICE, BOB));
+    assert_eq!(world.texts(ALICE, room), ["hello"]);
+}
+
+#[test]
+fn who_was_removed_is_told_so_and_not_the_new_beacon_key() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.settle();
+    let bob = world.replica(BOB).device_id();
+    world.cut(ALICE, BOB);
+    let now = world.now;
+    world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    world.commit(ALICE);
+    world.connect(BOB, ALICE);
+    let mut kinds = Vec::new();
+    for _ in 0..20 {
+        world.alter_frames(ALICE, BOB, |bytes| {
+            if let Ok(Frame::Batch(batch)) = Frame::decode(bytes) {
+                kinds.extend(batch.entries.into_iter().map(|entry| Entry::read(entry).unwrap().header.kind()));
+            }
+        });
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    world.settle();
+    assert!(kinds.contains(&Kind::Remove), "{kinds:?}");
+    assert!(!kinds.contains(&Kind::Beacon), "{kinds:?}");
+    assert!(world.replica(BOB).send_message(now, room, "x", None, None).is_err());
 }
 
 proptest! {

@@ -155,8 +155,10 @@ fn a_rolled_back_database_writes_new_logs_and_loses_nothing_that_others_hold() {
     world.settle();
     world.crash(BOB);
     world.restore(BOB, 77, backup);
+    let before = world.replica(BOB).store_id();
     world.connect(BOB, ALICE);
     world.settle();
+    assert_ne!(world.replica(BOB).store_id(), before, "shown an entry of its own that it did not hold");
     if !world.connected(ALICE, BOB) {
         world.connect(BOB, ALICE); // it was closed, to meet bob's new store anew
     }
@@ -168,6 +170,41 @@ fn a_rolled_back_database_writes_new_logs_and_loses_nothing_that_others_hold() {
         assert_eq!(world.texts(device, room), ["one", "two", "three"]);
         assert!(world.messages(device, room).iter().all(|message| !message.forked));
     }
+}
+
+#[test]
+fn a_message_that_a_rolled_back_device_lost_is_not_called_stored_there() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.say(ALICE, room, "one");
+    world.settle();
+    world.crash(BOB);
+    let backup = world.store(BOB);
+    world.connect(BOB, ALICE);
+    let id = world.say(ALICE, room, "two");
+    world.commit(ALICE);
+    // Acknowledged, and no receipt written yet.
+    for _ in 0..30 {
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    assert_eq!(world.replica(ALICE).message(id).unwrap().standing.status(), Status::Stored);
+    world.crash(BOB);
+    world.roll_back(BOB, backup);
+    world.connect(BOB, ALICE);
+    for _ in 0..100 {
+        let known = world.replica(ALICE).message(id).unwrap().standing.status() != Status::Queued;
+        let asked = world.replica(ALICE).peers().first().is_some_and(|peer| !peer.rooms.is_empty());
+        let held = world.texts(BOB, room).len() == 2;
+        if asked && !held && !known {
+            return;
+        }
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    panic!("alice never learns that bob lost it");
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::device::{Device, Dice, alice_and_bob};
+use super::device::{Device, Dice, alice_and_bob};
 
 /// Sends until this many are answered, then kills the sender at once; gives what was answered by then.
 fn send_and_kill(device: &mut Device, room: &str, cycle: usize, enough: usize) -> Vec<String> {

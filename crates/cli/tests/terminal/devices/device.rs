@@ -12,13 +12,14 @@ use tempfile::TempDir;
 use crate::process::{Rpc, lanline};
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) struct Device {
+    /// First, so that it has ended when its folder is removed.
+    rpc: Option<Rpc>,
     pub(crate) name: &'static str,
     pub(crate) home: TempDir,
     pub(crate) id: String,
-    rpc: Option<Rpc>,
     next_id: u64,
     answers: BTreeMap<u64, Value>,
     events: Vec<Value>,
@@ -167,11 +168,13 @@ impl Device {
     #[track_caller]
     pub(crate) fn event(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
+        let mut looked_at = 0;
         loop {
-            let found = self.events.iter().position(|event| event["method"] == name && wanted(&event["params"]));
-            if let Some(index) = found {
-                return self.events.remove(index)["params"].take();
+            let mut new = self.events.iter().skip(looked_at);
+            if let Some(index) = new.position(|event| event["method"] == name && wanted(&event["params"])) {
+                return self.events.remove(looked_at + index)["params"].take();
             }
+            looked_at = self.events.len();
             assert!(self.listen_until(deadline), "{} tells of no {name}: {:?}", self.name, self.events.last());
         }
     }

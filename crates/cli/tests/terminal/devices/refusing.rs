@@ -2,10 +2,8 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::{
-    device::{Device, alice_and_bob, text},
-    process::{assert_failed, run},
-};
+use super::device::{Device, alice_and_bob, text};
+use crate::process::{assert_failed, run};
 
 #[test]
 fn a_link_that_is_not_whole_is_refused_without_connecting() {
@@ -114,7 +112,7 @@ fn what_does_not_exist_or_is_too_long_is_refused() {
         ("send_message", json!({"room": id, "text": "t"}), "not_found"),
         ("send_message", json!({"room": room, "text": ""}), "invalid_argument"),
         ("send_message", json!({"room": room, "text": "t".repeat(16 * 1024 + 1)}), "too_large"),
-        ("send_message", json!({"room": room, "text": "t", "reply_to": room}), "not_found"),
+        ("send_message", json!({"room": room, "text": "t", "reply_to": other}), "not_found"),
         ("messages", json!({"room": id}), "not_found"),
         ("messages", json!({"room": room, "limit": 0}), "invalid_argument"),
         ("messages", json!({"room": room, "limit": 501}), "invalid_argument"),

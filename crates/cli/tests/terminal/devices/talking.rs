@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::device::{Device, alice_and_bob, text};
+use super::device::{Device, alice_and_bob, text};
 
 const MANY: usize = 10_000;
 

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::device::{Device, alice_and_bob};
+use super::device::{Device, alice_and_bob};
 
 #[test]
 fn who_is_removed_is_told_and_cut_off() {
