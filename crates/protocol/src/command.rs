@@ -239,6 +239,8 @@ impl<S: Store> Replica<S> {
             .map(|(add, _)| *add)
             .collect();
         let cuts = cuts_of(room, &self.me, *room.own_logs.get(Lane::Membership));
+        // Signed for itself, so that what stands before it can be sent without it.
+        self.seal(id, Lane::Membership)?;
         self.append(now, id, &Body::Leave(Leave { adds, cuts }))?;
         Ok(())
     }

@@ -273,13 +273,22 @@ impl<S: Store> Replica<S> {
         if room.is_member(&self.me) {
             return Ok(true);
         }
-        let leave = room
-            .acts
-            .values()
-            .find(|act| act.header.author == self.me && act.header.kind() == crate::kind::Kind::Leave);
-        let Some(leave) = leave else { return Ok(false) };
+        Ok(self.unheard_leave(room, device)?.is_some())
+    }
+
+    /// The arrival of this device's own leaving, where a device has not acknowledged it.
+    pub(crate) fn unheard_leave(&self, room: &Room, device: DeviceId) -> Result<Option<Arrival>, StoreError> {
         let acked = room.acks.get(Lane::Membership).get(&device).copied().unwrap_or(0);
-        Ok(self.store.entry(leave.id)?.is_none_or(|stored| stored.arrival > acked))
+        let mut first = None;
+        for act in room.acts.values() {
+            if act.header.author == self.me && act.header.kind() == crate::kind::Kind::Leave {
+                let arrival = self.store.entry(act.id)?.map_or(Arrival::MAX, |stored| stored.arrival);
+                if arrival > acked && first.is_none_or(|before| arrival < before) {
+                    first = Some(arrival);
+                }
+            }
+        }
+        Ok(first)
     }
 
     /// Names to a peer the rooms that both belong to and that were not named yet.

@@ -80,17 +80,25 @@ impl<S: Store> Replica<S> {
     }
 
     fn pump_lane(&mut self, now: Time, connection: ConnectionId, id: RoomId, lane: Lane) -> Result<(), StoreError> {
+        let leave = self.own_leave(connection, id)?;
         loop {
             let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
             let Some(room) = self.rooms.get(&id) else { return Ok(()) };
             let (peer, joining) = (session.peer, session.is_joining(id));
             let Some(shared) = session.shared.get_mut(&id) else { return Ok(()) };
             let Some(slot) = shared.my_slot else { return Ok(()) };
+            // Once the peer knows that this device left, it takes no more of what was said before.
+            let content = shared.lanes.get(Lane::Content);
+            let unsaid = content.sent < *room.newest.get(Lane::Content) || !content.in_flight.is_empty();
+            let held_back = leave.filter(|_| lane == Lane::Membership && (unsaid || !content.flowing));
             // Content flows once both sides have settled who belongs, and only between members.
             let settled = shared.lanes.get(Lane::Membership).their_end && shared.lanes.get(Lane::Membership).said_end;
             let allowed = match lane {
                 Lane::Membership => true,
-                Lane::Content => settled && room.is_member(&peer) && room.is_member(&self.me) && !joining,
+                Lane::Content => {
+                    let speaks = room.is_member(&self.me) || leave.is_some();
+                    settled && room.is_member(&peer) && speaks && !joining
+                }
             };
             let state = shared.lanes.get_mut(lane);
             if !allowed || !state.flowing || session.in_flight >= limits::WINDOW_BYTES {
@@ -101,7 +109,7 @@ impl<S: Store> Replica<S> {
                 self.send_records(connection, id, slot)?;
                 continue;
             }
-            let newest = *room.newest.get(lane);
+            let newest = held_back.map_or(*room.newest.get(lane), |leave| leave.saturating_sub(1));
             if state.sent >= newest {
                 let skipped = state.skipped_since_ms.is_some_and(|since| now.steady_ms >= since + limits::SKIP_MS);
                 if !state.said_end || skipped {
@@ -112,11 +120,12 @@ impl<S: Store> Replica<S> {
                     self.send(connection, &Frame::Batch(batch));
                     continue;
                 }
-                return self.compare(now, connection, id, lane);
+                return if held_back.is_some() { Ok(()) } else { self.compare(now, connection, id, lane) };
             }
-            let page = self.store.page(id, lane, state.sent, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            let upto = last.arrival();
+            let mut page = self.store.page(id, lane, state.sent, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
+            page.retain(|item| item.arrival() <= newest);
+            // What is held back may be all that is left: up to there, nothing is missing.
+            let upto = page.last().map_or(newest, Item::arrival);
             let scan = pick(room, state, &peer, &page);
             state.sent = upto;
             let anchor = page.iter().rev().find_map(|item| match item {
@@ -153,6 +162,13 @@ impl<S: Store> Replica<S> {
             };
             self.send(connection, &Frame::Batch(batch));
         }
+    }
+
+    /// The arrival of this device's leaving, where the peer is still to hear of it.
+    fn own_leave(&self, connection: ConnectionId, id: RoomId) -> Result<Option<Arrival>, StoreError> {
+        let Some(room) = self.rooms.get(&id).filter(|room| !room.is_member(&self.me)) else { return Ok(None) };
+        let Some(session) = self.sessions.get(&connection) else { return Ok(None) };
+        self.unheard_leave(room, session.device)
     }
 
     /// Sends all records of members, outside of arrival order: after heads, when it is not known which ones

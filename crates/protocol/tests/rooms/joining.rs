@@ -140,3 +140,37 @@ fn a_join_that_is_cut_off_goes_on_later() {
         assert_eq!(world.texts(BOB, room), ["hello"], "cut after {frames} frames");
     }
 }
+
+#[test]
+fn a_connection_lost_right_after_the_join_is_made_up_for_by_the_next() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.listen(ALICE);
+    let room = world.create_room(ALICE, "home");
+    let link = world.invite(ALICE, room);
+    let connection = world.connect(BOB, ALICE);
+    world.settle();
+    world.replica(BOB).join(connection, &link).unwrap();
+    world.commit(BOB);
+    // No time passes, so nothing is told lazily: alice's cursor into bob's store stands at its beginning.
+    while world.deliver_one(&mut |_| 0) {
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    for device in [ALICE, BOB] {
+        world.say(device, room, &format!("{device} before"));
+        world.commit(device);
+    }
+    while world.deliver_one(&mut |_| 0) {
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    world.cut(ALICE, BOB);
+    world.connect(BOB, ALICE);
+    for device in [ALICE, BOB] {
+        world.say(device, room, &format!("{device} after"));
+        world.commit(device);
+    }
+    world.settle();
+    assert_eq!(world.texts(ALICE, room).len(), 4);
+    assert_eq!(world.texts(BOB, room), world.texts(ALICE, room));
+}

@@ -126,3 +126,28 @@ fn a_removal_tells_the_person() {
     world.settle();
     assert!(world.events(BOB).contains(&Event::Room(room)));
 }
+
+#[test]
+fn what_was_said_just_before_leaving_arrives() {
+    for away in [false, true] {
+        let mut world = World::new(&["alice", "bob"]);
+        let room = world.room_of(2);
+        if away {
+            world.cut(ALICE, BOB);
+        }
+        for n in 0..100 {
+            world.say(BOB, room, &format!("{n}"));
+        }
+        world.say(BOB, room, "goodbye");
+        let now = world.now;
+        world.replica(BOB).leave_room(now, room).unwrap();
+        world.commit(BOB);
+        if away {
+            world.connect(BOB, ALICE);
+        }
+        world.settle();
+        assert_eq!(world.texts(ALICE, room).last().map(String::as_str), Some("goodbye"));
+        assert_eq!(world.texts(ALICE, room).len(), 101);
+        assert_eq!(world.replica(ALICE).members(room).unwrap().len(), 1);
+    }
+}
