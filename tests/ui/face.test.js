@@ -22,5 +22,5 @@ test("a colour belongs to an id", () => {
 
 test("a device without a name is called by its id", () => {
   assert.equal(called("Bob", "abcdefghijkl"), "Bob");
-  assert.equal(called(" ", "abcdefghijkl"), "abcdefgh");
+  assert.equal(called(" ", "abcdefghijkl"), "abcdefg");
 });

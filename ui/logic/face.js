@@ -18,7 +18,7 @@ export function initials(name) {
 }
 
 /** As much of a device's id as tells two people of one name apart. */
-export const SHORT_ID = 8;
+export const SHORT_ID = 7;
 
 /**
  * What to call a device: its name, or the beginning of its id while no name of it has arrived.
