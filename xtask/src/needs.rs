@@ -48,8 +48,10 @@ pub(crate) const APP: &[Need] = &[
     },
 ];
 
-/// What the tests need besides: a screen, a driver for the windows, and network namespaces.
+/// What the tests need besides: a screen, a driver for the windows, network namespaces, and what runs the page's
+/// logic without a window.
 pub(crate) const TESTS: &[Need] = &[
+    Need { found_by: FoundBy::Program("node"), debian: "nodejs", fedora: "nodejs", arch: "nodejs" },
     Need {
         found_by: FoundBy::Program("Xvfb"),
         debian: "xvfb",

@@ -1,14 +1,16 @@
 //! `cargo xtask test`: all tests, from a fresh clone.
 
-use anyhow::{Result, bail};
+use std::path::PathBuf;
 
-use crate::command::{cargo, run, succeeds};
+use anyhow::{Context, Result, bail};
+
+use crate::command::{cargo, program, run, succeeds};
 use crate::needs::{APP, COMPILER, TESTS, meet};
 
 /// The tests of the real windows, which want the machine for themselves.
 const WINDOWS: &str = "package(lanline-app) and kind(test)";
 
-/// Runs every test: with nextest, where it is installed, those of the real windows last and one by one.
+/// Runs every test: the page's logic in node, then with nextest, where it is installed, those of the real windows last and one by one.
 ///
 /// Always the whole workspace, of which filters choose: a chosen package would be built anew, since cargo then
 /// chooses features for it alone.
@@ -28,9 +30,17 @@ pub(crate) fn test() -> Result<()> {
     } else {
         vec![[&["test"], &workspace[..]].concat()]
     };
-    let mut failed = false;
+    let mut page = program("node", &["--test"]);
+    page.args(page_tests()?);
+    let mut commands = vec![page];
     for part in parts {
-        if let Err(error) = run(cargo(&part).env("CARGO_NET_OFFLINE", "true")) {
+        let mut command = cargo(&part);
+        command.env("CARGO_NET_OFFLINE", "true");
+        commands.push(command);
+    }
+    let mut failed = false;
+    for mut command in commands {
+        if let Err(error) = run(&mut command) {
             eprintln!("xtask: {error:#}");
             failed = true;
         }
@@ -39,4 +49,17 @@ pub(crate) fn test() -> Result<()> {
         bail!("some tests failed");
     }
     Ok(())
+}
+
+/// The tests of the page's logic, one by one: older versions of node take no pattern.
+fn page_tests() -> Result<Vec<PathBuf>> {
+    let mut tests = Vec::new();
+    for entry in std::fs::read_dir(crate::root().join("tests/ui")).context("tests/ui cannot be read")? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.js") {
+            tests.push(path);
+        }
+    }
+    tests.sort();
+    Ok(tests)
 }
