@@ -3,6 +3,7 @@
 mod open;
 mod row;
 mod sql;
+mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -17,10 +18,13 @@ use lanline_protocol::{
     record::{Record, RecordKey},
     store::{Arrival, Cursor, Device, Item, NewEntry, Order, Store, StoreError, Stored, Tip},
 };
-use rusqlite::{Connection, Error, OptionalExtension, Params, Row, Rows, params};
+use rusqlite::{Connection, params};
 
 pub use self::open::OpenStoreError;
-use self::row::{bound, bytes, comparable, failure, from_bits, to_bits};
+use self::{
+    row::{bound, bytes, comparable, failure, from_bits, to_bits},
+    statement::{next_entry, next_record},
+};
 
 /// A device's database in one file, used from one thread.
 ///
@@ -77,125 +81,6 @@ impl SqliteStore {
             numbers: Numbers::default(),
         })
     }
-
-    /// Runs a write within the transaction, which begins with the first.
-    fn write<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, StoreError> {
-        let begun = match &self.transaction {
-            Transaction::Failed(error) => return Err(error.clone()),
-            Transaction::Begun => Ok(()),
-            Transaction::Clean => self.execute("BEGIN IMMEDIATE", []).map(|_| ()),
-        };
-        let result = begun.and_then(|()| {
-            self.transaction = Transaction::Begun;
-            act(self)
-        });
-        result.map_err(|error| {
-            let error = failure(error);
-            self.transaction = Transaction::Failed(error.clone());
-            error
-        })
-    }
-
-    fn execute(&self, statement: &str, values: impl Params) -> Result<usize, Error> {
-        self.db.prepare_cached(statement)?.execute(values)
-    }
-
-    fn one<T>(
-        &self,
-        statement: &str,
-        values: impl Params,
-        read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
-    ) -> Result<Option<T>, StoreError> {
-        let mut statement = self.db.prepare_cached(statement).map_err(failure)?;
-        statement.query_row(values, read).optional().map_err(failure)
-    }
-
-    fn many<T>(
-        &self,
-        statement: &str,
-        values: impl Params,
-        mut read: impl FnMut(&Row<'_>) -> Result<T, Error>,
-    ) -> Result<Vec<T>, StoreError> {
-        let mut statement = self.db.prepare_cached(statement).map_err(failure)?;
-        let mut rows = statement.query(values).map_err(failure)?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(failure)? {
-            found.push(read(row).map_err(failure)?);
-        }
-        Ok(found)
-    }
-
-    fn entries(&self, statement: &str, values: impl Params) -> Result<Vec<Stored>, StoreError> {
-        let mut statement = self.db.prepare_cached(statement).map_err(failure)?;
-        let mut rows = statement.query(values).map_err(failure)?;
-        let mut found = Vec::new();
-        while let Some(stored) = next_entry(&mut rows)? {
-            found.push(stored);
-        }
-        Ok(found)
-    }
-
-    /// The number a room stands under, given where it has none yet.
-    fn room(&mut self, room: RoomId) -> Result<i64, Error> {
-        if let Some(number) = self.numbers.rooms.get(&room) {
-            return Ok(*number);
-        }
-        let known = self.db.prepare_cached(sql::ROOM_NUMBER)?.query_row([room.as_bytes()], |row| row.get(0));
-        let number = match known.optional()? {
-            Some(number) => number,
-            None => self.db.prepare_cached(sql::PUT_ROOM)?.insert([room.as_bytes()])?,
-        };
-        self.numbers.rooms.insert(room, number);
-        Ok(number)
-    }
-
-    /// As [`Self::room`], a log's.
-    fn log(&mut self, room: i64, log: LogKey) -> Result<i64, Error> {
-        if let Some(number) = self.numbers.logs.get(&(room, log)) {
-            return Ok(*number);
-        }
-        let key = params![room, log.author.as_bytes(), log.log.as_bytes()];
-        let known = self.db.prepare_cached(sql::LOG_NUMBER)?.query_row(key, |row| row.get(0));
-        let number = match known.optional()? {
-            Some(number) => number,
-            None => self.db.prepare_cached(sql::PUT_LOG)?.insert(key)?,
-        };
-        self.numbers.logs.insert((room, log), number);
-        Ok(number)
-    }
-
-    /// Makes the writes durable.
-    fn finish(&self) -> Result<(), Error> {
-        if self.last_arrival != self.saved_arrival {
-            self.execute(sql::COUNT, [self.last_arrival])?;
-        }
-        self.execute("COMMIT", []).map(|_| ())
-    }
-
-    /// Takes the writes back, also where SQLite did so itself. Arrivals that were given are not given again.
-    fn undo(&mut self) -> Result<(), Error> {
-        self.numbers = Numbers::default();
-        self.id = self.committed_id;
-        if !self.db.is_autocommit() {
-            self.execute("ROLLBACK", [])?;
-        }
-        self.transaction = Transaction::Clean;
-        Ok(())
-    }
-}
-
-fn next_entry(rows: &mut Rows<'_>) -> Result<Option<Stored>, StoreError> {
-    rows.next().map_err(failure)?.map(row::stored).transpose()
-}
-
-/// The next record that is not damaged.
-fn next_record(rows: &mut Rows<'_>, room: RoomId) -> Result<Option<(Arrival, Record)>, StoreError> {
-    while let Some(row) = rows.next().map_err(failure)? {
-        if let Some(found) = row::record(room, row).map_err(failure)? {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
 }
 
 fn count(limit: usize) -> i64 {
