@@ -9,6 +9,8 @@ mod fault;
 mod input;
 mod outputs;
 mod random;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 use std::{
