@@ -44,9 +44,9 @@ export class ServerPanel extends HTMLElement {
   }
 
   #showServer() {
-    const { running, addresses } = this.#session.status.server;
+    const { running, addresses, failure } = this.#session.status.server;
     // Drawn again only when it changed: a focused button must not vanish under the finger.
-    const now = JSON.stringify([running, addresses, this.#session.status.store.state]);
+    const now = JSON.stringify([running, addresses, failure, this.#session.status.store.state]);
     if (now === this.#shown) return;
     const focused = this.contains(document.activeElement);
     this.#shown = now;
@@ -86,6 +86,7 @@ export class ServerPanel extends HTMLElement {
         );
     this.#action.replaceChildren(button);
     if (focused) button.focus();
+    if (failure) this.#tellFailure(failure);
   }
 
   /** @param {string[]} addresses */
@@ -122,6 +123,15 @@ export class ServerPanel extends HTMLElement {
       announce(say("server.running"));
     });
     if (this.#failure.code === "port_in_use" && port === undefined) this.#offerAnyPort();
+  }
+
+  /**
+   * The server ran when the app was closed, and could not be started again with it.
+   * @param {{code: string, message: string}} failure
+   */
+  #tellFailure(failure) {
+    this.#failure.show(failure);
+    if (failure.code === "port_in_use") this.#offerAnyPort();
   }
 
   #offerAnyPort() {

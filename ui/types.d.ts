@@ -3,7 +3,13 @@
  * Times are milliseconds since the Unix epoch; ids are strings.
  */
 
-export type ServerState = { running: boolean; port?: number | null; addresses: string[] };
+export type ServerState = {
+    running: boolean;
+    port?: number | null;
+    addresses: string[];
+    /** Why it could not be started again with the app. */
+    failure?: { code: string; message: string } | null;
+};
 
 export type StoreState = { state: "ok" | "read_only" | "failed"; reason?: string | null };
 

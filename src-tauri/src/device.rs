@@ -60,7 +60,9 @@ impl Device {
 async fn open(flags: &Flags) -> Result<Node, ApiError> {
     let settings = Settings::load(flags.clone()).map_err(|error| ApiError::invalid(error.to_string()))?;
     log(&settings);
-    Node::open(settings).await.map_err(|error| ApiError::new(error.code(), error.to_string()))
+    let node = Node::open(settings).await.map_err(|error| ApiError::new(error.code(), error.to_string()))?;
+    node.resume_server().await;
+    Ok(node)
 }
 
 /// Logs to stderr, as much as the setting says when it is first read.

@@ -15,6 +15,9 @@ use crate::{
 /// How often it is looked whether this device has other addresses than before.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Under what the port is kept while this device is to listen, also after it was started again.
+const KEPT: &str = "server";
+
 /// Listens or not; one change at a time.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -40,23 +43,56 @@ impl Server {
             return Ok(self.announce(running));
         }
         let started = self.net.listen(&self.listen, port)?;
+        let port = started.port();
         let before = listener.replace(started);
         if let Some(before) = before {
             before.stop().await;
         }
-        match listener.as_ref() {
-            Some(running) => Ok(self.announce(running)),
-            None => Err(crate::turn::closed().into()),
+        let listening = match listener.as_ref() {
+            Some(running) => self.announce(running),
+            None => return Err(crate::turn::closed().into()),
+        };
+        self.keep(Some(port)).await?;
+        Ok(listening)
+    }
+
+    /// Listens again on the port it listened on when this device ended, if it did and was not told to stop. Where that
+    /// fails, the server's state says why.
+    pub(crate) async fn resume(&self) -> Result<(), ApiError> {
+        let kept = self.core.read(|machine| Ok(machine.replica.kept(KEPT)?)).await?;
+        let Some(port) = kept.and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes) else { return Ok(()) };
+        match self.start(port).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.board.set_server(ServerState { failure: Some(error.clone()), ..ServerState::default() });
+                Err(error)
+            }
+        }
+    }
+
+    /// Keeps in mind whether to listen after the next start. Where nothing can be written, all else goes on.
+    async fn keep(&self, port: Option<u16>) -> Result<(), ApiError> {
+        let kept = self.core.write(move |machine, _| {
+            machine.replica.keep(KEPT, port.map(u16::to_be_bytes).as_ref().map(<[u8; 2]>::as_slice))?;
+            Ok(())
+        });
+        match kept.await {
+            Err(error) if error.code == ErrorCode::ReadOnly => Ok(()),
+            result => result,
         }
     }
 
     /// Stops listening and takes leave of everyone who dialled in.
     pub(crate) async fn stop(&self) -> Result<(), ApiError> {
         let mut listener = self.listener.lock().await;
-        let Some(running) = listener.take() else { return Ok(()) };
+        let Some(running) = listener.take() else {
+            self.board.set_server(ServerState::default());
+            return self.keep(None).await;
+        };
         running.stop().await;
         self.core.set_addresses(Vec::new());
         self.board.set_server(ServerState::default());
+        self.keep(None).await?;
         let parted = self.core.write(|machine, now| {
             for connection in machine.connections.accepted() {
                 machine.end(now, connection, &CloseReason::ServerStopped)?;
@@ -88,7 +124,12 @@ impl Server {
         if self.board.server().addresses != addresses {
             self.core.set_addresses(addresses.clone());
         }
-        self.board.set_server(ServerState { running: true, port: Some(port), addresses: addresses.clone() });
+        self.board.set_server(ServerState {
+            running: true,
+            port: Some(port),
+            addresses: addresses.clone(),
+            failure: None,
+        });
         Listening { port, addresses }
     }
 }
@@ -105,5 +146,56 @@ impl From<ListenError> for ApiError {
             ListenError::Other { .. } => ErrorCode::Internal,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, path::Path};
+
+    use super::*;
+    use crate::{
+        Flags, Node, Settings,
+        api::{NoParams, StartServer},
+    };
+
+    async fn alice(folder: &Path) -> Node {
+        let flags = Flags { data_dir: Some(folder.into()), ..Flags::default() };
+        let mut settings = Settings::load(flags).unwrap();
+        settings.listen = vec!["127.0.0.1".parse().unwrap()];
+        let node = Node::open(settings).await.unwrap();
+        node.resume_server().await;
+        node
+    }
+
+    async fn server(alice: &Node) -> ServerState {
+        alice.status(NoParams {}).await.unwrap().server
+    }
+
+    #[tokio::test]
+    async fn a_device_listens_again_where_it_did_unless_it_was_told_to_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let alice = self::alice(folder.path()).await;
+        assert_eq!(server(&alice).await, ServerState::default());
+        let port = alice.start_server(StartServer { port: Some(0) }).await.unwrap().port;
+        alice.close().await;
+
+        let alice = self::alice(folder.path()).await;
+        assert_eq!(server(&alice).await.port, Some(port));
+        alice.close().await;
+
+        let taken = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let alice = self::alice(folder.path()).await;
+        let state = server(&alice).await;
+        assert!(!state.running && state.failure.unwrap().code == ErrorCode::PortInUse);
+        drop(taken);
+        alice.start_server(StartServer { port: Some(port) }).await.unwrap();
+        assert_eq!(server(&alice).await.failure, None);
+        alice.stop_server(NoParams {}).await.unwrap();
+        alice.close().await;
+
+        let alice = self::alice(folder.path()).await;
+        assert_eq!(server(&alice).await, ServerState::default());
+        alice.close().await;
     }
 }

@@ -130,6 +130,10 @@ pub struct Replica<S> {
 
 const NAME: &str = "name";
 
+fn kept_name(name: &str) -> String {
+    format!("kept:{name}")
+}
+
 impl<S: Store> Replica<S> {
     /// Reads a device's rooms from its store. `agent` names the program to peers, for people.
     ///
@@ -192,6 +196,23 @@ impl<S: Store> Replica<S> {
     /// This device's name; empty until it was given one.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Keeps something for whoever runs this replica, under a name of theirs; `None` forgets it.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn keep(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
+        self.wrote = true;
+        self.store.put_value(&kept_name(name), value)
+    }
+
+    /// What [`Replica::keep`] was given last.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.value(&kept_name(name))
     }
 
     pub(crate) fn send(&mut self, connection: ConnectionId, frame: &Frame) {

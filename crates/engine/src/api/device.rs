@@ -1,12 +1,16 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
+use super::ApiError;
+
 /// The parameters of a command that takes none.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NoParams {}
 
 /// What this device is and how it is doing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Status {
     /// This device's id, derived from its identity key.
     pub device_id: String,
@@ -26,6 +30,7 @@ pub struct Status {
 
 /// Whether this device listens, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ServerState {
     /// Whether other devices can dial in.
     pub running: bool,
@@ -34,10 +39,14 @@ pub struct ServerState {
     pub port: Option<u16>,
     /// The addresses others can dial, as `ip:port` or `[v6%zone]:port`; empty while not running.
     pub addresses: Vec<String>,
+    /// Why it is not running, where it ran when this device ended and could not be started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<ApiError>,
 }
 
 /// Whether what is written reaches the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StoreState {
     /// The condition, in one word.
     pub state: StoreCondition,
@@ -48,6 +57,7 @@ pub struct StoreState {
 
 /// The condition of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StoreCondition {
     /// Reads and writes work.
@@ -60,6 +70,7 @@ pub enum StoreCondition {
 
 /// Parameters of `set_profile`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetProfile {
     /// 1 to [`NAME_MAX`](super::NAME_MAX) bytes, not blank.
@@ -68,6 +79,7 @@ pub struct SetProfile {
 
 /// Parameters of `start_server`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StartServer {
     /// The TCP port; 0 takes any free one; absent takes the setting's.
@@ -77,6 +89,7 @@ pub struct StartServer {
 
 /// Where this device listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Listening {
     /// The TCP port.
     pub port: u16,

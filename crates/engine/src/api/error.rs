@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a command failed, for programs. The names are promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// An argument is missing, malformed or out of its range; or the command is unknown.
@@ -40,6 +41,7 @@ pub enum ErrorCode {
 
 /// A failed command: what every door shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[error("{message}")]
 pub struct ApiError {
     /// For programs.

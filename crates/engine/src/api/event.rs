@@ -4,6 +4,7 @@ use super::{Message, MessageStatus, ServerState, StoreState};
 
 /// Something that happened, for whoever shows it. Serialises to an object of its fields; [`Event::name`] says which.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Event {
     /// Another member's message was stored here.
@@ -149,7 +150,12 @@ mod tests {
             ),
             (Event::RoomChanged { room: "r".into() }, "room_changed", json!({"room": "r"})),
             (
-                Event::ServerChanged(ServerState { running: true, port: Some(1), addresses: vec!["[::1]:1".into()] }),
+                Event::ServerChanged(ServerState {
+                    running: true,
+                    port: Some(1),
+                    addresses: vec!["[::1]:1".into()],
+                    failure: None,
+                }),
                 "server_changed",
                 json!({"running": true, "port": 1, "addresses": ["[::1]:1"]}),
             ),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One entry of a room, as a conversation shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Message {
     /// The entry's id.
     pub id: String,
@@ -113,6 +114,7 @@ impl From<view::Message> for Message {
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageKind {
     /// Words.
@@ -133,6 +135,7 @@ pub enum MessageKind {
 
 /// What is wrong with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageState {
     /// Its content was erased.
@@ -145,6 +148,7 @@ pub enum MessageState {
 
 /// How far a message got: facts, never hopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageStatus {
     /// It is on this device's disk.
@@ -170,6 +174,7 @@ impl From<receipt::Status> for MessageStatus {
 
 /// One sign under a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reaction {
     /// The sign.
     pub emoji: String,
@@ -179,6 +184,7 @@ pub struct Reaction {
 
 /// Parameters of `send_message`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SendMessage {
     /// The room's id.
@@ -196,6 +202,7 @@ pub struct SendMessage {
 
 /// A message that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sent {
     /// Its id.
     pub id: String,
@@ -203,6 +210,7 @@ pub struct Sent {
 
 /// Parameters of `messages`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Messages {
     /// The room's id.
@@ -217,6 +225,7 @@ pub struct Messages {
 
 /// A page of messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MessagePage {
     /// Oldest first.
     pub messages: Vec<Message>,
@@ -226,6 +235,7 @@ pub struct MessagePage {
 
 /// Parameters of `mark_read`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MarkRead {
     /// The room's id.
@@ -236,6 +246,7 @@ pub struct MarkRead {
 
 /// Parameters of a command that concerns one message.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OfMessage {
     /// The message's id.
@@ -244,6 +255,7 @@ pub struct OfMessage {
 
 /// Who holds, received and read a message: device ids, its author's not among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Receipts {
     /// Acknowledged to hold it.
     pub stored: Vec<String>,

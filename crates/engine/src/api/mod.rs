@@ -5,6 +5,8 @@
 
 mod call;
 mod device;
+#[cfg(test)]
+mod document;
 mod error;
 mod event;
 mod message;

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// Parameters of `connect`: at least one of the two.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Connect {
     /// Where to dial: `host`, `host:port`, `ip`, `ip:port`, `v6` or `[v6]:port`.
@@ -14,6 +15,7 @@ pub struct Connect {
 
 /// Who answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Connected {
     /// The device that answered, as its handshake proved.
     pub device_id: String,
@@ -21,6 +23,7 @@ pub struct Connected {
 
 /// Parameters of `disconnect`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Disconnect {
     /// A connected device.
@@ -32,6 +35,7 @@ pub type Peers = Vec<Peer>;
 
 /// A connected device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Peer {
     /// Its id, as its handshake proved.
     pub device_id: String,
@@ -49,6 +53,7 @@ pub struct Peer {
 
 /// Who dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The other device dialled this one.

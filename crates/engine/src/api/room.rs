@@ -5,6 +5,7 @@ use super::Message;
 
 /// Parameters of `create_room`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateRoom {
     /// 1 to [`NAME_MAX`](super::NAME_MAX) bytes, not blank.
@@ -13,6 +14,7 @@ pub struct CreateRoom {
 
 /// A room that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RoomCreated {
     /// Its id.
     pub room: String,
@@ -20,6 +22,7 @@ pub struct RoomCreated {
 
 /// Parameters of a command that concerns one room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InRoom {
     /// The room's id.
@@ -31,6 +34,7 @@ pub type Rooms = Vec<RoomSummary>;
 
 /// A room, as a list of rooms shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RoomSummary {
     /// Its id.
     pub room: String,
@@ -62,6 +66,7 @@ pub type Members = Vec<Member>;
 
 /// A member of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Member {
     /// The member's device.
     pub device_id: String,
@@ -90,6 +95,7 @@ impl From<view::MemberSummary> for Member {
 
 /// What a member may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Writes the control chain.
@@ -112,6 +118,7 @@ impl From<membership::Role> for Role {
 
 /// Parameters of `invite`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Invite {
     /// The room's id.
@@ -127,6 +134,7 @@ pub struct Invite {
 
 /// An invite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Invited {
     /// What the newcomer gives to `join`; whoever holds it can join.
     pub link: String,
@@ -136,6 +144,7 @@ pub struct Invited {
 
 /// Parameters of `join`. This version takes a link only.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Join {
     /// An invite's link.
@@ -151,6 +160,7 @@ pub struct Join {
 
 /// A room that was joined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Joined {
     /// Its id.
     pub room: String,
@@ -162,6 +172,7 @@ pub struct Joined {
 
 /// Parameters of `remove_member`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RemoveMember {
     /// The room's id.

@@ -16,38 +16,66 @@ macro_rules! for_each_command {
             /// What this device is and how it is doing.
             in_turn status(NoParams) -> Status;
             /// Sets the name this device shows to others.
+            ///
+            /// Errors: `too_large`.
             in_turn set_profile(SetProfile) -> Nothing;
             /// Begins to listen for other devices.
+            ///
+            /// Errors: `port_in_use`.
             in_turn start_server(StartServer) -> Listening;
             /// Stops listening and takes leave of everyone who had dialled in.
             in_turn stop_server(NoParams) -> Nothing;
             /// Dials a device, by address, by id, or by both. Answers or fails within 10 s.
+            ///
+            /// Errors: `unreachable`, `refused` (no Lanline there, or too much under way), `identity_changed`, `version_unsupported`, `not_found` (no address of the device is known).
             aside connect(Connect) -> Connected;
             /// Takes leave of a connected device.
+            ///
+            /// Errors: `not_found`.
             in_turn disconnect(Disconnect) -> Nothing;
             /// The devices connected now.
             in_turn peers(NoParams) -> Peers;
             /// Makes a room whose owner is this device.
+            ///
+            /// Errors: `too_large`.
             in_turn create_room(CreateRoom) -> RoomCreated;
             /// The rooms this device holds.
             in_turn rooms(NoParams) -> Rooms;
             /// Who is in a room, this device included.
+            ///
+            /// Errors: `not_found`.
             in_turn members(InRoom) -> Members;
             /// Makes an invite to a room. Needs a running server.
+            ///
+            /// Errors: `not_found`, `not_a_member`.
             in_turn invite(Invite) -> Invited;
             /// Joins a room by an invite's link. Answers or fails within 20 s.
+            ///
+            /// Errors: `expired`, `used`, `refused`, `unreachable`, `identity_changed`, `version_unsupported`.
             aside join(Join) -> Joined;
             /// Leaves a room for good; what was held stays readable.
+            ///
+            /// Errors: `not_found`, `not_a_member`.
             in_turn leave_room(InRoom) -> Nothing;
             /// Removes a member from a room.
+            ///
+            /// Errors: `not_found`, `not_a_member`, `not_owner`.
             in_turn remove_member(RemoveMember) -> Nothing;
             /// Writes a message; answers once it is on this device's disk.
+            ///
+            /// Errors: `not_found`, `not_a_member`, `too_large`.
             pipelined send_message(SendMessage) -> Sent;
             /// A page of a room's messages, oldest first.
+            ///
+            /// Errors: `not_found`.
             in_turn messages(Messages) -> MessagePage;
             /// Marks a room's messages as read, all up to the one named.
+            ///
+            /// Errors: `not_found`.
             in_turn mark_read(MarkRead) -> Nothing;
             /// Who holds, received and read a message.
+            ///
+            /// Errors: `not_found`.
             in_turn receipts(OfMessage) -> Receipts;
         }
     };

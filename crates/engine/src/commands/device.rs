@@ -30,6 +30,14 @@ impl Node {
         self.server().start(params.port.unwrap_or(self.settings().port)).await
     }
 
+    /// Listens again where this device listened when it ended, for doors that stay open. Where that fails the server's
+    /// state says why.
+    pub async fn resume_server(&self) {
+        if let Err(error) = self.server().resume().await {
+            tracing::warn!(%error, "the server could not be started again");
+        }
+    }
+
     /// Stops listening and takes leave of everyone who had dialled in.
     pub async fn stop_server(&self, _: NoParams) -> Result<Nothing, ApiError> {
         self.server().stop().await
