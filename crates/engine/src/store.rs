@@ -209,34 +209,26 @@ impl Store for SqliteStore {
         )
     }
 
-    fn after(
+    fn count(
         &self,
         room: RoomId,
+        log: LogKey,
         kind: u16,
-        after: Option<Order>,
+        after: u64,
+        upto: u64,
         limit: usize,
-    ) -> Result<Vec<(Order, LogId)>, StoreError> {
-        // Before everything: numbers in logs begin at 1.
-        let start = Order { time_us: 0, author: PublicKey::new([0; 32]), seq: 0, id: EntryId::new([0; 32]) };
-        let after = after.unwrap_or(start);
+    ) -> Result<usize, StoreError> {
         let values = params![
             room.as_bytes(),
-            bound(after.time_us),
-            after.author.as_bytes(),
-            bound(after.seq),
-            after.id.as_bytes(),
+            log.author.as_bytes(),
+            log.log.as_bytes(),
             kind,
+            bound(after),
+            bound(upto),
             count(limit),
         ];
-        self.many(sql::AFTER, values, |row| {
-            let order = Order {
-                time_us: from_bits(row.get(0)?),
-                author: PublicKey::new(bytes(row, 1)?),
-                seq: from_bits(row.get(2)?),
-                id: EntryId::new(bytes(row, 3)?),
-            };
-            Ok((order, LogId::new(bytes(row, 4)?)))
-        })
+        let counted: Option<i64> = self.one(sql::COUNT_KIND, values, |row| row.get(0))?;
+        Ok(counted.and_then(|counted| usize::try_from(counted).ok()).unwrap_or(0))
     }
 
     fn seq_at(&self, room: RoomId, log: LogKey, at: Order) -> Result<u64, StoreError> {

@@ -8,8 +8,8 @@ use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::link::{InviteLink, InviteSecret, LinkHost};
 use crate::membership::{Frozen, Membership, Role};
-use crate::replica::Replica;
-use crate::room::{Room, encode_order, read_name};
+use crate::replica::{Event, Output, Replica};
+use crate::room::{Room, encode_read, read_name};
 use crate::store::{Store, StoreError};
 
 /// Why a command was not carried out. The text is a sentence for people.
@@ -154,10 +154,11 @@ impl<S: Store> Replica<S> {
         if let Some(client_id) = client_id {
             self.store.put_sent(id, client_id, entry)?;
         }
+        self.out.push(Output::Event(Event::Sent(entry)));
         Ok(entry)
     }
 
-    /// Notes that everything shown up to a message was read here.
+    /// Notes that everything held and shown up to a message was read here.
     ///
     /// # Errors
     /// [`CommandError`]
@@ -168,15 +169,26 @@ impl<S: Store> Replica<S> {
             .entry(message)?
             .filter(|stored| stored.entry.room() == id)
             .ok_or(CommandError::NotFound("no such message in that room; check its id"))?;
-        if room.read.is_some_and(|read| read >= stored.order) {
+        // By log, and not by the place alone: what comes later and is shown further up was not there to be read.
+        let mut read = room.read.clone();
+        for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
+            let before = read.get(log).copied().unwrap_or(0);
+            if state.highest().is_some_and(|tip| tip.seq > before) {
+                let seq = self.store.seq_at(id, *log, stored.order)?;
+                if seq > before {
+                    read.insert(*log, seq);
+                }
+            }
+        }
+        if read == room.read {
             return Ok(());
         }
-        self.store.put_value(&read_name(id), Some(&encode_order(&stored.order)))?;
+        self.store.put_value(&read_name(id), Some(&encode_read(&read)))?;
         self.wrote = true;
         if let Some(room) = self.rooms.get_mut(&id) {
-            room.read = Some(stored.order);
-            room.changed = true;
+            room.read = read;
         }
+        self.out.push(Output::Event(Event::Read(id)));
         self.receipts_due(now, id);
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! skipped, fields that are not known too.
 //!
 //! A room is named by its tag once and from then on by a slot that the sender of the name chose: slots in a
-//! frame are always those of the frame's sender.
+//! frame are those of the frame's sender, but for [`Unknown`], which answers a name and so repeats the peer's.
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
@@ -229,21 +229,43 @@ pub struct Join {
 }
 
 /// Why a join was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// No such room here, no such invite, or a claim that does not hold.
-    #[n(0)]
     Unknown,
     /// The invite's time is over.
-    #[n(1)]
     Expired,
     /// The invite was used as often as it may be.
-    #[n(2)]
     Used,
-    /// This device cannot write now.
-    #[n(3)]
+    /// This device cannot add anyone now; also a reason that a newer version gives and this one does not know.
     Unavailable,
+}
+
+impl<C> Encode<C> for Refusal {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        let number = match self {
+            Self::Unknown => 0,
+            Self::Expired => 1,
+            Self::Used => 2,
+            Self::Unavailable => 3,
+        };
+        e.u16(number)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Refusal {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Ok(match d.u16()? {
+            0 => Self::Unknown,
+            1 => Self::Expired,
+            2 => Self::Used,
+            _ => Self::Unavailable,
+        })
+    }
 }
 
 /// Answers a [`Join`].
@@ -446,5 +468,22 @@ mod tests {
         fn never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
             let _ = Frame::decode(&bytes);
         }
+    }
+
+    #[test]
+    fn a_refusal_of_a_newer_version_is_a_refusal() {
+        let joined = |refusal: Option<u16>| {
+            let mut bytes = vec![0x82, 14, 0xa1 + u8::from(refusal.is_some()), 0, 0x58, 32];
+            bytes.extend([7; 32]);
+            bytes.extend(refusal.into_iter().flat_map(|number| [1, number as u8]));
+            match Frame::decode(&bytes) {
+                Ok(Frame::Joined(joined)) => joined.refusal,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(joined(None), None);
+        assert_eq!(joined(Some(0)), Some(Refusal::Unknown));
+        assert_eq!(joined(Some(3)), Some(Refusal::Unavailable));
+        assert_eq!(joined(Some(9)), Some(Refusal::Unavailable));
     }
 }

@@ -113,7 +113,7 @@ impl PublicKey {
     }
 
     /// Whether this key made the signature under the context. Strict: small-order keys and
-    /// non-canonical encodings are refused, so that every device decides alike.
+    /// points, and scalars out of range, are refused, so that every device decides alike.
     pub fn verify(&self, context: Context, bytes: &[u8], signature: &Signature) -> bool {
         VerifyingKey::from_bytes(self.as_bytes()).is_ok_and(|key| {
             key.verify_strict(&context.message(bytes), &DalekSignature::from_bytes(signature.as_bytes())).is_ok()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::entry::{Entry, LogKey};
 use crate::frame::Head;
-use crate::id::{EntryId, LogId, RoomId, StoreId};
+use crate::id::{EntryId, RoomId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
 use crate::limits;
@@ -210,23 +210,23 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    fn after(
+    fn count(
         &self,
         room: RoomId,
+        log: LogKey,
         kind: u16,
-        after: Option<Order>,
+        after: u64,
+        upto: u64,
         limit: usize,
-    ) -> Result<Vec<(Order, LogId)>, StoreError> {
+    ) -> Result<usize, StoreError> {
         Ok(self
             .now
-            .timeline
+            .logs
             .keys()
-            .filter(|(r, order)| *r == room && after.is_none_or(|after| *order > after))
-            .filter_map(|(_, order)| self.stored(order.id))
-            .filter(|stored| stored.entry.header.kind == kind)
+            .filter(|(r, l, seq, _)| (*r, *l) == (room, log) && *seq > after && *seq <= upto)
+            .filter(|(.., id)| self.stored(*id).is_some_and(|stored| stored.entry.header.kind == kind))
             .take(limit)
-            .map(|stored| (stored.order, stored.entry.header.log))
-            .collect())
+            .count())
     }
 
     fn seq_at(&self, room: RoomId, log: LogKey, at: Order) -> Result<u64, StoreError> {

@@ -79,7 +79,7 @@ impl<S: Store> Replica<S> {
             standing.members += 1;
             let device = member.device_id();
             let (delivered, read) = if *member == self.me {
-                (header.seq, if room.read.is_some_and(|read| stored.order <= read) { header.seq } else { 0 })
+                (header.seq, room.read.get(&header.log_key()).copied().unwrap_or(0))
             } else {
                 room.watermark(member, &header.log_key())
             };
@@ -146,11 +146,9 @@ impl<S: Store> Replica<S> {
         for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
             let tip = state.highest().map_or(0, |tip| tip.seq);
             let gap = missing.iter().find(|(known, _)| known == log).map(|(_, seq)| seq.saturating_sub(1));
-            let read = match room.read {
-                Some(order) => self.store.seq_at(id, *log, order)?,
-                None => 0,
-            };
-            receipts.logs.push(Watermark { log: *log, delivered: gap.unwrap_or(tip), read });
+            let delivered = gap.unwrap_or(tip);
+            let read = room.read.get(log).copied().unwrap_or(0).min(delivered);
+            receipts.logs.push(Watermark { log: *log, delivered, read });
         }
         self.write_record(now, id, RecordName::RECEIPTS, cbor::encode(&receipts))
     }

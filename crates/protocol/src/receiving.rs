@@ -95,8 +95,17 @@ impl<S: Store> Replica<S> {
         }
         self.finish_join(now, connection, id)?;
         let still_member = self.rooms.get(&id).is_some_and(|room| room.is_member(&peer));
+        let lane_state = self.shared_mut(connection, id).map(|shared| shared.lanes.get_mut(lane));
+        if let Some(state) = lane_state
+            && (own_refused || state.refused)
+        {
+            // Acknowledged, it would be shown as stored, and so it would by an ack of what comes after it. Who was
+            // removed and does not know is told instead.
+            state.refused = true;
+            state.their_end |= batch.end;
+            return Ok(true);
+        }
         if own_refused {
-            // Acknowledged, it would be shown as stored. Who was removed and does not know is told instead.
             return Ok(true);
         }
         if !open {

@@ -45,6 +45,8 @@ pub enum CloseReason {
 pub enum Event {
     /// A message, or an entry of an unknown kind, of another device was stored.
     Incoming(EntryId),
+    /// A message of this device's own was stored.
+    Sent(EntryId),
     /// A message's state changed.
     Status(EntryId),
     /// A device connected and said its name.
@@ -53,6 +55,8 @@ pub enum Event {
     PeerDisconnected(DeviceId),
     /// A member's receipts changed.
     Receipts(RoomId, DeviceId),
+    /// More of a room was read here.
+    Read(RoomId),
     /// A room's name, members, settings or standing changed.
     Room(RoomId),
     /// This device is a member of the room that it asked to join on this connection.

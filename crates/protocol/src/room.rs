@@ -89,7 +89,8 @@ pub(crate) struct Room {
     pub(crate) acks: PerLane<BTreeMap<DeviceId, Arrival>>,
     pub(crate) own_logs: PerLane<Option<LogId>>,
     pub(crate) groups: PerLane<Group>,
-    pub(crate) read: Option<Order>,
+    /// Per log of others, the last number that was read here.
+    pub(crate) read: BTreeMap<LogKey, u64>,
     pub(crate) receipts_due_ms: Option<u64>,
 }
 
@@ -118,7 +119,7 @@ impl Room {
             acks: PerLane::default(),
             own_logs: PerLane::default(),
             groups: PerLane::default(),
-            read: None,
+            read: BTreeMap::new(),
             receipts_due_ms: None,
         }
     }
@@ -160,7 +161,7 @@ impl Room {
         for record in store.records(id)? {
             room.note_record(&record);
         }
-        room.read = store.value(&read_name(id))?.and_then(|bytes| decode_order(&bytes));
+        room.read = store.value(&read_name(id))?.map(|bytes| decode_read(&bytes)).unwrap_or_default();
         room.stale = true;
         room.evaluate();
         room.changed = false;
@@ -282,12 +283,14 @@ impl Room {
     }
 }
 
-/// A place as a local value.
-pub(crate) fn encode_order(order: &Order) -> Vec<u8> {
-    cbor::encode(&(order.time_us, order.author, order.seq, order.id))
+/// What was read, as a local value.
+pub(crate) fn encode_read(read: &BTreeMap<LogKey, u64>) -> Vec<u8> {
+    let marks: Vec<_> = read.iter().map(|(key, seq)| (key.author, key.log, *seq)).collect();
+    cbor::encode(&marks)
 }
 
-fn decode_order(bytes: &[u8]) -> Option<Order> {
-    let (time_us, author, seq, id) = minicbor::decode(bytes).ok()?;
-    Some(Order { time_us, author, seq, id })
+/// Where it cannot be read nothing is: messages are shown as new once more.
+fn decode_read(bytes: &[u8]) -> BTreeMap<LogKey, u64> {
+    let marks: Vec<(PublicKey, LogId, u64)> = minicbor::decode(bytes).unwrap_or_default();
+    marks.into_iter().map(|(author, log, seq)| (LogKey { author, log }, seq)).collect()
 }

@@ -116,6 +116,8 @@ impl<S: Store> Replica<S> {
                     state.said_end = true;
                     state.skipped_since_ms = None;
                     let (upto, anchor) = (Some(state.sent), state.anchor);
+                    // Waited for like any other: its ack must not be taken for that of what is sent after heads.
+                    state.in_flight.push_back((state.sent, 0));
                     let batch = Batch { slot, lane, entries: Vec::new(), records: Vec::new(), upto, anchor, end: true };
                     self.send(connection, &Frame::Batch(batch));
                     continue;

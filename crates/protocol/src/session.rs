@@ -51,6 +51,8 @@ pub(crate) struct LaneState {
     pub(crate) resumed: bool,
     /// Whether the peer said that this device has all it holds.
     pub(crate) their_end: bool,
+    /// Whether something of the peer's own was refused: an ack reaches all that came before, so none is sent any more.
+    pub(crate) refused: bool,
     /// A cursor that moved without anything to store, and is written when it is convenient.
     pub(crate) lazy_cursor: bool,
     /// The cursor into the peer's store.

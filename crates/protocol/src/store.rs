@@ -8,7 +8,7 @@
 
 use crate::entry::{Entry, LogKey};
 use crate::frame::Head;
-use crate::id::{EntryId, LogId, RoomId, StoreId};
+use crate::id::{EntryId, RoomId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
 use crate::record::{Record, RecordKey};
@@ -172,14 +172,16 @@ pub trait Store {
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError>;
 
-    /// Places of entries of one kind shown after a place, the oldest first, with their logs.
-    fn after(
+    /// How many entries of one kind a log holds after a number and up to another, which counts; at most `limit`.
+    fn count(
         &self,
         room: RoomId,
+        log: LogKey,
         kind: u16,
-        after: Option<Order>,
+        after: u64,
+        upto: u64,
         limit: usize,
-    ) -> Result<Vec<(Order, LogId)>, StoreError>;
+    ) -> Result<usize, StoreError>;
 
     /// The highest number of a log that is shown at or before a place; 0 if none.
     fn seq_at(&self, room: RoomId, log: LogKey, at: Order) -> Result<u64, StoreError>;

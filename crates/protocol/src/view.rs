@@ -4,7 +4,7 @@ use crate::body::Body;
 use crate::command::CommandError;
 use crate::id::{EntryId, RoomId};
 use crate::identity::{DeviceId, PublicKey};
-use crate::kind::Kind;
+use crate::kind::{Kind, Lane};
 use crate::membership::Role;
 use crate::receipt::Standing;
 use crate::replica::Replica;
@@ -100,12 +100,7 @@ impl<S: Store> Replica<S> {
             if !membership.is_member(&self.me) && !membership.was_member(&self.me) {
                 continue;
             }
-            let unread = self
-                .store
-                .after(room.id, Kind::Text.number(), room.read, UNREAD)?
-                .into_iter()
-                .filter(|(order, _)| order.author != self.me)
-                .count();
+            let unread = self.unread(room)?;
             summaries.push(RoomSummary {
                 id: room.id,
                 name: membership.settings.name.clone(),
@@ -115,6 +110,19 @@ impl<S: Store> Replica<S> {
             });
         }
         Ok(summaries)
+    }
+
+    /// How many messages of others were not read here, at most [`UNREAD`].
+    fn unread(&self, room: &Room) -> Result<usize, StoreError> {
+        let mut unread = 0;
+        for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
+            let read = room.read.get(log).copied().unwrap_or(0);
+            let Some(limit) = room.limit(*log, state.add) else { continue };
+            if state.highest().is_some_and(|tip| tip.seq > read) {
+                unread += self.store.count(room.id, *log, Kind::Text.number(), read, limit.seq, UNREAD - unread)?;
+            }
+        }
+        Ok(unread)
     }
 
     /// Members of a room, the owner first, then by name.

@@ -44,12 +44,14 @@ no request, else -32000; `data.code` holds the name. Whatever fails, the stream 
 /// The names of events in the order of [`Event`]'s variants.
 const EVENTS: &[&str] = &[
     "incoming_message",
+    "message_sent",
     "message_changed",
     "message_status",
     "peer_connected",
     "peer_disconnected",
     "receipts_changed",
     "room_changed",
+    "room_read",
     "server_changed",
     "store_changed",
     "events_lost",

@@ -12,6 +12,11 @@ pub enum Event {
         /// The message.
         message: Box<Message>,
     },
+    /// A message of this device's own was stored, through whichever door it was sent.
+    MessageSent {
+        /// The message.
+        message: Box<Message>,
+    },
     /// A message that was told of earlier looks different now.
     MessageChanged {
         /// The message as it is now.
@@ -58,6 +63,11 @@ pub enum Event {
         /// The room's id.
         room: String,
     },
+    /// More of a room was read on this device: its count of unread messages is another.
+    RoomRead {
+        /// The room's id.
+        room: String,
+    },
     /// The server started, stopped, or has other addresses.
     ServerChanged(ServerState),
     /// The store's condition changed.
@@ -74,12 +84,14 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::IncomingMessage { .. } => "incoming_message",
+            Self::MessageSent { .. } => "message_sent",
             Self::MessageChanged { .. } => "message_changed",
             Self::MessageStatus { .. } => "message_status",
             Self::PeerConnected { .. } => "peer_connected",
             Self::PeerDisconnected { .. } => "peer_disconnected",
             Self::ReceiptsChanged { .. } => "receipts_changed",
             Self::RoomChanged { .. } => "room_changed",
+            Self::RoomRead { .. } => "room_read",
             Self::ServerChanged(_) => "server_changed",
             Self::StoreChanged(_) => "store_changed",
             Self::EventsLost { .. } => "events_lost",
@@ -127,6 +139,7 @@ mod tests {
                 "incoming_message",
                 json!({"message": spelt}),
             ),
+            (Event::MessageSent { message: Box::new(message.clone()) }, "message_sent", json!({"message": spelt})),
             (Event::MessageChanged { message: Box::new(message) }, "message_changed", json!({"message": spelt})),
             (
                 Event::MessageStatus { id: "m".into(), status: Got::Read, stored_by: 3, delivered_to: 2, read_by: 1 },
@@ -149,6 +162,7 @@ mod tests {
                 json!({"room": "r", "device_id": "d"}),
             ),
             (Event::RoomChanged { room: "r".into() }, "room_changed", json!({"room": "r"})),
+            (Event::RoomRead { room: "r".into() }, "room_read", json!({"room": "r"})),
             (
                 Event::ServerChanged(ServerState {
                     running: true,

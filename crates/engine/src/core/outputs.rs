@@ -56,6 +56,10 @@ impl Machine {
                 let message = Box::new(self.message(id)?);
                 Some(Event::IncomingMessage { message })
             }
+            Happened::Sent(id) => {
+                let message = Box::new(self.message(id)?);
+                Some(Event::MessageSent { message })
+            }
             Happened::Status(id) => {
                 let Message { id, status, stored_by, delivered_to, read_by, .. } = self.message(id)?;
                 Some(Event::MessageStatus { id, status, stored_by, delivered_to, read_by })
@@ -71,6 +75,7 @@ impl Machine {
             Happened::Receipts(room, device) => {
                 Some(Event::ReceiptsChanged { room: room.to_string(), device_id: device.to_string() })
             }
+            Happened::Read(room) => Some(Event::RoomRead { room: room.to_string() }),
             Happened::Room(room) => Some(Event::RoomChanged { room: room.to_string() }),
             Happened::Joined(connection, room) => {
                 self.connections.joined(connection, room, None);

@@ -60,12 +60,11 @@ pub(super) const TIMELINE: &str = entries!(
      ORDER BY e.time_us DESC, l.author DESC, e.seq DESC, e.id DESC LIMIT ?7"
 );
 
-pub(super) const AFTER: &str = "SELECT e.time_us, l.author, e.seq, e.id, l.id
-    FROM entries AS e CROSS JOIN logs AS l ON l.log = e.log
-    WHERE e.room = (SELECT room FROM rooms WHERE id = ?1)
-      AND e.time_us >= ?2 AND (e.time_us, l.author, e.seq, e.id) > (?2, ?3, ?4, ?5)
-      AND e.kind = ?6
-    ORDER BY e.time_us, l.author, e.seq, e.id LIMIT ?7";
+pub(super) const COUNT_KIND: &str = "SELECT count(*) FROM (
+    SELECT 1 FROM entries
+    WHERE log = (SELECT log FROM logs
+                 WHERE room = (SELECT room FROM rooms WHERE id = ?1) AND author = ?2 AND id = ?3)
+      AND seq > ?5 AND seq <= ?6 AND kind = ?4 LIMIT ?7)";
 
 /// The author is the log's, so the rows need not name it. Read from the log's end: places asked for are near it.
 pub(super) const SEQ_AT: &str = "SELECT seq FROM entries
@@ -165,7 +164,7 @@ pub(super) const HOT: [&str; 32] = [
     AT,
     OF_KIND,
     TIMELINE,
-    AFTER,
+    COUNT_KIND,
     SEQ_AT,
     MISSING,
     RECORDS,

@@ -231,7 +231,6 @@ impl<A: Store, B: Store> Pair<A, B> {
         same!(newest(room, lane));
         same!(of_kind(room, kind));
         same!(timeline(room, place, &hidden, items));
-        same!(after(room, kind, place, items));
         same!(missing(room));
         same!(records(room));
         same!(acks(room, lane));
@@ -240,6 +239,7 @@ impl<A: Store, B: Store> Pair<A, B> {
             same!(entry(place.id));
             for tip in a.tips(room, lane).unwrap() {
                 same!(seq_at(room, tip.head.log, place));
+                same!(count(room, tip.head.log, kind, arrival, place.seq, items));
                 same!(at(room, tip.head.log, place.seq));
             }
         }

@@ -44,7 +44,7 @@ pub(super) fn an_empty_store_answers_everything<S: Store>(store: S) {
     assert_eq!(store.at(room, log, 1).unwrap(), []);
     assert_eq!(store.of_kind(room, TEXT).unwrap(), []);
     assert_eq!(store.timeline(room, None, &[], 10).unwrap(), []);
-    assert_eq!(store.after(room, TEXT, None, 10).unwrap(), []);
+    assert_eq!(store.count(room, log, TEXT, 0, u64::MAX, 10).unwrap(), 0);
     assert_eq!(store.seq_at(room, log, last()).unwrap(), 0);
     assert_eq!(store.missing(room).unwrap(), []);
     for lane in Lane::ALL {
@@ -268,16 +268,29 @@ pub(super) fn the_timeline_is_in_order<S: Store>(mut store: S) {
         assert_eq!(ids(&timeline(Some(*before), &hidden[..1], 100)), older);
     }
     assert_eq!(ids(&timeline(Some(last()), &hidden[..1], 100)), newest_first);
+}
 
-    let after = |after, limit| store.after(room, TEXT, after, limit).unwrap();
-    let places: Vec<_> = texts.iter().map(|(order, entry)| (*order, entry.header.log)).collect();
-    assert_eq!(after(None, 100), places);
-    assert_eq!(after(None, 2), places[..2]);
-    assert_eq!(after(None, 0), []);
-    assert_eq!(after(Some(last()), 100), []);
-    for (index, (place, _)) in places.iter().enumerate() {
-        assert_eq!(after(Some(*place), 100), places[index + 1..]);
+pub(super) fn entries_of_a_kind_are_counted<S: Store>(mut store: S) {
+    let (room, _) = room(&mut store);
+    let mut bob = Chain::new(BOB, room, 2);
+    let mut texts = Vec::new();
+    for time in 10..20 {
+        let kind = if time % 3 == 0 { Kind::Profile } else { Kind::Text };
+        let entry = bob.sign(kind, time);
+        put(&mut store, &entry, time, bob.add());
+        if kind == Kind::Text {
+            texts.push(entry.header.seq);
+        }
     }
+    for after in 0..12 {
+        for upto in [0, 1, 5, 10, u64::MAX] {
+            for limit in [0, 1, 3, 100] {
+                let expected = texts.iter().filter(|seq| **seq > after && **seq <= upto).take(limit).count();
+                assert_eq!(store.count(room, bob.key(), TEXT, after, upto, limit).unwrap(), expected);
+            }
+        }
+    }
+    assert_eq!(store.count(room, Chain::new(BOB, room, 3).key(), TEXT, 0, u64::MAX, 10).unwrap(), 0);
 }
 
 pub(super) fn seq_at_follows_what_is_shown<S: Store>(mut store: S) {

@@ -2,10 +2,11 @@
 
 use lanline_protocol::body::{Body, SALT_BYTES, Text};
 use lanline_protocol::entry::{Entry, Header};
-use lanline_protocol::frame::{Ack, Batch, Frame};
+use lanline_protocol::frame::{Ack, Batch, Frame, Heads};
 use lanline_protocol::id::{Hash, RoomId};
 use lanline_protocol::identity::DeviceKey;
 use lanline_protocol::kind::{Kind, Lane};
+use lanline_protocol::limits;
 use lanline_protocol::store::Store;
 use proptest::prelude::*;
 
@@ -39,6 +40,78 @@ fn a_number_no_database_holds_ends_the_connection() {
     world.inject(BOB, ALICE, &Frame::Batch(batch));
     world.commit(ALICE);
     assert!(!world.connected(ALICE, BOB));
+}
+
+/// Bob tells his heads anew just before he acknowledges what alice sent before she heard them.
+#[test]
+fn an_ack_of_what_was_sent_before_heads_is_not_taken_for_what_is_sent_after_them() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    let now = world.now;
+    world.replica(BOB).set_addresses(now, &["10.0.0.1:12345".to_owned()]).unwrap();
+    world.settle();
+    // Alice stores what bob wrote, and has nothing to send because of it but how far she is.
+    let now = world.now;
+    world.replica(BOB).invite(now, room, 1_000, 1).unwrap();
+    world.commit(BOB);
+    for _ in 0..10 {
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+    }
+    world.advance(2 * limits::SKIP_MS);
+    world.commit(ALICE);
+    let mut told = None;
+    world.alter_frames(ALICE, BOB, |bytes| {
+        if let Ok(Frame::Batch(batch)) = Frame::decode(bytes)
+            && batch.lane == Lane::Membership
+        {
+            assert!(batch.entries.is_empty());
+            told = batch.upto;
+        }
+    });
+    let upto = told.unwrap();
+    let heads = Heads { slot: 0, lane: Lane::Membership, heads: Vec::new(), last: true };
+    world.inject(BOB, ALICE, &Frame::Heads(heads));
+    world.inject(BOB, ALICE, &Frame::Ack(Ack { slot: 0, lane: Lane::Membership, upto }));
+    world.commit(ALICE);
+    assert!(world.connected(ALICE, BOB));
+    world.settle();
+    assert!(world.connected(ALICE, BOB));
+}
+
+/// An ack reaches all that came before it, so what was refused must never lie behind one.
+#[test]
+fn what_is_refused_of_a_members_own_is_not_acknowledged_by_what_comes_after_it() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.say(BOB, room, "hello");
+    world.settle();
+    let upto = world.store(BOB).newest(room, Lane::Content).unwrap();
+    let group = group_of_bob(&mut world, room, 500);
+    let mut after_a_gap = group[1].clone();
+    after_a_gap.sign(&DeviceKey::from_seed(&[2; 32]));
+    let batch = |entries: &[Entry], upto| {
+        let entries = entries.iter().map(Entry::to_wire).collect();
+        let records = Vec::new();
+        let batch = Batch { slot: 0, lane: Lane::Content, entries, records, upto: Some(upto), anchor: None, end: true };
+        Frame::Batch(batch)
+    };
+    world.inject(BOB, ALICE, &batch(&[after_a_gap], upto + 1));
+    world.commit(ALICE);
+    world.inject(BOB, ALICE, &batch(&[], upto + 2));
+    world.commit(ALICE);
+    let mut acked = Vec::new();
+    for _ in 0..20 {
+        world.alter_frames(ALICE, BOB, |bytes| {
+            if let Ok(Frame::Ack(ack)) = Frame::decode(bytes) {
+                acked.push(ack.upto);
+            }
+        });
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+    }
+    assert!(world.connected(ALICE, BOB));
+    assert!(acked.iter().all(|ack| *ack <= upto), "{acked:?}");
 }
 
 #[test]

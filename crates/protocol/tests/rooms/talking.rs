@@ -60,6 +60,59 @@ fn what_bob_has_not_read_is_counted() {
     assert_eq!(world.replica(ALICE).message(ids[3]).unwrap().standing.status(), Status::Delivered);
 }
 
+/// Carol, away, wrote before what Bob read last. It is shown further up, and was not there to be read.
+#[test]
+fn what_comes_late_and_is_shown_further_up_is_not_read() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.cut(ALICE, CAROL);
+    let early = world.say(CAROL, room, "early");
+    world.commit(CAROL);
+    world.advance(1000);
+    let newest = world.say(ALICE, room, "newest");
+    world.commit(ALICE);
+    world.settle();
+    let now = world.now;
+    world.replica(BOB).mark_read(now, room, newest).unwrap();
+    world.settle();
+
+    world.connect(CAROL, BOB);
+    world.settle();
+    assert_eq!(world.texts(BOB, room), ["early", "newest"]);
+    assert_eq!(world.replica(BOB).rooms().unwrap()[0].unread, 1);
+    let read_by_bob = |world: &mut World, id| {
+        let bob = world.replica(BOB).device_id();
+        world.replica(CAROL).message(id).unwrap().standing.read.contains(&bob)
+    };
+    assert!(!read_by_bob(&mut world, early), "nobody has seen it");
+    world.crash(BOB);
+    assert_eq!(world.replica(BOB).rooms().unwrap()[0].unread, 1);
+
+    world.connect(CAROL, BOB);
+    let now = world.now;
+    world.replica(BOB).mark_read(now, room, newest).unwrap();
+    world.settle();
+    assert!(read_by_bob(&mut world, early));
+    assert_eq!(world.replica(BOB).rooms().unwrap()[0].unread, 0);
+}
+
+#[test]
+fn every_door_hears_of_what_this_device_says_and_reads() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.events(ALICE);
+    let id = world.say(ALICE, room, "hello");
+    world.commit(ALICE);
+    world.settle();
+    assert!(world.events(ALICE).contains(&Event::Sent(id)));
+    let now = world.now;
+    world.events(BOB);
+    world.replica(BOB).mark_read(now, room, id).unwrap();
+    world.settle();
+    let events = world.events(BOB);
+    assert!(events.contains(&Event::Read(room)) && !events.contains(&Event::Room(room)), "{events:?}");
+}
+
 #[test]
 fn a_message_reaches_carol_through_bob() {
     let mut world = World::new(&["alice", "bob", "carol"]);

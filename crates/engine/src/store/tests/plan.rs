@@ -14,7 +14,9 @@ fn no_hot_statement_goes_through_a_table() {
             .map(Result::unwrap)
             .collect();
         for step in &steps {
-            let through_all = step.starts_with("SCAN") && !step.starts_with("SCAN json_each");
+            // What a subquery found is gone through, and nothing else.
+            let through_all = step.starts_with("SCAN")
+                && !["SCAN json_each", "SCAN (subquery"].iter().any(|fine| step.starts_with(fine));
             assert!(!through_all, "{statement}\n{steps:#?}");
             let sorts_all = step == "USE TEMP B-TREE FOR ORDER BY";
             let small = [sql::AT, sql::MISSING].contains(&statement);
