@@ -41,22 +41,6 @@ no request, else -32000; `data.code` holds the name. Whatever fails, the stream 
 `invalid_argument` (its arguments are wrong), `read_only` (the disk failed) and `internal`; what else is said with it.
 ";
 
-/// The names of events in the order of [`Event`]'s variants.
-const EVENTS: &[&str] = &[
-    "incoming_message",
-    "message_sent",
-    "message_changed",
-    "message_status",
-    "peer_connected",
-    "peer_disconnected",
-    "receipts_changed",
-    "room_changed",
-    "room_read",
-    "server_changed",
-    "store_changed",
-    "events_lost",
-];
-
 /// A row of the table of commands.
 struct Command {
     order: &'static str,
@@ -141,8 +125,8 @@ fn document() -> String {
 
     page += "\n## Events\n\nA notification's `params` hold these fields. A reader that is too slow is told so by `events_lost`.\n";
     let variants = events_of(&events, &types);
-    assert_eq!(variants.len(), EVENTS.len(), "this test's list of events is out of date");
-    for (name, variant) in EVENTS.iter().zip(variants) {
+    assert_eq!(variants.len(), Event::NAMES.len());
+    for (name, variant) in Event::NAMES.iter().zip(variants) {
         let comment = plain(variant["description"].as_str().unwrap_or_default());
         write!(page, "\n### `{name}`\n\n{comment}\n").unwrap();
         page += &format!("\n{}", fields(&resolve(&variant, &types)));
