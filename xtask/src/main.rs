@@ -1,6 +1,7 @@
 //! `cargo xtask …`: everything one does with this repository, one file a subcommand.
 
 mod command;
+mod demo;
 mod lint;
 mod needs;
 mod run;
@@ -18,6 +19,8 @@ use clap::Parser;
 enum Chore {
     /// Open the app; without a display, the terminal client
     Run(run::Arguments),
+    /// Open two windows whose devices are in one room, and forget both afterwards
+    Demo,
     /// Run all tests, those of the real windows last
     Test,
     /// Check format, code, docs, licences, pages and the layout's rules
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     let chore = Chore::parse();
     let done = match chore {
         Chore::Run(arguments) => run::run(&arguments),
+        Chore::Demo => demo::demo(),
         Chore::Test => test::test(),
         Chore::Lint => lint::lint(),
     };

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Whether a window can be opened: always, but for X11 and Wayland, which may not run.
-fn has_display() -> bool {
+pub(crate) fn has_display() -> bool {
     !cfg!(target_os = "linux")
         || ["DISPLAY", "WAYLAND_DISPLAY"]
             .iter()
