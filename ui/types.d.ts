@@ -79,6 +79,8 @@ export type Commands = {
     members: { takes: { room: string }; gives: Member[] };
     invite: { takes: { room: string; ttl_ms?: number; uses?: number }; gives: { link: string; expires_at: number } };
     join: { takes: { link: string }; gives: { room: string; name: string; pending: boolean } };
+    /** Rows of `0` (light) and `1` (dark), without the quiet zone. */
+    qr_code: { takes: { text: string }; gives: { modules: string[] } };
     leave_room: { takes: { room: string }; gives: null };
     remove_member: { takes: { room: string; device_id: string }; gives: null };
     send_message: {

@@ -8,6 +8,7 @@
 
 mod conversation;
 mod driver;
+mod invite;
 mod processes;
 mod screen;
 mod start;

@@ -126,6 +126,7 @@ export default {
   "invite.create": "Link erzeugen",
   "invite.again": "Weiteren Link erzeugen",
   "invite.link": "Link",
+  "invite.qr": "Der Link als QR-Code",
   "invite.copy": "Link kopieren",
   "invite.terms": {
     one: "Lässt {count} Person herein, bis {until}. Geben Sie ihn nur ihr: wer ihn hat, kann beitreten.",

@@ -121,6 +121,7 @@ export default {
   "invite.create": "Make link",
   "invite.again": "Make another link",
   "invite.link": "Link",
+  "invite.qr": "The link as a QR code",
   "invite.copy": "Copy link",
   "invite.terms": {
     one: "Lets {count} person in, until {until}. Send it only to them: whoever has it can join.",

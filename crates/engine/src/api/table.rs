@@ -37,6 +37,8 @@ macro_rules! for_each_command {
             in_turn invite(Invite) -> Invited;
             /// Joins a room by an invite's link. Answers or fails within 20 s.
             aside join(Join) -> Joined;
+            /// A text, such as an invite's link, as a QR code.
+            in_turn qr_code(QrCode) -> QrPicture;
             /// Leaves a room for good; what was held stays readable.
             in_turn leave_room(InRoom) -> Nothing;
             /// Removes a member from a room.

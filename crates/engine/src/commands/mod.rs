@@ -4,6 +4,7 @@ mod device;
 mod join;
 mod message;
 mod peer;
+mod qr;
 mod room;
 
 use std::str::FromStr;
