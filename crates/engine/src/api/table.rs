@@ -39,6 +39,9 @@ macro_rules! for_each_command {
             aside join(Join) -> Joined;
             /// A text, such as an invite's link, as a QR code.
             in_turn qr_code(QrCode) -> QrPicture;
+            /// Brings the window of this device to the front, and asks the person about a link. `not_found` where there
+            /// is no window.
+            in_turn present(Present) -> Nothing;
             /// Leaves a room for good; what was held stays readable.
             in_turn leave_room(InRoom) -> Nothing;
             /// Removes a member from a room.
