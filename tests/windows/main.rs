@@ -9,6 +9,7 @@
 mod conversation;
 mod driver;
 mod invite;
+mod links;
 mod processes;
 mod screen;
 mod start;

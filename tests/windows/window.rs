@@ -54,10 +54,24 @@ impl Window {
         Ok(window)
     }
 
+    /// Opens the app for a link, with a fresh folder.
+    pub(crate) async fn open_for(name: &'static str, link: &str) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
+        let folder = home.path().join("device");
+        let mut window =
+            Self { name, home, folder, scheme: Scheme::Light, screen: Screen::open()?, driver: None, client: None };
+        window.start_with(&[link]).await?;
+        Ok(window)
+    }
+
     /// Opens the app with the folder it had before.
     pub(crate) async fn start(&mut self) -> Result<()> {
+        self.start_with(&[]).await
+    }
+
+    async fn start_with(&mut self, more: &[&str]) -> Result<()> {
         let folder = self.folder.to_str().context("a folder that is not text")?;
-        let arguments = ["--data-dir", folder, "--port", "0"];
+        let arguments = [&["--data-dir", folder, "--port", "0"], more].concat();
         let (driver, client) = Driver::start(&self.screen, self.home.path(), self.scheme, &arguments).await?;
         self.driver = Some(driver);
         self.client = Some(client);
@@ -187,6 +201,12 @@ impl Window {
     /// Waits until what matches the selector is seen.
     pub(crate) async fn visible(&self, selector: &str) -> Result<Element> {
         self.until(selector, async || self.found(selector).await).await
+    }
+
+    /// That nothing with this id is seen.
+    pub(crate) async fn lacks(&self, id: &str) -> Result<()> {
+        ensure!(self.found(&by_id(id)).await.is_err(), "{}: there is {id}", self.name);
+        Ok(())
     }
 
     /// Waits until what has this id is seen.
