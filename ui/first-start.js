@@ -9,9 +9,10 @@ import { say } from "./locale.js";
 /**
  * The first page a person ever sees: asks for a name.
  * @param {Status} status
+ * @param {HTMLElement} notice what else waits for the person
  * @param {() => void} done
  */
-export function firstStart(status, done) {
+export function firstStart(status, notice, done) {
   const name = h("input", { type: "text", testid: "name-input", autocomplete: "off", autofocus: true, dir: "auto" });
   name.value = status.default_name;
   const save = h("button", { type: "submit", class: "button button-primary", testid: "name-save" }, say("first.save"));
@@ -37,6 +38,7 @@ export function firstStart(status, done) {
     h("span", { class: "brand" }, icon("brand")),
     h("h1", {}, say("first.title")),
     h("p", { class: "quiet" }, say("first.lead")),
+    notice,
     form,
   );
 }

@@ -5,9 +5,12 @@ import { ApiError, call, present } from "./backend.js";
 import { h, icon } from "./element.js";
 import { firstStart } from "./first-start.js";
 import { loadLocale, say } from "./locale.js";
+import { Questions } from "./questions.js";
 import { Session } from "./session.js";
 
 const page = /** @type {HTMLElement} */ (document.getElementById("page"));
+
+const questions = new Questions();
 
 /** @param {HTMLElement} content */
 function show(content) {
@@ -47,8 +50,9 @@ function fatal(thrown) {
 async function start() {
   try {
     if (!present()) throw new ApiError("internal", say("app.absent"));
+    await questions.start();
     const status = await call("status");
-    if (status.name === "") show(firstStart(status, () => void start()));
+    if (status.name === "") show(firstStart(status, questions.notice, () => void start()));
     else await open(status);
   } catch (thrown) {
     fatal(thrown);
@@ -60,6 +64,7 @@ async function open(status) {
   const session = new Session(status);
   await session.start();
   show(new AppShell(session));
+  questions.ready(session);
 }
 
 await loadLocale();

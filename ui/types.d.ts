@@ -71,6 +71,17 @@ export type Receipts = { stored: string[]; delivered: string[]; read: string[] }
 
 export type Page = { messages: Message[]; more: boolean };
 
+/** All that an invite's link itself tells; nothing of it is proven. */
+export type OpenedInvite = {
+    link: string;
+    room: string;
+    expires_at: number;
+    hosts: { device_id: string; addresses: string[] }[];
+};
+
+/** A link that was opened outside the app: an invite to be asked about, or why it is of no use. */
+export type OpenedLink = { invite: OpenedInvite } | { failure: { code: string; message: string } };
+
 /** Every command this page calls: what it takes and what it gives. */
 export type Commands = {
     status: { takes: undefined; gives: Status };
@@ -85,6 +96,10 @@ export type Commands = {
     members: { takes: { room: string }; gives: Member[] };
     invite: { takes: { room: string; ttl_ms?: number; uses?: number }; gives: { link: string; expires_at: number } };
     join: { takes: { link: string }; gives: { room: string; name: string; pending: boolean } };
+    /** Rows of `0` (light) and `1` (dark), without the quiet zone. */
+    qr_code: { takes: { text: string }; gives: { modules: string[] } };
+    /** Takes the link that was opened longest ago and not asked about; the app's own, no other door has it. */
+    opened_link: { takes: undefined; gives: OpenedLink | null };
     leave_room: { takes: { room: string }; gives: null };
     remove_member: { takes: { room: string; device_id: string }; gives: null };
     send_message: {
@@ -114,6 +129,8 @@ export type Events = {
     server_changed: ServerState;
     store_changed: StoreState;
     events_lost: { count: number };
+    /** There is something for `opened_link` to take. */
+    link_opened: null;
 };
 
 declare global {

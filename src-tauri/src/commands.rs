@@ -2,7 +2,7 @@
 //!
 //! There is no list of commands here: the engine's table says what exists, and the capability file
 //! `src-tauri/capabilities/main.json` says what the page may call. Tauri looks there first, so only a
-//! call that was allowed gets this far.
+//! call that was allowed gets this far. One command is the shell's own: see [`questions`].
 
 use std::sync::Arc;
 
@@ -12,12 +12,16 @@ use tauri::Manager;
 use tauri::ipc::{Invoke, InvokeBody};
 
 use crate::device::Device;
-use crate::events;
+use crate::{events, questions};
 
 /// Answers one call of the page. `false` when there is no such command; Tauri tells the page so.
 pub(crate) fn handle(invoke: Invoke, device: &Arc<Device>) -> bool {
     let Invoke { message, resolver, .. } = invoke;
     let command = message.command().to_owned();
+    if command == questions::COMMAND {
+        resolver.resolve(device.questions().take());
+        return true;
+    }
     if !COMMANDS.contains(&command.as_str()) {
         return false;
     }
@@ -59,6 +63,7 @@ mod tests {
             .filter_map(|permission| Some(permission.strip_prefix("allow-")?.replace('-', "_")))
             .collect();
         let mut table: Vec<String> = COMMANDS.iter().map(|name| name.to_string()).collect();
+        table.push(questions::COMMAND.to_owned());
         allowed.sort();
         table.sort();
         assert_eq!(allowed, table);

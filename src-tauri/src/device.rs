@@ -1,28 +1,63 @@
 //! The device behind the window, or why there is none yet.
 
 use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use lanline_engine::api::ApiError;
 use lanline_engine::{Flags, Node, Settings};
-use tokio::sync::Mutex;
+use serde_json::json;
+use tauri::async_runtime::spawn;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::questions::Questions;
 
 /// Opened once; where that failed, again whenever the page asks for something.
 pub(crate) struct Device {
     flags: Flags,
     node: RwLock<Result<Node, ApiError>>,
     /// Held while it is opened, so that two calls do not lock each other out of the folder.
-    opening: Mutex<()>,
+    opening: tokio::sync::Mutex<()>,
+    questions: Arc<Questions>,
+    /// A link that was opened while the device was not: it is asked about once that is.
+    link: Mutex<Option<String>>,
 }
 
 impl Device {
     /// The device that these flags describe, open if it can be.
     pub(crate) async fn new(flags: Flags) -> Self {
         let node = open(&flags).await;
-        Self { flags, node: RwLock::new(node), opening: Mutex::new(()) }
+        let device = Self {
+            flags,
+            node: RwLock::new(node),
+            opening: tokio::sync::Mutex::new(()),
+            questions: Arc::default(),
+            link: Mutex::default(),
+        };
+        if let Ok(node) = device.node() {
+            device.has_window(&node);
+        }
+        device
+    }
+
+    /// What the window is to ask.
+    pub(crate) fn questions(&self) -> &Arc<Questions> {
+        &self.questions
+    }
+
+    /// Has the window ask about a link: now, or when the device is open.
+    pub(crate) fn open_link(&self, link: String) {
+        match self.node() {
+            Ok(node) => present(node, link),
+            Err(_) => *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link),
+        }
+    }
+
+    /// Other processes may bring this one's window to the front from now on.
+    fn has_window(&self, node: &Node) {
+        let questions = Arc::clone(&self.questions);
+        node.set_presenter(move |presentation| questions.present(presentation));
     }
 
     /// The open device, or why it is not open: a sentence that says what to do.
@@ -39,8 +74,13 @@ impl Device {
         let node = open(&self.flags).await;
         if let Ok(node) = &node {
             opened(node);
+            self.has_window(node);
         }
         self.node.write().unwrap_or_else(PoisonError::into_inner).clone_from(&node);
+        let waiting = self.link.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(link) = waiting {
+            self.open_link(link);
+        }
         node
     }
 
@@ -55,6 +95,11 @@ impl Device {
             node.close().await;
         }
     }
+}
+
+/// What is wrong with a link is told in the window as well, so the answer is of use to nobody here.
+fn present(node: Node, link: String) {
+    spawn(async move { node.call("present", json!({ "link": link })).await });
 }
 
 async fn open(flags: &Flags) -> Result<Node, ApiError> {

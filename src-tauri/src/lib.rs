@@ -3,56 +3,56 @@
 //! A door translates and decides nothing: a command goes to the [`Node`](lanline_engine::Node) under its own
 //! name, an event comes back under its own. What a command means stands in `lanline_engine::api`.
 
+mod arguments;
 mod commands;
 mod device;
 mod events;
+#[cfg(any(target_os = "macos", target_os = "ios", target_os = "android"))]
+mod opened_urls;
+mod questions;
+mod second_start;
 mod window;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
-use lanline_engine::Flags;
+use lanline_engine::api::ErrorCode;
 use tauri::AppHandle;
 use tauri::async_runtime::{block_on, spawn};
 
+use arguments::{Arguments, Stop};
 use device::Device;
+use second_start::hand_over;
 
 /// Exit code of an app that could not start, as in the terminal.
 const CANNOT_START: u8 = 2;
 
-/// Messages and files between the devices on one private network.
-#[derive(Parser)]
-#[command(name = "lanline-app", version)]
-struct Arguments {
-    /// The folder with this device's key and messages; made when missing
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// The name that others see
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-    /// The TCP port that the server listens on; 0 for any free one
-    #[arg(long, value_name = "PORT")]
-    port: Option<u16>,
-}
-
 /// Runs the app until its window is closed.
 ///
-/// Where the device cannot be opened (a bad setting, a locked or unwritable folder), the reason goes to
-/// stderr, the window shows it and offers to try again, and unless that works the exit code is 2.
-/// Without a display there is no window.
+/// Where another app has the device's window already, that one comes to the front, asks about the link that this
+/// one was started with, if any, and this one ends. Where the device cannot be opened (a bad setting, a locked or
+/// unwritable folder), the reason goes to stderr, the window shows it and offers to try again, and unless that works
+/// the exit code is 2. Without a display there is no window.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let Arguments { flags, link } = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
-        Err(answer) if !answer.use_stderr() => answer.exit(),
-        Err(error) => {
-            eprintln!("lanline-app: {}", sentence(&error.to_string()));
-            return ExitCode::from(CANNOT_START);
-        }
+        Err(Stop::Help(answer)) => answer.exit(),
+        Err(Stop::Wrong(sentence)) => return failed(&sentence),
     };
-    let flags = Flags { data_dir: arguments.data_dir, name: arguments.name, port: arguments.port, no_discovery: None };
-    let device = Arc::new(block_on(Device::new(flags)));
+    // Before the folder is tried, which takes a second where it is locked.
+    if let Some(handed) = block_on(hand_over(&flags, link.as_deref())) {
+        return ended(handed);
+    }
+    let device = Arc::new(block_on(Device::new(flags.clone())));
+    // The other process may just have been starting.
+    if device.node().is_err_and(|error| error.code == ErrorCode::Locked)
+        && let Some(handed) = block_on(hand_over(&flags, link.as_deref()))
+    {
+        return ended(handed);
+    }
+    if let Some(link) = link {
+        device.open_link(link);
+    }
     let shown = match device.node() {
         Err(error) if !has_display() => Err(error.message),
         Ok(_) if !has_display() => Err("There is no display to open a window on: use `lanline` instead.".to_owned()),
@@ -67,31 +67,38 @@ pub fn run() -> ExitCode {
     match shown {
         Ok(()) if device.node().is_ok() => ExitCode::SUCCESS,
         Ok(()) => ExitCode::from(CANNOT_START),
-        Err(sentence) => {
-            eprintln!("lanline-app: {sentence}");
-            ExitCode::from(CANNOT_START)
-        }
+        Err(sentence) => failed(&sentence),
     }
 }
 
-/// The first paragraph of clap's message, on one line.
-fn sentence(message: &str) -> String {
-    let first = message.split("\n\n").next().unwrap_or(message);
-    let words = first.trim_start_matches("error:").split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{words}: see `lanline-app --help`.")
+/// The end of a start that was handed over.
+fn ended(handed: Result<(), String>) -> ExitCode {
+    match handed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => failed(&sentence),
+    }
+}
+
+fn failed(sentence: &str) -> ExitCode {
+    eprintln!("lanline-app: {sentence}");
+    ExitCode::from(CANNOT_START)
 }
 
 /// Shows the window until it is closed.
 fn show(device: &Arc<Device>) -> tauri::Result<()> {
     let handled = Arc::clone(device);
-    let app = tauri::Builder::default()
-        .invoke_handler(move |invoke| commands::handle(invoke, &handled))
-        .build(tauri::generate_context!())?;
+    let builder = tauri::Builder::default().invoke_handler(move |invoke| commands::handle(invoke, &handled));
+    #[cfg(any(target_os = "macos", target_os = "ios", target_os = "android"))]
+    let builder = opened_urls::register(builder);
+    let app = builder.build(tauri::generate_context!())?;
     if let Ok(node) = device.node() {
         // Before there is a page that could ask for anything, so that it misses nothing.
         events::forward(&node, app.handle());
     }
     window::open(&app, device.window_folder())?;
+    device.questions().ask_in(app.handle());
+    #[cfg(any(target_os = "macos", target_os = "ios", target_os = "android"))]
+    opened_urls::listen(app.handle(), device);
     spawn(exit_on_signal(app.handle().clone()));
     app.run_return(|_, _| ());
     Ok(())

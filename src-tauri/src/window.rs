@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use tauri::webview::NewWindowResponse;
-use tauri::{App, Url, WebviewUrl, WebviewWindowBuilder};
+use tauri::{App, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
 /// The window's name, as the capability file and the events use it.
 pub(crate) const LABEL: &str = "main";
@@ -22,6 +22,18 @@ pub(crate) fn open(app: &App, folder: Option<PathBuf>) -> tauri::Result<()> {
     }
     window.build()?;
     Ok(())
+}
+
+/// Shows the window before all others, as far as the system lets an app do that by itself.
+pub(crate) fn bring_to_front(window: &WebviewWindow) {
+    #[cfg(desktop)]
+    let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    // There the system itself brings an app to the front whose link was opened.
+    #[cfg(mobile)]
+    let shown = window.show();
+    if let Err(error) = shown {
+        tracing::warn!(%error, "the window could not be brought to the front");
+    }
 }
 
 /// Whether `url` is one of the embedded pages, which Windows and Android serve from a host of that name.

@@ -16,6 +16,22 @@ use crate::screen::Screen;
 /// How often a session is tried: the driver now and then loses the race with the window it starts.
 const TRIES: usize = 3;
 
+/// Which colours the system is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Light,
+    Dark,
+}
+
+impl Scheme {
+    fn theme(self) -> &'static str {
+        match self {
+            Self::Light => "Adwaita",
+            Self::Dark => "Adwaita:dark",
+        }
+    }
+}
+
 /// A driver; it and its window end with this.
 pub(crate) struct Driver {
     process: Child,
@@ -23,11 +39,16 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Starts a driver, and through it the app with these arguments.
-    pub(crate) async fn start(screen: &Screen, home: &Path, arguments: &[&str]) -> Result<(Self, Client)> {
+    pub(crate) async fn start(
+        screen: &Screen,
+        home: &Path,
+        scheme: Scheme,
+        arguments: &[&str],
+    ) -> Result<(Self, Client)> {
         let mut last = None;
         for _ in 0..TRIES {
             // What holds the folder when a try failed must be gone before the next.
-            let (driver, port) = Self::spawn(screen, home)?;
+            let (driver, port) = Self::spawn(screen, home, scheme)?;
             match timeout(Duration::from_secs(40), session(port, arguments)).await {
                 Ok(Ok(client)) => return Ok((driver, client)),
                 Ok(Err(error)) => last = Some(error),
@@ -37,7 +58,7 @@ impl Driver {
         Err(last.context("no try")?)
     }
 
-    fn spawn(screen: &Screen, home: &Path) -> Result<(Self, u16)> {
+    fn spawn(screen: &Screen, home: &Path, scheme: Scheme) -> Result<(Self, u16)> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new("WebKitWebDriver");
         command
@@ -47,6 +68,7 @@ impl Driver {
             .env("HOME", home)
             .env("DISPLAY", &screen.name)
             .env("GDK_BACKEND", "x11")
+            .env("GTK_THEME", scheme.theme())
             .env("NO_AT_BRIDGE", "1")
             .env("LANG", "C.UTF-8")
             .env("TAURI_WEBVIEW_AUTOMATION", "true")

@@ -8,6 +8,8 @@
 
 mod conversation;
 mod driver;
+mod invite;
+mod links;
 mod processes;
 mod screen;
 mod start;

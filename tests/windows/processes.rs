@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -18,6 +18,13 @@ pub(crate) fn app_in(data_dir: &Path) -> Option<u32> {
         let is_app = words.next()? == env!("CARGO_BIN_EXE_lanline-app");
         (is_app && words.any(|word| word == folder)).then_some(process)
     })
+}
+
+/// The app, started once more with a folder that may be held, as a system starts it for a link.
+pub(crate) fn second_start(data_dir: &Path, link: Option<&str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lanline-app"));
+    command.arg("--data-dir").arg(data_dir).args(link).stdin(Stdio::null()).env_remove("WAYLAND_DISPLAY");
+    command
 }
 
 /// Ends a process as a power cut would, and waits until it is gone.

@@ -44,19 +44,15 @@ impl Screen {
         Ok(())
     }
 
-    /// Writes what the window of `process` shows as a PNG. The driver could do so too, but after a window
-    /// shrank, WebKit's first picture of it never comes.
-    pub(crate) fn picture(&self, process: u32, file: &Path) -> Result<()> {
+    /// What the window of `process` shows. The driver could tell it too, but after a window shrank, WebKit's
+    /// first picture of it never comes.
+    pub(crate) fn picture(&self, process: u32) -> Result<Picture> {
         let (display, window) = self.window_of(process)?;
         let size = display.get_geometry(window)?.reply()?;
         let image =
             display.get_image(ImageFormat::Z_PIXMAP, window, 0, 0, size.width, size.height, u32::MAX)?.reply()?;
-        let colours = image.data.chunks_exact(4).flat_map(|pixel| pixel.iter().rev().skip(1).copied());
-        let file = std::io::BufWriter::new(std::fs::File::create(file)?);
-        let mut picture = png::Encoder::new(file, size.width.into(), size.height.into());
-        picture.set_color(png::ColorType::Rgb);
-        picture.write_header()?.write_image_data(&colours.collect::<Vec<u8>>())?;
-        Ok(())
+        let colours = image.data.chunks_exact(4).flat_map(|pixel| pixel.iter().rev().skip(1).copied()).collect();
+        Ok(Picture { width: size.width.into(), height: size.height.into(), colours })
     }
 
     fn window_of(&self, process: u32) -> Result<(RustConnection, u32)> {
@@ -72,6 +68,37 @@ impl Screen {
             }
         }
         bail!("process {process} has no window on the screen")
+    }
+}
+
+/// What was on the screen.
+pub(crate) struct Picture {
+    width: usize,
+    height: usize,
+    /// Red, green and blue of each pixel, row by row.
+    colours: Vec<u8>,
+}
+
+impl Picture {
+    /// Writes it as a PNG.
+    pub(crate) fn write(&self, file: &Path) -> Result<()> {
+        let file = std::io::BufWriter::new(std::fs::File::create(file)?);
+        let mut picture = png::Encoder::new(file, self.width.try_into()?, self.height.try_into()?);
+        picture.set_color(png::ColorType::Rgb);
+        picture.write_header()?.write_image_data(&self.colours)?;
+        Ok(())
+    }
+
+    /// What the QR codes in it say, as a camera would read them.
+    pub(crate) fn scan(&self) -> Vec<String> {
+        let greys: Vec<u8> = self
+            .colours
+            .chunks_exact(3)
+            .map(|colour| (colour.iter().copied().map(u16::from).sum::<u16>() / 3).try_into().unwrap_or(u8::MAX))
+            .collect();
+        let grey = |x, y| greys.get(y * self.width + x).copied().unwrap_or(u8::MAX);
+        let mut image = rqrr::PreparedImage::prepare_from_greyscale(self.width, self.height, grey);
+        image.detect_grids().iter().filter_map(|code| Some(code.decode().ok()?.1)).collect()
     }
 }
 

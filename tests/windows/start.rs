@@ -1,10 +1,10 @@
 //! How the app starts, and how it does not.
 
-use std::process::Command;
-
 use anyhow::Result;
+use lanline_engine::{Flags, Node, Settings};
 use serde_json::json;
 
+use crate::processes::second_start;
 use crate::window::Window;
 
 #[tokio::test]
@@ -54,33 +54,31 @@ async fn the_page_reaches_only_what_the_capability_file_allows() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_folder_that_another_app_holds_is_said_in_the_window() -> Result<()> {
-    let mut alice = Window::open("alice").await?;
-    alice.sees("first-start").await?;
-    // By another path, which tells the two processes apart.
-    let link = alice.folder().with_extension("link");
-    std::os::unix::fs::symlink(alice.folder(), &link)?;
+// More than one thread: the holder must answer while this one waits for the second start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_a_process_without_a_window_holds_is_said_in_the_window() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let folder = home.path().join("device");
+    // As `lanline serve` and `lanline rpc` hold it.
+    let settings = Settings::load(Flags { data_dir: Some(folder.clone()), ..Flags::default() })?;
+    let holder = Node::open(settings).await?;
 
-    // Without a display the sentence goes to stderr, and that is all.
-    let blind = Command::new(env!("CARGO_BIN_EXE_lanline-app"))
-        .arg("--data-dir")
-        .arg(&link)
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .output()?;
-    let sentence = String::from_utf8(blind.stderr)?;
-    assert_eq!(blind.status.code(), Some(2), "{sentence}");
-    assert_eq!(sentence.trim().lines().count(), 1, "{sentence}");
+    for link in [None, Some("lanline:j/x")] {
+        // Without a display the sentence goes to stderr, and that is all.
+        let blind = second_start(&folder, link).env_remove("DISPLAY").output()?;
+        let sentence = String::from_utf8(blind.stderr)?;
+        assert_eq!(blind.status.code(), Some(2), "{sentence}");
+        assert_eq!(sentence.trim().lines().count(), 1, "{sentence}");
+        assert!(sentence.contains("Another Lanline is running"), "{sentence}");
+    }
 
-    let mut other = Window::open_at("other", link).await?;
-    other.sees("fatal").await?;
-    let shown = other.text("fatal-message").await?;
-    assert!(sentence.contains(shown.trim()), "{sentence} is not {shown}");
-    other.picture("locked")?;
-    alice.close()?;
-    other.click("fatal-retry").await?;
-    other.sees("first-start").await?;
-    other.close()?;
+    let mut window = Window::open_at("other", folder).await?;
+    window.sees("fatal").await?;
+    assert!(window.text("fatal-message").await?.starts_with("Another Lanline is running"));
+    window.picture("locked")?;
+    holder.close().await;
+    window.click("fatal-retry").await?;
+    window.sees("first-start").await?;
+    window.close()?;
     Ok(())
 }

@@ -11,9 +11,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::driver::Driver;
+use crate::driver::{Driver, Scheme};
 use crate::processes;
-use crate::screen::Screen;
+use crate::screen::{Picture, Screen};
 
 /// How long anything may take before it counts as not happening.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,6 +23,7 @@ pub(crate) struct Window {
     name: &'static str,
     home: TempDir,
     folder: PathBuf,
+    scheme: Scheme,
     screen: Screen,
     driver: Option<Driver>,
     client: Option<Client>,
@@ -31,28 +32,47 @@ pub(crate) struct Window {
 impl Window {
     /// Opens the app with a fresh folder.
     pub(crate) async fn open(name: &'static str) -> Result<Self> {
+        Self::open_in(name, Scheme::Light).await
+    }
+
+    /// Opens the app with a fresh folder, on a system set to these colours.
+    pub(crate) async fn open_in(name: &'static str, scheme: Scheme) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
         let folder = home.path().join("device");
-        Self::at(name, home, folder).await
+        Self::at(name, home, folder, scheme).await
     }
 
     /// Opens the app with the folder of another.
     pub(crate) async fn open_at(name: &'static str, folder: PathBuf) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
-        Self::at(name, home, folder).await
+        Self::at(name, home, folder, Scheme::Light).await
     }
 
-    async fn at(name: &'static str, home: TempDir, folder: PathBuf) -> Result<Self> {
-        let mut window = Self { name, home, folder, screen: Screen::open()?, driver: None, client: None };
+    async fn at(name: &'static str, home: TempDir, folder: PathBuf, scheme: Scheme) -> Result<Self> {
+        let mut window = Self { name, home, folder, scheme, screen: Screen::open()?, driver: None, client: None };
         window.start().await?;
+        Ok(window)
+    }
+
+    /// Opens the app for a link, with a fresh folder.
+    pub(crate) async fn open_for(name: &'static str, link: &str) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
+        let folder = home.path().join("device");
+        let mut window =
+            Self { name, home, folder, scheme: Scheme::Light, screen: Screen::open()?, driver: None, client: None };
+        window.start_with(&[link]).await?;
         Ok(window)
     }
 
     /// Opens the app with the folder it had before.
     pub(crate) async fn start(&mut self) -> Result<()> {
+        self.start_with(&[]).await
+    }
+
+    async fn start_with(&mut self, more: &[&str]) -> Result<()> {
         let folder = self.folder.to_str().context("a folder that is not text")?;
-        let (driver, client) =
-            Driver::start(&self.screen, self.home.path(), &["--data-dir", folder, "--port", "0"]).await?;
+        let arguments = [&["--data-dir", folder, "--port", "0"], more].concat();
+        let (driver, client) = Driver::start(&self.screen, self.home.path(), self.scheme, &arguments).await?;
         self.driver = Some(driver);
         self.client = Some(client);
         Ok(())
@@ -109,7 +129,36 @@ impl Window {
     pub(crate) fn picture(&self, name: &str) -> Result<()> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../windows");
         std::fs::create_dir_all(&folder)?;
-        self.screen.picture(self.process()?, &folder.join(format!("{name}.png")))
+        self.shot()?.write(&folder.join(format!("{name}.png")))
+    }
+
+    /// What the window shows now.
+    pub(crate) fn shot(&self) -> Result<Picture> {
+        self.screen.picture(self.process()?)
+    }
+
+    /// Waits until there is a QR code in the window that says this.
+    pub(crate) async fn scans(&self, expected: &str) -> Result<()> {
+        self.until(&format!("QR code {expected:?}"), async || {
+            let found = self.shot()?.scan();
+            ensure!(found == [expected], "it shows {found:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Goes through the first start, starts the server, makes a room and an invite to it.
+    pub(crate) async fn invites(&self, name: &str, room: &str) -> Result<String> {
+        self.fill("name-input", name).await?;
+        self.click("name-save").await?;
+        self.click("server-start").await?;
+        self.shows("server-panel", "data-running", "true").await?;
+        self.click("room-create-open").await?;
+        self.fill("room-name-input", room).await?;
+        self.click("room-create").await?;
+        self.click("invite-open").await?;
+        self.click("invite-create").await?;
+        self.value("invite-link").await
     }
 
     /// Clicks on what has this id, once it is there and nothing covers it.
@@ -152,6 +201,12 @@ impl Window {
     /// Waits until what matches the selector is seen.
     pub(crate) async fn visible(&self, selector: &str) -> Result<Element> {
         self.until(selector, async || self.found(selector).await).await
+    }
+
+    /// That nothing with this id is seen.
+    pub(crate) async fn lacks(&self, id: &str) -> Result<()> {
+        ensure!(self.found(&by_id(id)).await.is_err(), "{}: there is {id}", self.name);
+        Ok(())
     }
 
     /// Waits until what has this id is seen.

@@ -5,6 +5,17 @@ import { say } from "../locale.js";
 
 let opened = 0;
 
+/** Hears `closed` each time a dialog closes. */
+const dialogs = new EventTarget();
+
+/**
+ * Calls back each time a dialog has closed. Another one may still be open.
+ * @param {() => void} closed
+ */
+export function whenClosed(closed) {
+  dialogs.addEventListener("closed", closed);
+}
+
 /**
  * Opens a modal dialog. The browser keeps the focus inside and, on closing, gives it back; here it only gets its frame.
  *
@@ -51,6 +62,7 @@ export function openDialog({ testid, title, wide, onClose }, ...children) {
       if (again instanceof HTMLElement) again.focus();
     }
     onClose?.();
+    dialogs.dispatchEvent(new Event("closed"));
   });
   document.body.append(dialog);
   dialog.showModal();

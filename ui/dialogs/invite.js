@@ -6,6 +6,7 @@ import { h } from "../element.js";
 import { FailureLine } from "../failure.js";
 import { language, say, tell } from "../locale.js";
 import { dateAndTime } from "../logic/clock.js";
+import { qrPicture } from "../qr-picture.js";
 import { field, openDialog } from "./dialog.js";
 
 const USES = [1, 2, 5, 10, 50];
@@ -89,7 +90,8 @@ function terms(room, failure) {
     { type: "submit", class: "button button-primary", testid: "invite-create" },
     say("invite.create"),
   );
-  const result = h("div", { class: "dialog-stack", "aria-live": "polite" });
+  // Above the form: what was made is what the person came for, and it fits a small screen so.
+  const result = h("div", { class: "dialog-stack invite-result", "aria-live": "polite" });
   const form = h(
     "form",
     { class: "dialog-stack" },
@@ -103,6 +105,7 @@ function terms(room, failure) {
       call("invite", { room, uses: count, ttl_ms: Number(ttl.value) * HOUR_MS }),
     );
     if (!made) return;
+    const picture = await failure.during(create, () => qr(made.link));
     const link = h("input", { type: "text", class: "mono", readonly: true, testid: "invite-link", dir: "ltr" });
     link.value = made.link;
     link.addEventListener("focus", () => link.select());
@@ -114,6 +117,7 @@ function terms(room, failure) {
     });
     copy.classList.add("button-primary");
     result.replaceChildren(
+      ...(picture ? [picture] : []),
       field(link, say("invite.link")),
       h(
         "p",
@@ -126,5 +130,14 @@ function terms(room, failure) {
     create.classList.remove("button-primary");
     copy.focus();
   });
-  return [form, result];
+  return [result, form];
+}
+
+/**
+ * The link as a picture. In capitals it is the same link, and a code needs fewer modules for it.
+ * @param {string} link
+ */
+async function qr(link) {
+  const { modules } = await call("qr_code", { text: link.toUpperCase() });
+  return qrPicture(modules, { label: say("invite.qr"), testid: "invite-qr" });
 }

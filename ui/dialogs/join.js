@@ -1,20 +1,102 @@
 // @ts-check
 /** @import {Session} from "../session.js" */
+/** @import {OpenedInvite, OpenedLink} from "../types.js" */
 import { announce } from "../announcer.js";
 import { call } from "../backend.js";
-import { h } from "../element.js";
+import { h, named } from "../element.js";
 import { FailureLine } from "../failure.js";
-import { say } from "../locale.js";
+import { language, say, tell } from "../locale.js";
+import { dateAndTime } from "../logic/clock.js";
+import { SHORT_ID } from "../logic/face.js";
 import { tidyLink } from "../logic/link.js";
 import { field, openDialog } from "./dialog.js";
 
-/** @param {Session} session */
+/**
+ * Asks the person for a link to join by.
+ * @param {Session} session
+ */
 export function openJoin(session) {
+  const { input, form } = joining(session, say("join.help"), () => close());
+  input.setAttribute("autofocus", "");
+  const { close } = openDialog({ testid: "join-dialog", title: [say("join.title")] }, form);
+}
+
+/**
+ * Asks the person about a link that was opened outside the app. Nothing is done before they say so, and the focus is
+ * where a key that was meant for something else does nothing.
+ * @param {Session} session
+ * @param {OpenedLink} opened
+ * @param {() => void} answered
+ */
+export function askToJoin(session, opened, answered) {
+  const invite = "invite" in opened ? opened.invite : null;
+  const { input, failure, actions, form } = joining(session, invite ? undefined : say("join.help"), () => close());
+  if (invite) input.value = invite.link;
+  else input.setAttribute("autofocus", "");
+  actions.prepend(
+    h(
+      "button",
+      { type: "button", class: "button", testid: "join-refuse", on: { click: () => close() } },
+      say(invite ? "join.refuse" : "action.cancel"),
+    ),
+  );
+  const { close } = openDialog(
+    { testid: "join-dialog", title: [say(invite ? "join.question" : "join.title")], onClose: answered },
+    ...(invite ? [about(session, invite)] : []),
+    form,
+  );
+  if ("failure" in opened) failure.show(opened.failure);
+}
+
+/**
+ * What the link itself tells. Names are only those this device knew before.
+ * @param {Session} session
+ * @param {OpenedInvite} invite
+ */
+function about(session, { room, expires_at, hosts }) {
+  const until = dateAndTime(expires_at, language());
+  const name = session.room(room)?.name;
+  return h(
+    "div",
+    { class: "dialog-stack", testid: "join-about", tabindex: "-1", autofocus: true },
+    h("p", {}, ...(name ? tell("join.question.known", { name, until }) : tell("join.question.room", { until }))),
+    h(
+      "div",
+      {},
+      h("p", { class: "small" }, say("join.question.hosts", { count: hosts.length })),
+      h("ul", { class: "join-hosts" }, ...hosts.map((host) => hostRow(session, host))),
+    ),
+    h("p", { class: "quiet small" }, say("join.question.care")),
+  );
+}
+
+/**
+ * @param {Session} session
+ * @param {OpenedInvite["hosts"][number]} host
+ */
+function hostRow(session, { device_id, addresses: [address, ...more] }) {
+  const name = session.peers.find((peer) => peer.device_id === device_id)?.name.trim();
+  return h(
+    "li",
+    { testid: "join-host", data: { device: device_id } },
+    name ? h("span", {}, named(name), " ") : null,
+    h("span", { class: "mono", dir: "ltr", title: device_id }, device_id.slice(0, SHORT_ID)),
+    address ? h("span", { class: "mono quiet breakable", dir: "ltr" }, address) : null,
+    more.length > 0 ? h("span", { class: "quiet small" }, say("join.more", { count: more.length })) : null,
+  );
+}
+
+/**
+ * The form that joins, for both.
+ * @param {Session} session
+ * @param {string | undefined} help
+ * @param {() => void} close
+ */
+function joining(session, help, close) {
   const input = h("textarea", {
     testid: "join-input",
     class: "mono",
     rows: 3,
-    autofocus: true,
     autocomplete: "off",
     autocapitalize: "off",
     spellcheck: "false",
@@ -27,15 +109,15 @@ export function openJoin(session) {
   );
   const failure = new FailureLine();
   const progress = h("p", { class: "quiet small", role: "status" });
+  const actions = h("div", { class: "dialog-actions" }, submit);
   const form = h(
     "form",
     { novalidate: true },
-    field(input, say("join.link"), say("join.help")),
+    field(input, say("join.link"), help),
     progress,
     failure,
-    h("div", { class: "dialog-actions" }, submit),
+    actions,
   );
-  const { dialog, close } = openDialog({ testid: "join-dialog", title: [say("join.title")] }, form);
   input.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
@@ -50,8 +132,9 @@ export function openJoin(session) {
     await session.pullRooms();
     announce(say(joined.pending ? "join.pending" : "join.done", { name: joined.name }));
     // Who closed the dialog meanwhile is doing something else: the room is in the list, but does not jump into view.
-    if (!dialog.open) return;
+    if (!form.isConnected) return;
     close();
     session.open(joined.room);
   });
+  return { input, failure, actions, form };
 }

@@ -115,6 +115,19 @@ export default {
   "join.done": "Sie sind {name} beigetreten.",
   "join.pending": "{name}: wer den Raum besitzt, muss Sie noch hereinlassen.",
 
+  "join.question": "Diesem Raum beitreten?",
+  "join.question.room": "Sie haben eine Einladung geöffnet, gültig bis {until}. Wie der Raum heißt, sagt sie nicht.",
+  "join.question.known": "Sie haben eine Einladung zu {name} geöffnet, gültig bis {until}.",
+  "join.question.hosts": {
+    one: "Dieses Gerät lässt Sie herein:",
+    other: "Eines dieser Geräte lässt Sie herein:",
+  },
+  "join.question.care":
+    "Wer beitritt, verbindet sich damit und nennt seinen Namen. Treten Sie nur bei, wenn Sie wissen, wer Ihnen den Link geschickt hat.",
+  "join.more": "+{count} weitere",
+  "join.refuse": "Nicht beitreten",
+  "link.waiting": "Sie haben einen Link geöffnet. Sie werden dazu gefragt, wenn Sie hier fertig sind.",
+
   "invite.title": "Zu {name} einladen",
   "invite.open": "Einladen",
   "invite.stopped": "Eine Einladung braucht den Server dieses Geräts: wer dem Link folgt, verbindet sich mit ihm.",
@@ -126,6 +139,7 @@ export default {
   "invite.create": "Link erzeugen",
   "invite.again": "Weiteren Link erzeugen",
   "invite.link": "Link",
+  "invite.qr": "Der Link als QR-Code",
   "invite.copy": "Link kopieren",
   "invite.terms": {
     one: "Lässt {count} Person herein, bis {until}. Geben Sie ihn nur ihr: wer ihn hat, kann beitreten.",

@@ -110,6 +110,18 @@ export default {
   "join.done": "You joined {name}.",
   "join.pending": "{name}: the owner has yet to let you in.",
 
+  "join.question": "Join this room?",
+  "join.question.room": "You opened an invite, valid until {until}. It does not tell the room's name.",
+  "join.question.known": "You opened an invite to {name}, valid until {until}.",
+  "join.question.hosts": {
+    one: "This device lets you in:",
+    other: "One of these devices lets you in:",
+  },
+  "join.question.care": "Joining connects to it and tells it your name. Join only if you know who sent you the link.",
+  "join.more": "+{count} more",
+  "join.refuse": "Do not join",
+  "link.waiting": "You opened a link. You are asked about it when you are done here.",
+
   "invite.title": "Invite to {name}",
   "invite.open": "Invite",
   "invite.stopped": "An invitation needs this device's server: whoever follows the link connects to it.",
@@ -121,6 +133,7 @@ export default {
   "invite.create": "Make link",
   "invite.again": "Make another link",
   "invite.link": "Link",
+  "invite.qr": "The link as a QR code",
   "invite.copy": "Copy link",
   "invite.terms": {
     one: "Lets {count} person in, until {until}. Send it only to them: whoever has it can join.",

@@ -12,6 +12,7 @@ mod folder;
 pub mod net;
 mod node;
 mod platform;
+mod presenter;
 pub mod rpc;
 mod server;
 pub mod settings;
@@ -21,4 +22,5 @@ mod turn;
 
 pub use self::core::CoreError;
 pub use node::{Node, OpenError};
+pub use presenter::Presentation;
 pub use settings::{Flags, SettingError, Settings};

@@ -15,6 +15,7 @@ use crate::{
     events::EventStream,
     folder::{Folder, FolderError},
     net::{Net, Timeouts, TlsError},
+    presenter::Presenter,
     server::Server,
     socket::Socket,
     turn::{self, Line},
@@ -34,6 +35,7 @@ struct Inner {
     core: Core,
     net: Arc<Net>,
     server: Arc<Server>,
+    presenter: Presenter,
     /// `None` once closed.
     open: Mutex<Option<Open>>,
 }
@@ -149,6 +151,7 @@ impl Node {
                 core,
                 net,
                 server: Arc::new(server),
+                presenter: Presenter::default(),
                 open: Mutex::new(Some(Open { socket: None, line, serving, tasks: Vec::new(), thread })),
                 settings,
             }),
@@ -230,6 +233,10 @@ impl Node {
 
     pub(crate) fn server(&self) -> &Arc<Server> {
         &self.inner.server
+    }
+
+    pub(crate) fn presenter(&self) -> &Presenter {
+        &self.inner.presenter
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Open>> {

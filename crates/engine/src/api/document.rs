@@ -97,6 +97,9 @@ fn document() -> String {
         ("CLIENT_ID_MAX", CLIENT_ID_MAX as u64, "bytes of a `client_id`"),
         ("PAGE_MAX", PAGE_MAX.into(), "messages on a page"),
         ("PAGE_DEFAULT", PAGE_DEFAULT.into(), "messages on a page when not told"),
+        ("LINK_MAX", LINK_MAX as u64, "bytes of an invite's link"),
+        ("QR_TEXT_MAX", QR_TEXT_MAX as u64, "bytes of a text as a QR code"),
+        ("QR_CAPITALS_MAX", QR_CAPITALS_MAX as u64, "bytes of one that is all capitals and digits"),
         ("INVITE_TTL_MAX_MS", INVITE_TTL_MAX_MS, "milliseconds, the longest an invite lives"),
         ("INVITE_TTL_DEFAULT_MS", INVITE_TTL_DEFAULT_MS, "milliseconds an invite lives when not told"),
     ] {
@@ -168,6 +171,8 @@ fn is_arguments(name: &str) -> bool {
         "Invite",
         "Join",
         "RemoveMember",
+        "Present",
+        "QrCode",
         "SendMessage",
         "Messages",
         "MarkRead",

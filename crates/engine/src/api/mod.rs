@@ -11,6 +11,8 @@ mod error;
 mod event;
 mod message;
 mod peer;
+mod present;
+mod qr;
 mod room;
 mod table;
 
@@ -24,6 +26,8 @@ pub use message::{
     SendMessage, Sent,
 };
 pub use peer::{Connect, Connected, Direction, Disconnect, Peer, Peers};
+pub use present::{InviteHost, OpenedInvite, Present};
+pub use qr::{QrCode, QrPicture};
 pub use room::{
     CreateRoom, InRoom, Invite, Invited, Join, Joined, Member, Members, RemoveMember, Role, RoomCreated, RoomSummary,
     Rooms,
@@ -38,6 +42,13 @@ pub const TEXT_MAX: usize = 16 * 1024;
 pub const NAME_MAX: usize = 128;
 /// The most bytes of a `client_id`.
 pub const CLIENT_ID_MAX: usize = 128;
+/// The most bytes of an invite's link.
+pub const LINK_MAX: usize = lanline_protocol::limits::LINK_BYTES;
+/// The most bytes of any text that a QR code holds. Of capitals, digits and `` $%*+-./:``, as an invite's link in
+/// capitals has them, it holds [`QR_CAPITALS_MAX`].
+pub const QR_TEXT_MAX: usize = 2953;
+/// The most capitals, digits and `` $%*+-./:`` that a QR code holds.
+pub const QR_CAPITALS_MAX: usize = 4296;
 /// The most messages on one page.
 pub const PAGE_MAX: u32 = 500;
 /// How many messages a page holds when not told.

@@ -53,6 +53,14 @@ macro_rules! for_each_command {
             ///
             /// Errors: `expired`, `used`, `refused`, `unreachable`, `identity_changed`, `version_unsupported`.
             aside join(Join) -> Joined;
+            /// A text, such as an invite's link, as a QR code.
+            ///
+            /// Errors: `too_large`.
+            in_turn qr_code(QrCode) -> QrPicture;
+            /// Brings the window of this device to the front, and asks the person about a link.
+            ///
+            /// Errors: `not_found` (this process has no window).
+            in_turn present(Present) -> Nothing;
             /// Leaves a room for good; what was held stays readable.
             ///
             /// Errors: `not_found`, `not_a_member`.

@@ -9,10 +9,11 @@ use lanline_protocol::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
+use super::invite_link;
 use crate::{
     Node,
     api::{ApiError, ErrorCode, Join, Joined},
-    core::{JoinEnd, sentence},
+    core::JoinEnd,
     dialing::readable,
     platform,
 };
@@ -43,7 +44,7 @@ impl Node {
             }
             _ => return Err(ApiError::invalid("Give the invite's link.")),
         };
-        let link: InviteLink = link.parse().map_err(|error| ApiError::invalid(sentence(&format!("{error}"))))?;
+        let link = invite_link(&link)?;
         let deadline = Instant::now() + JOIN;
         if let Some(joined) = self.membership(link.room).await? {
             return Ok(joined);

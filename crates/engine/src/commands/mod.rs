@@ -4,6 +4,8 @@ mod device;
 mod join;
 mod message;
 mod peer;
+mod present;
+mod qr;
 mod room;
 
 use std::str::FromStr;
@@ -11,9 +13,11 @@ use std::str::FromStr;
 use lanline_protocol::{
     id::{EntryId, RoomId},
     identity::DeviceId,
+    link::InviteLink,
 };
 
 use crate::api::{ApiError, ErrorCode, NAME_MAX};
+use crate::core::sentence;
 use crate::settings::valid_name;
 
 /// A device's or room's name as it is kept.
@@ -38,6 +42,10 @@ fn message_id(given: &str) -> Result<EntryId, ApiError> {
 
 fn device_id(given: &str) -> Result<DeviceId, ApiError> {
     parsed(given, "device's")
+}
+
+fn invite_link(given: &str) -> Result<InviteLink, ApiError> {
+    given.parse().map_err(|error| ApiError::invalid(sentence(&format!("{error}"))))
 }
 
 fn parsed<T: FromStr>(given: &str, whose: &str) -> Result<T, ApiError> {
