@@ -15,8 +15,16 @@ impl Failure {
         Self { sentence: error.to_string(), code: 2 }
     }
 
+    /// Says it on standard error.
+    pub(crate) fn report(self) -> ExitCode {
+        eprintln!("{}", self.sentence);
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<CallError> for Failure {
     /// A command failed: exit code 2 where what was typed is to blame, else 1.
-    pub(crate) fn command(error: CallError) -> Self {
+    fn from(error: CallError) -> Self {
         let ApiError { code, message } = error.into();
         let code = match code {
             ErrorCode::InvalidArgument
@@ -28,11 +36,5 @@ impl Failure {
             _ => 1,
         };
         Self { sentence: message, code }
-    }
-
-    /// Says it on standard error.
-    pub(crate) fn report(self) -> ExitCode {
-        eprintln!("{}", self.sentence);
-        ExitCode::from(self.code)
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod call;
+mod device;
 mod exit;
 mod rpc;
 mod serve;

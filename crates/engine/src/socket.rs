@@ -13,20 +13,16 @@ use std::{
 
 use interprocess::local_socket::{
     ConnectOptions, GenericFilePath, ListenerOptions, ToFsName as _,
-    tokio::{Listener, Stream, prelude::*},
+    tokio::{Listener, prelude::*},
 };
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
 
-use crate::{
-    api::{Answer, CallError},
-    node::WeakNode,
-    platform, rpc,
-};
+pub use crate::rpc::Client;
+use crate::{node::WeakNode, platform, rpc};
 
 /// The file in the data folder that names the socket where it stands elsewhere.
 const PATH_FILE: &str = "socket.path";
@@ -134,37 +130,26 @@ async fn accept(listener: Listener, node: WeakNode, stop: CancellationToken, con
     }
 }
 
-/// A connection to the process that holds a data folder.
-#[derive(Debug)]
-pub struct Client {
-    stream: Stream,
-}
-
 impl Client {
     /// Connects to the process that holds this data folder; `None` where none does.
     pub async fn connect(folder: &Path) -> Option<Self> {
         let path = recorded(folder).or_else(|| platform::socket_in(folder))?;
         let name = path.as_path().to_fs_name::<GenericFilePath>().ok()?;
         let stream = ConnectOptions::new().name(name).connect_tokio().await.ok()?;
-        platform::is_same_user(&stream).then_some(Self { stream })
-    }
-
-    /// Calls a command by its name; `params` is an object, or null for none.
-    ///
-    /// # Errors
-    /// Those of [`Node::call`](crate::Node::call), an unknown command being a bad argument; and that the process ended.
-    pub async fn call(self, name: &str, params: &Value) -> Result<Value, CallError> {
-        let answer: Answer = rpc::call(self.stream, name, params).await;
-        answer
+        if !platform::is_same_user(&stream) {
+            return None;
+        }
+        let (input, output) = tokio::io::split(stream);
+        Some(Self::over(input, output))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Flags, Node, Settings};
+    use crate::{Flags, Node, Settings, api::CallError};
 
     async fn alice(folder: &Path) -> Node {
         let flags = Flags { data_dir: Some(folder.into()), name: Some("Alice".into()), ..Flags::default() };

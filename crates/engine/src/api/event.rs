@@ -1,4 +1,5 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Message, MessageStatus, ServerState, StoreState};
 
@@ -84,12 +85,53 @@ impl Event {
             Self::EventsLost { .. } => "events_lost",
         }
     }
+
+    /// The names of all events.
+    pub const NAMES: &[&str] = &[
+        "incoming_message",
+        "message_changed",
+        "message_status",
+        "peer_connected",
+        "peer_disconnected",
+        "receipts_changed",
+        "room_changed",
+        "server_changed",
+        "store_changed",
+        "events_lost",
+    ];
+
+    /// The event of this name with these fields, as another process spelt it; `None` where the name is not known
+    /// here, because that process is of a newer version.
+    ///
+    /// # Errors
+    /// The fields are not those of this event.
+    pub fn from_parts(name: &str, fields: Value) -> Result<Option<Self>, serde_json::Error> {
+        if !Self::NAMES.contains(&name) {
+            return Ok(None);
+        }
+        Named::deserialize(json!({"name": name, "fields": fields})).map(Some)
+    }
+}
+
+/// [`Event`] with its name beside its fields: without one, some could not be told apart. The compiler holds the two
+/// together.
+#[derive(Deserialize)]
+#[serde(remote = "Event", tag = "name", content = "fields", rename_all = "snake_case")]
+enum Named {
+    IncomingMessage { message: Box<Message> },
+    MessageChanged { message: Box<Message> },
+    MessageStatus { id: String, status: MessageStatus, stored_by: u64, delivered_to: u64, read_by: u64 },
+    PeerConnected { device_id: String, name: String, address: String },
+    PeerDisconnected { device_id: String, reason: String },
+    ReceiptsChanged { room: String, device_id: String },
+    RoomChanged { room: String },
+    ServerChanged(ServerState),
+    StoreChanged(StoreState),
+    EventsLost { count: u64 },
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::api::{MessageKind, MessageStatus as Got, Reaction, StoreCondition};
 
@@ -120,7 +162,7 @@ mod tests {
             "reactions": [{"emoji": "👍", "by": "b"}], "status": "queued", "stored_by": 0, "delivered_to": 0,
             "read_by": 0,
         });
-        for (event, name, fields) in [
+        let events = [
             (
                 Event::IncomingMessage { message: Box::new(message.clone()) },
                 "incoming_message",
@@ -159,9 +201,14 @@ mod tests {
                 json!({"state": "read_only", "reason": "full"}),
             ),
             (Event::EventsLost { count: 7 }, "events_lost", json!({"count": 7})),
-        ] {
+        ];
+        assert!(events.iter().map(|(_, name, _)| name).eq(Event::NAMES));
+        for (event, name, fields) in events {
             assert_eq!(event.name(), name);
             assert_eq!(serde_json::to_value(&event).unwrap(), fields);
+            assert_eq!(Event::from_parts(name, fields).unwrap(), Some(event));
+            Event::from_parts(name, json!({})).unwrap_err();
         }
+        assert_eq!(Event::from_parts("earthquake", json!({})).unwrap(), None);
     }
 }

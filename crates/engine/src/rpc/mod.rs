@@ -4,27 +4,23 @@
 //! Beyond the specification: an id is a string or a number; a batch is an invalid request; a request
 //! without an id is run and not answered.
 
+mod client;
 mod lines;
 mod request;
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{Either, select};
-use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter},
     sync::{Semaphore, mpsc},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::client::Client;
 use self::lines::{LINE_MAX, Line, Lines};
-use crate::{
-    Node,
-    api::{Answer, ApiError, CallError, ErrorCode},
-    events::EventStream,
-    turn,
-};
+use crate::{Node, events::EventStream, turn};
 
 /// How many requests of one stream may be without an answer; then no more is read.
 const IN_FLIGHT: usize = 1024;
@@ -143,30 +139,6 @@ async fn write(
         output.write_all(&request::notification(&event)).await?;
     }
     output.flush().await
-}
-
-/// Calls one command over a stream that another device serves, passing over the events it tells.
-///
-/// # Errors
-/// Of the stream, as a failed call: it ended, or what came is no answer.
-pub(crate) async fn call(stream: impl AsyncRead + AsyncWrite + Unpin, name: &str, params: &Value) -> Answer {
-    let ended = || {
-        CallError::Failed(ApiError::new(
-            ErrorCode::Internal,
-            "The running Lanline ended before it answered: start it again, and see whether this took effect.",
-        ))
-    };
-    let (input, mut output) = tokio::io::split(stream);
-    output.write_all(&request::call(name, params)).await.map_err(|_| ended())?;
-    output.flush().await.map_err(|_| ended())?;
-    // No limit to a line: the process at the other end is this same user's.
-    let mut lines = tokio::io::BufReader::new(input).split(b'\n');
-    while let Some(line) = lines.next_segment().await.map_err(|_| ended())? {
-        if let Some(answer) = request::read_answer(&line) {
-            return answer;
-        }
-    }
-    Err(ended())
 }
 
 #[cfg(test)]

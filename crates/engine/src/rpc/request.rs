@@ -96,19 +96,28 @@ pub(crate) fn notification(event: &Event) -> Vec<u8> {
     line(&Notification { jsonrpc: "2.0", method: event.name(), params: event })
 }
 
-/// The id of the one request that [`call`] makes.
-const CALL_ID: u64 = 1;
-
 /// The line that asks for a command.
-pub(crate) fn call(method: &str, params: &Value) -> Vec<u8> {
-    line(&json!({"jsonrpc": "2.0", "id": CALL_ID, "method": method, "params": params}))
+pub(crate) fn call(id: u64, method: &str, params: &Value) -> Vec<u8> {
+    line(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
 }
 
-/// The answer to [`call`], if it is what the line holds.
-pub(crate) fn read_answer(text: &[u8]) -> Option<Answer> {
+/// What a device writes to whoever calls it.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// The answer to the request of this id.
+    Answer(u64, Answer),
+    /// Something happened.
+    Event(Event),
+}
+
+/// A line that a device wrote. `None` where it is neither of the two, or an event of a newer version.
+pub(crate) fn read(text: &[u8]) -> Option<Told> {
     #[derive(Deserialize)]
-    struct Response {
-        id: u64,
+    struct Written {
+        id: Option<u64>,
+        method: Option<String>,
+        #[serde(default)]
+        params: Value,
         #[serde(default)]
         result: Value,
         error: Option<Fault>,
@@ -123,21 +132,30 @@ pub(crate) fn read_answer(text: &[u8]) -> Option<Answer> {
     struct Data {
         code: ErrorCode,
     }
-    let response: Response = serde_json::from_slice(text).ok()?;
-    if response.id != CALL_ID {
-        return None;
+    let written: Written = serde_json::from_slice(text).ok()?;
+    if let Some(name) = written.method {
+        return match Event::from_parts(&name, written.params) {
+            Ok(event) => event.map(Told::Event),
+            // It holds something that only a newer version knows; asking again shows what can be shown of it.
+            Err(error) => {
+                tracing::warn!(%name, %error, "an event could not be read");
+                Some(Told::Event(Event::EventsLost { count: 1 }))
+            }
+        };
     }
-    Some(match response.error {
-        None => Ok(response.result),
+    let answer = match written.error {
+        None => Ok(written.result),
         Some(fault) => {
             let code = fault.data.map_or(ErrorCode::Internal, |data| data.code);
             let error = ApiError::new(code, fault.message);
             Err(match fault.code {
-                code::METHOD_NOT_FOUND | code::INVALID_PARAMS => CallError::BadArguments(error),
+                code::METHOD_NOT_FOUND => CallError::UnknownCommand(String::new()),
+                code::INVALID_PARAMS => CallError::BadArguments(error),
                 _ => CallError::Failed(error),
             })
         }
-    })
+    };
+    Some(Told::Answer(written.id?, answer))
 }
 
 fn invalid(id: &Value, message: &str) -> Vec<u8> {
