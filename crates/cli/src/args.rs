@@ -1,11 +1,17 @@
-use std::{path::PathBuf, process::ExitCode};
+mod help;
+mod ttl;
 
-use clap::{Parser, error::ErrorKind};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{FromArgMatches, Parser, error::ErrorKind};
+use clap_complete::Shell;
 use lanline_engine::Flags;
+
+pub(crate) use help::command;
 
 /// Messages and files between the devices on one private network.
 #[derive(Debug, Parser)]
-#[command(name = "lanline", version, about)]
+#[command(name = "lanline", version)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) subcommand: Subcommand,
@@ -13,47 +19,182 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Subcommand {
-    /// Speaks JSON-RPC 2.0 over standard input and output, one object a line.
-    Rpc(Device),
+    /// Talks in a room, line by line.
+    #[command(after_help = help::CHAT)]
+    Chat {
+        #[command(flatten)]
+        device: DeviceArgs,
+        /// The room: its name, its id, or the beginning of either. Asked for where there are several.
+        room: Option<String>,
+        /// Line by line rather than full screen; the only way so far.
+        #[arg(long)]
+        plain: bool,
+        /// Draws the QR code of an invite even where standard output is no terminal.
+        #[arg(long)]
+        qr: bool,
+    },
+    /// Sends a message, or one a line of standard input.
+    #[command(after_help = help::SEND)]
+    Send {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        room: RoomArg,
+        /// What to say; none, or `-`, for the lines of standard input.
+        text: Vec<String>,
+    },
+    /// Shows the messages of a room, oldest first.
+    #[command(after_help = help::MESSAGES)]
+    Messages {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        room: RoomArg,
+        /// How many of the newest, 1 to 500; 50 unless told.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+        limit: Option<u32>,
+        /// Only what stands before the message of this id.
+        #[arg(long, value_name = "ID")]
+        before: Option<String>,
+    },
+    /// Lists the rooms of this device.
+    Rooms(Common),
+    /// Makes a room whose owner is this device.
+    #[command(after_help = help::CREATE)]
+    Create {
+        #[command(flatten)]
+        common: Common,
+        /// The room's name.
+        #[arg(value_name = "NAME")]
+        called: String,
+    },
+    /// Makes an invite: a link that lets one other device in, for 24 hours.
+    #[command(after_help = help::INVITE)]
+    Invite {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        room: RoomArg,
+        /// How long it lives, such as 30m, 24h or 7d; at most 30d.
+        #[arg(long, value_name = "TIME", value_parser = ttl::parse)]
+        ttl: Option<u64>,
+        /// How many devices may join by it; 1 unless told.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        uses: Option<u32>,
+        /// Draws the QR code even where standard output is no terminal.
+        #[arg(long, conflicts_with = "json")]
+        qr: bool,
+    },
+    /// Joins a room by an invite's link.
+    #[command(after_help = help::JOIN)]
+    Join {
+        #[command(flatten)]
+        common: Common,
+        /// The link: `lanline:j/…`.
+        link: String,
+    },
+    /// Lists who is in a room.
+    Members {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        room: RoomArg,
+    },
+    /// Leaves a room for good; what was said stays readable.
+    Leave {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        room: RoomArg,
+    },
     /// Runs a device that listens, until it is told to stop (Ctrl-C).
-    Serve(Device),
+    Serve(DeviceArgs),
+    /// Says who this device is and how it is doing.
+    Status(Common),
+    /// Lists the devices connected now.
+    Peers(Common),
+    /// Speaks JSON-RPC 2.0 over standard input and output, one object a line.
+    Rpc(DeviceArgs),
     /// Calls one command, and prints what it answers as JSON.
+    #[command(after_help = help::CALL)]
     Call {
         #[command(flatten)]
-        device: Device,
+        device: DeviceArgs,
         /// The command's name.
         method: String,
         /// Its arguments, as a JSON object.
         params: Option<String>,
     },
+    /// Prints a script that completes Lanline's commands in a shell.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Prints the manual page, or writes all of them into a folder.
+    #[command(after_help = help::MAN)]
+    Man {
+        /// The folder, made when missing.
+        dir: Option<PathBuf>,
+    },
 }
+
+/// Under which heading the help lists what says which device it is about.
+const DEVICE: &str = "Device";
 
 /// Which device.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Device {
+pub(crate) struct DeviceArgs {
     /// The folder with the device's key and messages; made when missing.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = DEVICE)]
     data_dir: Option<PathBuf>,
     /// The TCP port that the server listens on; 0 for any free one.
-    #[arg(long, value_name = "PORT", value_parser = port, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PORT", value_parser = port, allow_negative_numbers = true, help_heading = DEVICE)]
     port: Option<u16>,
     /// The name that others see.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = DEVICE)]
     name: Option<String>,
     /// Neither announces this device nor looks for others.
-    #[arg(long)]
+    #[arg(long, help_heading = DEVICE)]
     no_discovery: bool,
 }
 
+/// What every subcommand takes that asks the device for something and prints the answer.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Prints JSON: one value on one line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RoomArg {
+    /// The room: its name, its id, or the beginning of either.
+    pub(crate) room: String,
+}
+
 impl Args {
-    pub(crate) fn device(&self) -> &Device {
+    /// Which device it concerns; `None` where it concerns none.
+    pub(crate) fn device(&self) -> Option<&DeviceArgs> {
+        use Subcommand as S;
         match &self.subcommand {
-            Subcommand::Rpc(device) | Subcommand::Serve(device) | Subcommand::Call { device, .. } => device,
+            S::Rpc(device) | S::Serve(device) | S::Call { device, .. } | S::Chat { device, .. } => Some(device),
+            S::Status(common) | S::Rooms(common) | S::Peers(common) => Some(&common.device),
+            S::Send { common, .. }
+            | S::Messages { common, .. }
+            | S::Create { common, .. }
+            | S::Invite { common, .. }
+            | S::Join { common, .. }
+            | S::Members { common, .. }
+            | S::Leave { common, .. } => Some(&common.device),
+            S::Completions { .. } | S::Man { .. } => None,
         }
     }
 }
 
-impl Device {
+impl DeviceArgs {
     pub(crate) fn flags(&self) -> Flags {
         Flags {
             data_dir: self.data_dir.clone(),
@@ -70,7 +211,7 @@ fn port(given: &str) -> Result<u16, String> {
 
 /// The command line; or else how to end, having said why.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
-    Args::try_parse().map_err(|error| match error.kind() {
+    parse_from(std::env::args_os()).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // Whoever closed standard output does not want to read it.
             let _ = error.print();
@@ -87,11 +228,15 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     })
 }
 
+fn parse_from<T: Into<OsString> + Clone>(line: impl IntoIterator<Item = T>) -> Result<Args, clap::Error> {
+    Args::from_arg_matches(&command().try_get_matches_from(line)?)
+}
+
 /// The first paragraph of clap's message, on one line.
 fn sentence(message: &str) -> String {
     let first = message.split("\n\n").next().unwrap_or(message);
     let words = first.trim_start_matches("error:").split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{words}: see `lanline --help`.")
+    format!("{}: see `lanline --help`.", crate::plain::line(&words))
 }
 
 #[cfg(test)]
@@ -100,8 +245,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
-        Args::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
@@ -113,9 +257,27 @@ mod tests {
             &["lanline", "rpc", "--colour"],
             &["lanline", "call"],
             &["lanline", "dance"],
+            &["lanline", "\u{1b}[2J"],
+            &["lanline", "send"],
+            &["lanline", "invite", "Garden", "--ttl", "1y"],
+            &["lanline", "invite", "Garden", "--uses", "0"],
+            &["lanline", "messages", "Garden", "--limit", "501"],
+            &["lanline", "completions", "cobol"],
         ] {
-            let said = sentence(&Args::try_parse_from(line).unwrap_err().to_string());
-            assert!(!said.contains('\n') && said.ends_with('.'), "{said}");
+            let said = sentence(&parse_from(line).unwrap_err().to_string());
+            assert!(!said.chars().any(char::is_control) && said.ends_with('.'), "{said}");
         }
+    }
+
+    #[test]
+    fn words_and_flags_mix_and_a_dash_says_where_flags_end() {
+        let words = |line: &[&str]| match parse_from(line).unwrap().subcommand {
+            Subcommand::Send { common, text, .. } => (text.join(" "), common.json),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(words(&["lanline", "send", "Garden", "on", "my", "way", "--json"]), ("on my way".into(), true));
+        assert_eq!(words(&["lanline", "send", "Garden", "--", "--json"]), ("--json".into(), false));
+        assert_eq!(words(&["lanline", "send", "Garden", "-"]), ("-".into(), false));
+        assert_eq!(words(&["lanline", "send", "Garden"]), (String::new(), false));
     }
 }

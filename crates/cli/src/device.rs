@@ -25,7 +25,6 @@ pub(crate) enum Device {
     There(Client),
 }
 
-#[allow(dead_code, reason = "the conversation, next, is the first to stay")]
 impl Device {
     /// For a single command. Where it runs here, nobody else reaches it meanwhile and it dials nobody by itself.
     pub(crate) async fn for_a_moment<R>(

@@ -2,6 +2,8 @@ use std::{fmt::Display, process::ExitCode};
 
 use lanline_engine::api::{ApiError, CallError, ErrorCode};
 
+use crate::plain;
+
 /// Why the program ends: one sentence, and whether what it was given is to blame.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -15,9 +17,15 @@ impl Failure {
         Self { sentence: error.to_string(), code: 2 }
     }
 
+    /// The same, said of something.
+    pub(crate) fn about(self, what: &str) -> Self {
+        Self { sentence: format!("{what}: {}", self.sentence), ..self }
+    }
+
     /// Says it on standard error.
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("{}", self.sentence);
+        // It may quote what somebody else chose.
+        eprintln!("{}", plain::line(&self.sentence));
         ExitCode::from(self.code)
     }
 }

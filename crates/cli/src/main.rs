@@ -1,9 +1,17 @@
-//! Lanline in a terminal: a headless device, JSON-RPC over standard input and output, and single commands.
+//! Lanline in a terminal: conversations, single commands, a headless device, JSON-RPC over standard input and output.
 
 mod args;
 mod call;
+mod chat;
+mod clock;
+mod commands;
 mod device;
 mod exit;
+mod line;
+mod plain;
+mod print;
+mod qr;
+mod room;
 mod rpc;
 mod serve;
 mod signal;
@@ -30,19 +38,49 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<(), Failure> {
-    let settings = Settings::load(args.device().flags()).map_err(Failure::input)?;
+    let Some(device) = args.device() else {
+        return match args.subcommand {
+            Subcommand::Man { dir } => commands::man::run(dir.as_deref()),
+            Subcommand::Completions { shell } => {
+                commands::completions::run(shell);
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+    };
+    let settings = Settings::load(device.flags()).map_err(Failure::input)?;
     log(&settings);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::input)?;
-    let result = runtime.block_on(async {
-        match args.subcommand {
-            Subcommand::Rpc(_) => rpc::run(settings).await,
-            Subcommand::Serve(_) => serve::run(settings).await,
-            Subcommand::Call { method, params, .. } => call::run(settings, &method, params.as_deref()).await,
-        }
-    });
+    let result = runtime.block_on(with_device(args.subcommand, settings));
     // A thread may be waiting for standard input, which may never come.
     runtime.shutdown_background();
     result
+}
+
+async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), Failure> {
+    use Subcommand as S;
+    match subcommand {
+        S::Chat { room, qr, .. } => chat::run(settings, room.as_deref(), qr).await,
+        S::Send { common, room, text } => commands::send::run(&settings, &room.room, &text, common.json).await,
+        S::Messages { common, room, limit, before } => {
+            commands::messages::run(&settings, &room.room, before, limit, common.json).await
+        }
+        S::Rooms(common) => commands::rooms::run(&settings, common.json).await,
+        S::Create { common, called } => commands::create::run(&settings, called, common.json).await,
+        S::Invite { common, room, ttl, uses, qr } => {
+            let wish = commands::invite::Wish { ttl_ms: ttl, uses, qr };
+            commands::invite::run(&settings, &room.room, wish, common.json).await
+        }
+        S::Join { common, link } => commands::join::run(&settings, link, common.json).await,
+        S::Members { common, room } => commands::members::run(&settings, &room.room, common.json).await,
+        S::Leave { common, room } => commands::leave::run(&settings, &room.room, common.json).await,
+        S::Serve(_) => serve::run(settings).await,
+        S::Status(common) => commands::status::run(&settings, common.json).await,
+        S::Peers(common) => commands::peers::run(&settings, common.json).await,
+        S::Rpc(_) => rpc::run(settings).await,
+        S::Call { method, params, .. } => call::run(settings, &method, params.as_deref()).await,
+        S::Completions { .. } | S::Man { .. } => Ok(()),
+    }
 }
 
 /// Logs to standard error, which is the only place: standard output belongs to answers.

@@ -1,12 +1,20 @@
-//! The real binary, as another program meets it: over its streams, its exit code and its signals.
+//! The real binary, as a person or another program meets it: over its streams, its exit code and its signals.
 
 // A test may fail by panicking; clippy's exceptions for tests do not reach what tests share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)]
 
 mod call;
 #[cfg(unix)]
+mod chat;
+mod commands;
+#[cfg(unix)]
 mod devices;
 mod process;
 mod rpc;
+mod send;
 mod serve;
 mod start;
+#[cfg(unix)]
+mod talk;
+#[cfg(target_os = "linux")]
+mod users;

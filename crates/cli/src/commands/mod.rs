@@ -1,0 +1,14 @@
+//! The subcommands that ask the device for one thing and print the answer.
+
+pub(crate) mod completions;
+pub(crate) mod create;
+pub(crate) mod invite;
+pub(crate) mod join;
+pub(crate) mod leave;
+pub(crate) mod man;
+pub(crate) mod members;
+pub(crate) mod messages;
+pub(crate) mod peers;
+pub(crate) mod rooms;
+pub(crate) mod send;
+pub(crate) mod status;
