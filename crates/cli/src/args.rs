@@ -1,7 +1,7 @@
 mod help;
 mod ttl;
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{FromArgMatches, Parser, error::ErrorKind};
 use clap_complete::Shell;
@@ -109,6 +109,18 @@ pub(crate) enum Subcommand {
     },
     /// Runs a device that listens, until it is told to stop (Ctrl-C).
     Serve(DeviceArgs),
+    /// Lets programs that can only open a socket write and read in a room, line by line.
+    #[command(after_help = help::BRIDGE)]
+    Bridge {
+        #[command(flatten)]
+        device: DeviceArgs,
+        /// Where to listen, without encryption: a port, which only this machine reaches, or IP:PORT.
+        #[arg(long, value_name = "ADDRESS", value_parser = crate::bridge::address)]
+        plain: SocketAddr,
+        /// The room: its name, its id, or the beginning of either.
+        #[arg(long)]
+        room: String,
+    },
     /// Says who this device is and how it is doing.
     Status(Common),
     /// Lists the devices connected now.
@@ -180,7 +192,11 @@ impl Args {
     pub(crate) fn device(&self) -> Option<&DeviceArgs> {
         use Subcommand as S;
         match &self.subcommand {
-            S::Rpc(device) | S::Serve(device) | S::Call { device, .. } | S::Chat { device, .. } => Some(device),
+            S::Rpc(device)
+            | S::Serve(device)
+            | S::Call { device, .. }
+            | S::Chat { device, .. }
+            | S::Bridge { device, .. } => Some(device),
             S::Status(common) | S::Rooms(common) | S::Peers(common) => Some(&common.device),
             S::Send { common, .. }
             | S::Messages { common, .. }
@@ -263,6 +279,8 @@ mod tests {
             &["lanline", "invite", "Garden", "--uses", "0"],
             &["lanline", "messages", "Garden", "--limit", "501"],
             &["lanline", "completions", "cobol"],
+            &["lanline", "bridge", "--plain", "garden", "--room", "Garden"],
+            &["lanline", "bridge", "--plain", "7000"],
         ] {
             let said = sentence(&parse_from(line).unwrap_err().to_string());
             assert!(!said.chars().any(char::is_control) && said.ends_with('.'), "{said}");

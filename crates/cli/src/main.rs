@@ -1,6 +1,7 @@
 //! Lanline in a terminal: conversations, single commands, a headless device, JSON-RPC over standard input and output.
 
 mod args;
+mod bridge;
 mod call;
 mod chat;
 mod clock;
@@ -74,6 +75,7 @@ async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), F
         S::Join { common, link } => commands::join::run(&settings, link, common.json).await,
         S::Members { common, room } => commands::members::run(&settings, &room.room, common.json).await,
         S::Leave { common, room } => commands::leave::run(&settings, &room.room, common.json).await,
+        S::Bridge { plain, room, .. } => bridge::run(&settings, plain, &room).await,
         S::Serve(_) => serve::run(settings).await,
         S::Status(common) => commands::status::run(&settings, common.json).await,
         S::Peers(common) => commands::peers::run(&settings, common.json).await,

@@ -11,7 +11,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Talk", &["chat", "send", "messages"]),
     ("Rooms", &["rooms", "create", "invite", "join", "members", "leave"]),
     ("This device", &["serve", "status", "peers"]),
-    ("For programs and shells", &["rpc", "call", "completions", "man"]),
+    ("For programs and shells", &["rpc", "call", "bridge", "completions", "man"]),
 ];
 
 const MAIN: &str = "\
@@ -68,6 +68,15 @@ pub(super) const CALL: &str = "\
 Examples:
   lanline call status
   lanline call start_server '{\"port\": 12345}'";
+
+pub(super) const BRIDGE: &str = "\
+Examples:
+  lanline bridge --plain 7000 --room Garden
+  nc 127.0.0.1 7000
+
+Every line that a program writes there is said in the room by this device, and what others say is written to it:
+`<name> text`, further lines of a text indented. What begins with ! is the bridge's own. There is neither encryption nor
+a password: give an address of the network only where everybody in it may read and write.";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

@@ -3,6 +3,8 @@
 // A test may fail by panicking; clippy's exceptions for tests do not reach what tests share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)]
 
+#[cfg(unix)]
+mod bridge;
 mod call;
 #[cfg(unix)]
 mod chat;
