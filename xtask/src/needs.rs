@@ -20,6 +20,8 @@ enum FoundBy {
     Library(&'static str),
     /// Any font at all: without one every page is blank.
     Font,
+    /// A Python of the version that `tests/interop` is written for, which can make environments.
+    Python,
 }
 
 /// What the terminal client and the checks need to be built.
@@ -48,8 +50,11 @@ pub(crate) const APP: &[Need] = &[
     },
 ];
 
+/// Fails where Python is too old, or where Debian left the modules to another package.
+const PYTHON: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
+
 /// What the tests need besides: a screen, a driver for the windows, network namespaces, and what runs the page's
-/// logic without a window.
+/// logic without a window and the client in Python.
 pub(crate) const TESTS: &[Need] = &[
     Need { found_by: FoundBy::Program("node"), debian: "nodejs", fedora: "nodejs", arch: "nodejs" },
     Need {
@@ -64,6 +69,7 @@ pub(crate) const TESTS: &[Need] = &[
         fedora: "webkit2gtk-driver",
         arch: "webkit2gtk-4.1",
     },
+    Need { found_by: FoundBy::Python, debian: "python3 python3-venv", fedora: "python3", arch: "python" },
     Need { found_by: FoundBy::Program("ip"), debian: "iproute2", fedora: "iproute", arch: "iproute2" },
 ];
 
@@ -79,6 +85,7 @@ impl Need {
         match self.found_by {
             FoundBy::Program(name) => is_on_path(name),
             FoundBy::Library(name) => succeeds(&mut program("pkg-config", &["--exists", name])),
+            FoundBy::Python => succeeds(&mut program("python3", &["-c", PYTHON])),
             FoundBy::Font => output(&mut program("fc-list", &[])).is_ok_and(|fonts| !fonts.trim().is_empty()),
         }
     }

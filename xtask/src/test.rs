@@ -1,16 +1,19 @@
 //! `cargo xtask test`: all tests, from a fresh clone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::command::{cargo, program, run, succeeds};
 use crate::needs::{APP, COMPILER, TESTS, meet};
+use crate::tools;
 
 /// The tests of the real windows, which want the machine for themselves.
 const WINDOWS: &str = "package(lanline-app) and kind(test)";
 
-/// Runs every test: the page's logic in node, then with nextest, where it is installed, those of the real windows last and one by one.
+/// Runs every test: the page's logic in node, Lanline against a client in Python, then with nextest, where it is
+/// installed, those of the real windows last and one by one.
 ///
 /// Always the whole workspace, of which filters choose: a chosen package would be built anew, since cargo then
 /// chooses features for it alone.
@@ -18,6 +21,7 @@ pub(crate) fn test() -> Result<()> {
     meet(&[COMPILER, APP, TESTS])?;
     // Built with the network, for what cargo still has to fetch; run without it.
     run(&mut cargo(&["test", "--workspace", "--locked", "--no-run"]))?;
+    let python = tools::python()?;
 
     let workspace = ["--workspace", "--locked", "--no-fail-fast"];
     let others = format!("not ({WINDOWS})");
@@ -32,7 +36,7 @@ pub(crate) fn test() -> Result<()> {
     };
     let mut page = program("node", &["--test"]);
     page.args(page_tests()?);
-    let mut commands = vec![page];
+    let mut commands = vec![page, interop(&python)?];
     for part in parts {
         let mut command = cargo(&part);
         command.env("CARGO_NET_OFFLINE", "true");
@@ -49,6 +53,18 @@ pub(crate) fn test() -> Result<()> {
         bail!("some tests failed");
     }
     Ok(())
+}
+
+/// The tests of the terminal client against another implementation of the protocol, over real connections.
+fn interop(python: &Path) -> Result<Command> {
+    // Built with the tests of its own package, beside this program.
+    let lanline = std::env::current_exe()?.with_file_name(format!("lanline{}", std::env::consts::EXE_SUFFIX));
+    let mut command = Command::new(python);
+    command
+        .args(["-B", "-m", "unittest", "discover"])
+        .current_dir(crate::root().join("tests/interop"))
+        .env("LANLINE", lanline);
+    Ok(command)
 }
 
 /// The tests of the page's logic, one by one: older versions of node take no pattern.

@@ -1,7 +1,8 @@
-//! Tools that the checks need and no system package brings, installed once into the user's cache folder,
+//! Tools that checks and tests need and no system package brings, installed once into the user's cache folder,
 //! each at a fixed version.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -39,6 +40,24 @@ pub(crate) fn typescript() -> Result<PathBuf> {
             .arg(format!("typescript@{TYPESCRIPT}")))?;
     }
     Ok(script)
+}
+
+/// The path of a Python that has the packages that the client in `tests/interop` needs.
+pub(crate) fn python() -> Result<PathBuf> {
+    let folder = folder("python")?;
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let requirements = crate::root().join("tests/interop/requirements.txt");
+    let wanted = std::fs::read(&requirements).context("tests/interop/requirements.txt cannot be read")?;
+    // Copied there last, so that what was begun and not finished is begun anew.
+    let installed = folder.join("requirements.txt");
+    if !python.exists() || std::fs::read(&installed).ok() != Some(wanted) {
+        run(program("python3", &["-m", "venv", "--clear"]).arg(&folder))?;
+        run(Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"])
+            .arg(&requirements))?;
+        std::fs::copy(&requirements, &installed).context("what was installed could not be noted")?;
+    }
+    Ok(python)
 }
 
 /// A folder of that name for one tool, outside the clone.

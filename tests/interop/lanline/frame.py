@@ -1,0 +1,182 @@
+"""The frames of a connection."""
+
+import enum
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from . import cbor, shape
+from .cbor import Refused
+from .shape import U32, U63, Hash, Limit, Name, Short, Signature
+
+TYPE_MAX = 65535
+
+
+class Lane(enum.IntEnum):
+    MEMBERSHIP = 0
+    CONTENT = 1
+
+
+class Refusal(enum.IntEnum):
+    UNKNOWN = 0
+    EXPIRED = 1
+    USED = 2
+    UNAVAILABLE = 3
+
+
+@dataclass(frozen=True)
+class Goodbye:
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ping:
+    pass
+
+
+@dataclass(frozen=True)
+class Pong:
+    pass
+
+
+@dataclass(frozen=True)
+class Hello:
+    store: Short
+    name: Name
+    agent: Name
+
+
+@dataclass(frozen=True)
+class RoomName:
+    slot: U32
+    tag: Hash
+
+
+@dataclass(frozen=True)
+class Open:
+    rooms: Annotated[list[RoomName], Limit(0, 64)]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    slot: U32
+
+
+@dataclass(frozen=True)
+class Resume:
+    slot: U32
+    lane: Lane
+    arrival: U63
+    anchor: Hash | None
+
+
+@dataclass(frozen=True)
+class WantHeads:
+    slot: U32
+    lane: Lane
+
+
+@dataclass(frozen=True, order=True)
+class LogKey:
+    author: Hash
+    log: Short
+
+
+@dataclass(frozen=True, order=True)
+class Head:
+    log: LogKey
+    seq: U63
+    entry: Hash
+
+
+@dataclass(frozen=True)
+class Heads:
+    slot: U32
+    lane: Lane
+    heads: Annotated[list[Head], Limit(0, 400)]
+    last: bool
+
+
+@dataclass(frozen=True)
+class WireEntry:
+    header: Annotated[bytes, Limit(0, 512)]
+    body: Annotated[bytes, Limit(0, 65536)] | None
+    signature: Signature | None
+
+
+@dataclass(frozen=True)
+class WireRecord:
+    content: Annotated[bytes, Limit(0, 33024)]
+    signature: Signature
+
+
+@dataclass(frozen=True)
+class Batch:
+    slot: U32
+    lane: Lane
+    entries: list[WireEntry]
+    records: list[WireRecord]
+    upto: U63 | None
+    anchor: Hash | None
+    end: bool
+
+
+@dataclass(frozen=True)
+class Ack:
+    slot: U32
+    lane: Lane
+    upto: U63
+
+
+@dataclass(frozen=True)
+class Digest:
+    slot: U32
+    lane: Lane
+    digest: Hash
+
+
+@dataclass(frozen=True)
+class Join:
+    tag: Hash
+    signature: Signature
+    invite: Hash
+    name: Name
+
+
+@dataclass(frozen=True)
+class Joined:
+    tag: Hash
+    refusal: Refusal | None
+
+
+TYPES: list[type] = [
+    Goodbye, Ping, Pong, Hello, Open, Unknown, Resume, WantHeads, Heads, Batch, Ack, Digest, Join, Joined,
+]  # fmt: skip
+"""From type 1 on."""
+
+
+def encode(frame: Any) -> bytes:
+    """A frame without its length."""
+    return cbor.encode([TYPES.index(type(frame)) + 1, shape.plain(frame)])
+
+
+def decode(data: bytes) -> Any:
+    """The frame that `data` holds; None where its type is not known."""
+    if data[:2] == b"\x82\x01":
+        return Goodbye(_reason(data))
+    if data[:2] in (b"\x82\x02", b"\x82\x03"):
+        return Ping() if data[1] == 2 else Pong()
+    item = cbor.decode(data)
+    if type(item) is not list or len(item) != 2:
+        raise Refused("not an array of two")
+    number, body = item
+    if type(number) is not int or not 0 <= number <= TYPE_MAX:
+        raise Refused("no type of a frame")
+    return shape.parse(TYPES[number - 1], body) if 1 <= number <= len(TYPES) else None
+
+
+def _reason(data: bytes) -> str:
+    try:
+        reason = shape.parse(Goodbye, cbor.decode(data)[1]).reason
+    except Refused:
+        return ""
+    return reason[:64]
