@@ -14,5 +14,6 @@ mod converging;
 mod hostile;
 mod joining;
 mod removing;
+mod schema;
 mod talking;
 mod world;

@@ -15,6 +15,8 @@ use lanline_protocol::session::ConnectionId;
 use lanline_protocol::store::{Cursor, Store};
 use lanline_protocol::view::{Message, Shown};
 
+use crate::schema;
+
 pub(crate) const ALICE: usize = 0;
 pub(crate) const BOB: usize = 1;
 pub(crate) const CAROL: usize = 2;
@@ -111,6 +113,9 @@ impl World {
         for output in outputs {
             match output {
                 Output::Send(connection, bytes) => {
+                    if let Err(wrong) = schema::frame(&bytes) {
+                        panic!("{wrong}, in a frame of device {device}: {bytes:02x?}");
+                    }
                     if let Some(wire) = self.wires.get_mut(&connection.0.div_euclid(2)) {
                         let to = usize::from(wire.ends[0].1 == connection);
                         wire.queues[to].push_back(bytes);
