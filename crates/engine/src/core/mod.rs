@@ -99,6 +99,9 @@ pub enum CoreError {
     /// What is in the database cannot be read.
     #[error("The database of this device cannot be read ({0}): check the disk, or put back a copy of it.")]
     Unreadable(StoreError),
+    /// The lock file cannot be looked at.
+    #[error("The lock of the data folder cannot be read ({0}): check the disk.")]
+    NoLock(std::io::Error),
     /// The system gives no random numbers.
     #[error("The system gives no random numbers ({0}): restart the machine.")]
     NoRandomness(getrandom::Error),
@@ -123,7 +126,8 @@ impl Core {
         let mut fresh = [0; 16];
         getrandom::fill(&mut fresh).map_err(CoreError::NoRandomness)?;
         let public = DeviceKey::from_seed(&seed).public();
-        let store = SqliteStore::open(&database(&folder), public, StoreId::new(fresh))?;
+        let mut store = SqliteStore::open(&database(&folder), public, StoreId::new(fresh))?;
+        store.rely_on(folder.pin().map_err(CoreError::NoLock)?);
         let replica = open_replica(&seed, store, clock.now()).map_err(CoreError::Unreadable)?;
         board.set_name(replica.name());
         let (inputs, waiting) = mpsc::channel();

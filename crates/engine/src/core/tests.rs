@@ -93,6 +93,19 @@ async fn a_database_broken_under_a_running_device_is_told_and_ends_cleanly() {
     is_out_of_order(&alice, &room, ErrorCode::ReadOnly).await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_data_folder_deleted_under_a_running_device_is_told_and_nothing_is_answered_as_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, room) = alice_in_a_garden(&folder.path().join("data")).await;
+    let mut events = alice.subscribe();
+    std::fs::remove_dir_all(folder.path().join("data")).unwrap();
+    let error = refused(&alice, "send_message", json!({"room": room, "text": "lost"})).await;
+    assert!(error.code == ErrorCode::ReadOnly && error.message.contains("deleted"), "{error:?}");
+    assert_eq!(store_state(&mut events).await, StoreCondition::Failed);
+    is_out_of_order(&alice, &room, ErrorCode::ReadOnly).await;
+}
+
 #[tokio::test]
 async fn a_panic_of_the_core_is_told_and_loses_nothing_that_was_answered() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use lanline_protocol::{id::StoreId, identity::PublicKey};
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
 use super::{row, sql};
-use crate::platform;
+use crate::platform::{self, Pin};
 
 /// The oldest SQLite that keeps its word: those before could lose commits when a WAL was reset.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -81,6 +81,8 @@ pub(super) struct Opened {
     pub(super) db: Connection,
     pub(super) id: StoreId,
     pub(super) last_arrival: i64,
+    /// The files that must stay where they are.
+    pub(super) pins: Vec<Pin>,
 }
 
 /// As [`super::SqliteStore::open`].
@@ -108,7 +110,12 @@ pub(super) fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Resul
         return Err(OpenStoreError::Failed { path: path.to_owned(), reason });
     }
     let (id, last_arrival) = prepare(&mut db, version, identity, fresh_id).map_err(refused)?;
-    Ok(Opened { db, id, last_arrival })
+    let pin = |path: &Path| {
+        Pin::at(path).map_err(|error| OpenStoreError::Failed { path: path.to_owned(), reason: error.to_string() })
+    };
+    // The log too: SQLite made it with the first transaction and keeps it until the end.
+    let pins = vec![pin(path)?, pin(&beside(path, "-wal"))?];
+    Ok(Opened { db, id, last_arrival, pins })
 }
 
 /// Makes an empty file that only this user can read, where there is none: SQLite would let others read it. The files
@@ -119,6 +126,13 @@ fn create(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// A file that SQLite keeps beside the database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// How many migrations were run on the file; none where it is empty.

@@ -97,6 +97,17 @@ impl SqliteStore {
         Ok(number)
     }
 
+    /// Whether what is committed now will be found again: SQLite goes on writing to files that were deleted.
+    pub(super) fn in_place(&self) -> Result<(), StoreError> {
+        match self.pins.iter().find(|pin| !pin.holds()) {
+            None => Ok(()),
+            Some(gone) => {
+                let name = gone.path().file_name().unwrap_or_default().display();
+                Err(StoreError::Failed(format!("its file {name} was deleted or moved while it was open")))
+            }
+        }
+    }
+
     /// Makes the writes durable.
     pub(super) fn finish(&self) -> Result<(), Error> {
         if self.last_arrival != self.saved_arrival {
