@@ -6,6 +6,7 @@ mod sql;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::{collections::HashMap, fmt, path::Path};
 
@@ -21,9 +22,11 @@ use lanline_protocol::{
 use rusqlite::{Connection, params};
 
 pub use self::open::OpenStoreError;
+pub(crate) use self::trouble::{Trouble, trouble};
 use self::{
-    row::{bound, bytes, comparable, failure, from_bits, to_bits},
+    row::{bound, bytes, comparable, from_bits, to_bits},
     statement::{next_entry, next_record},
+    trouble::failure,
 };
 use crate::platform::Pin;
 
@@ -436,7 +439,9 @@ impl Store for SqliteStore {
         let finished = match &self.transaction {
             Transaction::Clean => return Ok(()),
             Transaction::Failed(error) => Err(error.clone()),
-            Transaction::Begun => self.in_place().and_then(|()| self.finish().map_err(failure)),
+            Transaction::Begun => {
+                self.in_place().and_then(|()| self.finish().map_err(|error| self.write_failure(error)))
+            }
         };
         match finished {
             Ok(()) => {

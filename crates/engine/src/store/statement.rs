@@ -1,5 +1,7 @@
 //! Statements within the one transaction, and the numbers that rooms and logs stand under.
 
+use std::path::Path;
+
 use lanline_protocol::{
     entry::LogKey,
     id::RoomId,
@@ -8,7 +10,10 @@ use lanline_protocol::{
 };
 use rusqlite::{Error, OptionalExtension, Params, Row, Rows, params};
 
-use super::{Numbers, SqliteStore, Transaction, row, row::failure, sql};
+use super::{
+    Numbers, SqliteStore, Transaction, row, sql,
+    trouble::{self, failure},
+};
 
 impl SqliteStore {
     /// Runs a write within the transaction, which begins with the first.
@@ -23,10 +28,18 @@ impl SqliteStore {
             act(self)
         });
         result.map_err(|error| {
-            let error = failure(error);
+            let error = self.write_failure(error);
             self.transaction = Transaction::Failed(error.clone());
             error
         })
+    }
+
+    /// What the database said of a write.
+    pub(super) fn write_failure(&self, error: Error) -> StoreError {
+        match self.db.path() {
+            Some(path) => trouble::write_failure(error, Path::new(path)),
+            None => failure(error),
+        }
     }
 
     pub(super) fn execute(&self, statement: &str, values: impl Params) -> Result<usize, Error> {

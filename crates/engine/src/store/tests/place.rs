@@ -24,7 +24,11 @@ fn what_was_deleted_or_moved_away_is_not_committed_to() {
         let refused = store.commit().unwrap_err();
         assert!(matches!(&refused, StoreError::Failed(reason) if reason.contains("store.db")), "{refused}");
         let held = store.tips(room, Lane::Content).unwrap();
-        assert_eq!(held.iter().map(|tip| tip.head.id).collect::<Vec<_>>(), [kept.id], "what was not committed is undone");
+        assert_eq!(
+            held.iter().map(|tip| tip.head.id).collect::<Vec<_>>(),
+            [kept.id],
+            "what was not committed is undone"
+        );
     }
 }
 
