@@ -203,6 +203,12 @@ impl<S: Store> Replica<S> {
             .collect()
     }
 
+    /// Whether the device on a connection is a member of a room that this one is a member of.
+    pub fn is_with_fellow(&self, connection: ConnectionId) -> bool {
+        let Some(session) = self.sessions.get(&connection) else { return false };
+        self.rooms.values().any(|room| room.is_member(&session.peer) && room.is_member(&self.me))
+    }
+
     /// The connection with a device, if there is one.
     pub fn connection(&self, device: DeviceId) -> Option<ConnectionId> {
         self.by_device.get(&device).copied()

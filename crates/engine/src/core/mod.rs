@@ -77,6 +77,14 @@ impl Machine {
         }
         Ok(())
     }
+
+    /// Leaves a device alone until somebody asks for it, or it dials in. Only members are dialled by themselves, so that
+    /// of others nothing need be remembered, and strangers could fill the memory with it.
+    pub(crate) fn hold(&mut self, connection: ConnectionId, device: DeviceId) {
+        if self.replica.is_with_fellow(connection) {
+            self.connections.hold(device);
+        }
+    }
 }
 
 /// The way to the core's thread. Clones lead to the same one; it ends when none is left.

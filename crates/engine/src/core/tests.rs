@@ -1,15 +1,19 @@
 //! What becomes of a device whose store or core fails while it runs.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use lanline_protocol::{command::CommandError, id::EntryId, store::StoreError};
+use lanline_protocol::{command::CommandError, id::EntryId, identity::DeviceKey, store::StoreError};
 use serde_json::{Value, json};
 
 use crate::{
     Flags, Node, Settings,
     api::{ApiError, CallError, ErrorCode, Event, NoParams, ServerState, StartServer, StoreCondition},
     events::EventStream,
+    net::{Address, CloseReason, ConnectionEvent, Net, Timeouts},
 };
+
+/// However busy the machine: what takes longer than this does not happen.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn alice(folder: &Path) -> Node {
     let flags = Flags { data_dir: Some(folder.into()), name: Some("Alice".into()), ..Flags::default() };
@@ -182,4 +186,44 @@ async fn a_panic_of_the_core_ends_what_others_see_and_loses_nothing_that_was_ans
     let alice = self::alice(folder.path()).await;
     assert_eq!(texts(&alice, &room).await, ["kept"]);
     alice.close().await;
+}
+
+/// Waits until as many connections are open.
+async fn until_open(alice: &Node, count: usize) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while alice.core().read(|machine| Ok(machine.connections.open.len())).await.unwrap() != count {
+        assert!(std::time::Instant::now() < deadline, "there never are {count} connections");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn only_members_that_said_goodbye_are_left_alone_and_of_strangers_nothing_is_kept() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (alice, room) = alice_in_a_garden(folders[0].path()).await;
+    let bob = self::alice(folders[1].path()).await;
+    let port = alice.start_server(StartServer { port: Some(0) }).await.unwrap().port;
+    let address = Address::Socket(([127, 0, 0, 1], port).into());
+    for seed in 1..=3 {
+        let (sender, mut opened) = tokio::sync::mpsc::unbounded_channel();
+        let sink = move |event| {
+            if let ConnectionEvent::Opened { handle, .. } = event {
+                sender.send(handle).unwrap();
+            }
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let stranger = Net::new(&DeviceKey::from_seed(&[seed; 32]), runtime, Timeouts::default(), sink).unwrap();
+        stranger.dial(std::slice::from_ref(&address), None, PATIENCE).await.unwrap();
+        until_open(&alice, 1).await;
+        opened.recv().await.unwrap().close(CloseReason::Disconnected);
+        until_open(&alice, 0).await;
+    }
+    let link = alice.call("invite", json!({"room": room})).await.unwrap()["link"].take();
+    bob.call("join", json!({"link": link})).await.unwrap();
+    bob.call("disconnect", json!({"device_id": alice.device_id().to_string()})).await.unwrap();
+    until_open(&alice, 0).await;
+    let held = alice.core().read(|machine| Ok(machine.connections.held.clone())).await.unwrap();
+    assert_eq!(held.into_iter().collect::<Vec<_>>(), [bob.device_id()]);
+    alice.close().await;
+    bob.close().await;
 }

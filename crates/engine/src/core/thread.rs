@@ -49,6 +49,9 @@ const PAUSE_MS: u64 = 60_000;
 /// A connection that leaves a ping unanswered for this long gives way to another of the same device.
 const SILENT: Duration = Duration::from_secs(3);
 
+/// The word by which a peer says that the person there asked for the end.
+const DISCONNECTED: &str = "disconnected";
+
 /// The thread's own.
 pub(super) struct Thread {
     /// `None` where the database cannot be read, or is not to be trusted any more.
@@ -384,6 +387,11 @@ impl Machine {
             }
             ConnectionEvent::Closed { id, reason } => {
                 let id = ConnectionId(id.0);
+                if reason.said() == Some(DISCONNECTED)
+                    && let Some(open) = self.connections.open.get(&id)
+                {
+                    self.hold(id, open.device);
+                }
                 match self.connections.ended(id, &reason) {
                     Some(_) => self.replica.disconnected(now, id),
                     None => Ok(()),
