@@ -225,7 +225,11 @@ impl<S: Store> Replica<S> {
     }
 
     pub(crate) fn send(&mut self, connection: ConnectionId, frame: &Frame) {
-        self.out.push(Output::Send(connection, frame.encode()));
+        let bytes = frame.encode();
+        if let Some(queued) = self.sessions.get_mut(&connection).and_then(|session| session.queued.as_mut()) {
+            *queued = queued.saturating_add(bytes.len());
+        }
+        self.out.push(Output::Send(connection, bytes));
     }
 
     pub(crate) fn raise_limit(&mut self, connection: ConnectionId, limit: FrameLimit) {

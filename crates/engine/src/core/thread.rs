@@ -27,7 +27,7 @@ use crate::{
     api::{ApiError, StoreCondition, StoreState},
     board::Board,
     folder::Folder,
-    net::{CloseReason, ConnectionEvent, show},
+    net::{CloseReason, ConnectionEvent, QUEUE_LOW, show},
     store::trouble,
 };
 
@@ -143,6 +143,7 @@ impl Thread {
         } else {
             let machine = self.machine.as_ref();
             let wake = machine.and_then(|machine| machine.replica.next_wake_ms(now));
+            let wake = if machine.is_some_and(Machine::has_room_again) { Some(0) } else { wake };
             let targets = self.targets_at_ms.map(at);
             let overdue = machine.and_then(|machine| machine.connections.overdue_at()).map(at);
             [wake, targets, overdue].into_iter().flatten().min().unwrap_or(PAUSE_MS)
@@ -154,6 +155,9 @@ impl Thread {
     fn burst(&mut self, first: Option<Input>) -> bool {
         let (begun, now) = (Instant::now(), self.clock.now());
         let mut burst = Burst::default();
+        if let Some(machine) = self.machine.as_mut() {
+            machine.note_queues();
+        }
         let (mut go_on, mut taken) = (true, Ok(()));
         let mut next = first;
         while let Some(input) = next.take() {
@@ -397,9 +401,22 @@ impl Machine {
                     None => Ok(()),
                 }
             }
-            // What waits is sent as the peer acknowledges, of which the window takes care.
+            // That there is room again is looked at before every burst; this one is for that.
             ConnectionEvent::Frame { .. } | ConnectionEvent::Drained { .. } => Ok(()),
         }
+    }
+
+    /// Tells the replica how much waits on each connection.
+    fn note_queues(&mut self) {
+        for (connection, open) in &self.connections.open {
+            self.replica.set_queued(*connection, open.handle.queued_bytes());
+        }
+    }
+
+    /// Whether a connection is to be told more, and so little waits on it that no event will say so.
+    fn has_room_again(&self) -> bool {
+        let mut held_back = self.replica.held_back().filter_map(|connection| self.connections.handle(connection));
+        held_back.any(|handle| handle.queued_bytes() < QUEUE_LOW)
     }
 
     fn targets(&self) -> Vec<Target> {
