@@ -3,7 +3,12 @@
 //! At once when a device becomes one to dial or gets other addresses, then after 0.5 s doubling to 5 s, jittered. A
 //! connection that does not last counts as one more attempt, so that a peer that hangs up is not dialled in a storm.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use lanline_protocol::{identity::DeviceId, replica::Target, session::ConnectionId};
 use tokio::{
@@ -19,8 +24,9 @@ use crate::{
 
 /// How many devices are dialled at one time.
 const ATTEMPTS_MAX: usize = 16;
-/// How long one attempt may take, and then the peer's hello.
-const DIAL: Duration = Duration::from_secs(10);
+/// How long one attempt may take, and then the peer's hello. Long enough for two packets that are lost on the way, short
+/// enough that devices that are switched off do not hold up those that are not.
+const DIAL: Duration = Duration::from_secs(4);
 const HELLO: Duration = Duration::from_secs(5);
 /// The first pause between two attempts, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
@@ -67,11 +73,11 @@ pub(crate) async fn run(net: Arc<Net>, core: Core, mut targets: watch::Receiver<
             }
             () = sleep_until(due.unwrap_or_else(|| Instant::now() + IDLE)), if free => {
                 let now = Instant::now();
-                for (id, device) in &mut devices {
-                    if attempts.len() < ATTEMPTS_MAX && device.wanted && !device.running && device.next_at <= now {
+                for id in due_first(&devices, now).into_iter().take(ATTEMPTS_MAX.saturating_sub(attempts.len())) {
+                    if let Some(device) = devices.get_mut(&id) {
                         device.running = true;
                         device.last_at = Some(now);
-                        attempts.spawn(attempt(Arc::clone(&net), core.clone(), *id, device.addresses.clone()));
+                        attempts.spawn(attempt(Arc::clone(&net), core.clone(), id, device.addresses.clone()));
                     }
                 }
             }
@@ -79,10 +85,19 @@ pub(crate) async fn run(net: Arc<Net>, core: Core, mut targets: watch::Receiver<
     }
 }
 
+/// The devices whose turn it is, those that have waited longest first.
+fn due_first(devices: &BTreeMap<DeviceId, Dialling>, now: Instant) -> Vec<DeviceId> {
+    let due = |device: &Dialling| device.wanted && !device.running && device.next_at <= now;
+    let mut due: Vec<_> = devices.iter().filter(|(_, device)| due(device)).map(|(id, d)| (d.next_at, *id)).collect();
+    due.sort_unstable();
+    due.into_iter().map(|(_, id)| id).collect()
+}
+
 fn take_targets(devices: &mut BTreeMap<DeviceId, Dialling>, targets: &[Target], now: Instant) {
+    let wanted: BTreeSet<DeviceId> = targets.iter().map(|target| target.device).collect();
     devices.retain(|id, device| {
-        device.wanted = targets.iter().any(|target| target.device == *id);
-        device.wanted || device.running || device.last_at.is_some_and(|at| now < at + IDLE)
+        device.wanted &= wanted.contains(id);
+        wanted.contains(id) || device.running || device.last_at.is_some_and(|at| now < at + IDLE)
     });
     for target in targets {
         let device = devices.entry(target.device).or_insert_with(|| Dialling {
@@ -99,11 +114,9 @@ fn take_targets(devices: &mut BTreeMap<DeviceId, Dialling>, targets: &[Target], 
 
 impl Dialling {
     fn take(&mut self, target: &Target, now: Instant) {
-        self.wanted = true;
-        if self.last_at.is_none_or(|at| now >= at + LASTED) {
+        let again = !std::mem::replace(&mut self.wanted, true) && !self.running;
+        if again && self.last_at.is_none_or(|at| now >= at + LASTED) {
             self.attempts = 0;
-        }
-        if self.attempts == 0 {
             self.next_at = now;
         }
         if self.addresses != target.addresses {
@@ -146,9 +159,15 @@ async fn attempt(net: Arc<Net>, core: Core, device: DeviceId, addresses: Vec<Str
     (device, matches!(hello, Ok(Ok(Ok(())))))
 }
 
-/// Addresses that members told, those that mean something here; their ports stand in them.
+/// Addresses that members told, those that mean something here; their ports stand in them. Names are none of them: this
+/// device's resolver would tell others what it is asked for, and where a name leads is decided by them.
 pub(crate) fn readable(addresses: &[String]) -> Vec<Address> {
-    addresses.iter().filter_map(|address| Address::parse(address, crate::settings::DEFAULT_PORT).ok()).collect()
+    let parsed = addresses.iter().filter_map(|address| Address::parse(address, crate::settings::DEFAULT_PORT).ok());
+    parsed.filter(|address| matches!(address, Address::Socket(address) if is_of_one_device(address.ip()))).collect()
+}
+
+fn is_of_one_device(ip: IpAddr) -> bool {
+    !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 #[cfg(test)]
@@ -200,5 +219,69 @@ mod tests {
             take_targets(&mut devices, &[target(&format!("10.0.0.2:{n}"))], begun + Duration::from_millis(n));
         }
         assert_eq!(only(&devices).next_at, begun + PAUSE_MIN);
+    }
+
+    fn targets(count: u8) -> Vec<Target> {
+        (0..count)
+            .map(|n| Target { device: DeviceId::new([n; 32]), addresses: vec![format!("10.0.0.{n}:1")] })
+            .collect()
+    }
+
+    #[test]
+    fn who_has_waited_longest_is_dialled_first() {
+        let begun = Instant::now();
+        let mut devices = BTreeMap::new();
+        take_targets(&mut devices, &targets(40), begun);
+        let mut dialled = BTreeSet::new();
+        // Nobody answers: each round takes as long as an attempt, and fewer are dialled at a time than are due.
+        for round in 0..3_u32 {
+            let now = begun + DIAL * round;
+            take_targets(&mut devices, &targets(40), now);
+            let due = due_first(&devices, now);
+            for id in due.into_iter().take(ATTEMPTS_MAX) {
+                dialled.insert(id);
+                devices.get_mut(&id).unwrap().ended(false, now + DIAL, 1.0);
+            }
+        }
+        assert_eq!(dialled.len(), 40, "everyone had a turn");
+    }
+
+    #[test]
+    fn other_targets_do_not_make_an_attempt_count_less() {
+        let begun = Instant::now();
+        let mut devices = BTreeMap::new();
+        take_targets(&mut devices, &targets(1), begun);
+        let device = devices.values_mut().next().unwrap();
+        for _ in 0..5 {
+            device.ended(false, begun, 1.0);
+        }
+        (device.running, device.last_at) = (true, Some(begun + PAUSE_MAX));
+        let later = begun + PAUSE_MAX + LASTED;
+        take_targets(&mut devices, &targets(2), later);
+        let device = devices.values_mut().next().unwrap();
+        assert_eq!(device.attempts, 5);
+        device.ended(false, later, 1.0);
+        take_targets(&mut devices, &targets(2), later + LASTED);
+        assert_eq!(devices.values().next().unwrap().next_at, later + PAUSE_MAX);
+    }
+
+    #[test]
+    fn of_what_members_told_only_addresses_of_one_device_are_dialled() {
+        let told = [
+            "10.0.0.1:1",
+            "tracker.example.org:443",
+            "localhost:22",
+            "0.0.0.0:1",
+            "[::]:1",
+            "224.0.0.1:1",
+            "[ff02::1]:1",
+            "255.255.255.255:1",
+            "[::ffff:0.0.0.0]:1",
+            "[2001:db8::1]:1",
+            "nonsense",
+            "127.0.0.1:2",
+        ];
+        let dialled: Vec<String> = readable(&told.map(str::to_owned)).iter().map(ToString::to_string).collect();
+        assert_eq!(dialled, ["10.0.0.1:1", "[2001:db8::1]:1", "127.0.0.1:2"]);
     }
 }

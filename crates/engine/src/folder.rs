@@ -9,7 +9,10 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::{api::ErrorCode, platform};
+use crate::{
+    api::ErrorCode,
+    platform::{self, Pin},
+};
 
 const LOCK_FILE: &str = "lock";
 const KEY_FILE: &str = "identity.key";
@@ -23,7 +26,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Folder {
     path: PathBuf,
     /// The operating system lets go of the lock when the process ends, however it ends.
-    _lock: File,
+    lock: File,
 }
 
 /// The data folder or the key in it cannot be used.
@@ -90,17 +93,17 @@ impl Folder {
     pub(crate) fn open(path: &Path) -> Result<Self, FolderError> {
         let unwritable = |reason| FolderError::Unwritable { path: path.to_owned(), reason };
         platform::create_private_dir(path).map_err(unwritable)?;
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path.join(LOCK_FILE))
-            .map_err(unwritable)?;
+        let lock_path = path.join(LOCK_FILE);
         let deadline = Instant::now() + LOCK_PATIENCE;
         loop {
+            // Opened anew each time: the one that was waited for may have been deleted meanwhile, and whoever locks one
+            // that no longer stands there locks nobody out.
+            let lock = open_lock(&lock_path).map_err(unwritable)?;
             match lock.try_lock() {
-                Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
+                Ok(()) if Pin::of(&lock, &lock_path).map_err(unwritable)?.holds() => {
+                    return Ok(Self { path: path.to_owned(), lock });
+                }
+                Ok(()) => {}
                 Err(TryLockError::Error(reason)) => return Err(unwritable(reason)),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(20));
@@ -108,6 +111,11 @@ impl Folder {
                 Err(TryLockError::WouldBlock) => return Err(FolderError::Locked(path.to_owned())),
             }
         }
+    }
+
+    /// The lock, which must stay where it is for this process to hold the folder.
+    pub(crate) fn pin(&self) -> io::Result<Pin> {
+        Pin::of(&self.lock, &self.path.join(LOCK_FILE))
     }
 
     /// Where it is.
@@ -142,6 +150,10 @@ impl Folder {
         write().map_err(|reason| FolderError::Unwritable { path: self.path.clone(), reason })?;
         Ok(seed)
     }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 fn read_seed(file: File, path: PathBuf) -> Result<Zeroizing<[u8; 32]>, FolderError> {

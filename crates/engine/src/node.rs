@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use lanline_protocol::identity::{DeviceId, DeviceKey};
 use serde_json::Value;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::oneshot;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     Settings,
@@ -46,9 +47,19 @@ struct Open {
     socket: Option<Socket>,
     line: Line,
     serving: tokio::task::JoinHandle<()>,
-    /// Dialling, and looking for other addresses.
+    /// Dialling, looking for other addresses, and ending with the core.
     tasks: Vec<AbortOnDropHandle<()>>,
-    thread: std::thread::JoinHandle<()>,
+    /// Done when the core's thread has ended and let go of the folder.
+    ended: oneshot::Receiver<()>,
+}
+
+/// Ends everything that others see once the core has failed: a server that takes nothing in is no server.
+fn end_with(failed: CancellationToken, server: Arc<Server>, net: Arc<Net>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        failed.cancelled().await;
+        server.fail().await;
+        net.shutdown().await;
+    }))
 }
 
 type Targets = tokio::sync::watch::Receiver<Vec<lanline_protocol::replica::Target>>;
@@ -111,7 +122,7 @@ impl Node {
         let watching = AbortOnDropHandle::new(tokio::spawn(async move { server.watch().await }));
         if let Some(open) = node.lock().as_mut() {
             open.socket = socket;
-            open.tasks = vec![dialing, watching];
+            open.tasks.extend([dialing, watching]);
         }
         Ok(node)
     }
@@ -137,11 +148,12 @@ impl Node {
         })
         .await
         .map_err(|error| OpenError::Internal(error.to_string()))??;
-        let Started { core, thread, targets } = started;
+        let Started { core, ended, failed, targets } = started;
         let sink = core.clone();
         let runtime = tokio::runtime::Handle::current();
         let net = Arc::new(Net::new(&key, runtime, Timeouts::default(), move |event| sink.deliver(event))?);
-        let server = Server::new(Arc::clone(&net), core.clone(), Arc::clone(&board), &settings);
+        let server = Arc::new(Server::new(Arc::clone(&net), core.clone(), Arc::clone(&board), &settings));
+        let failing = end_with(failed, Arc::clone(&server), Arc::clone(&net));
         let (line, serve) = Line::new();
         let serving = tokio::spawn(serve);
         let node = Self {
@@ -150,9 +162,9 @@ impl Node {
                 board,
                 core,
                 net,
-                server: Arc::new(server),
+                server,
                 presenter: Presenter::default(),
-                open: Mutex::new(Some(Open { socket: None, line, serving, tasks: Vec::new(), thread })),
+                open: Mutex::new(Some(Open { socket: None, line, serving, tasks: vec![failing], ended })),
                 settings,
             }),
         };
@@ -190,7 +202,7 @@ impl Node {
     /// Finishes what was asked, takes leave of everyone and lets go of the data folder. Later calls fail.
     pub async fn close(&self) {
         let open = self.lock().take();
-        let Some(Open { socket, line, serving, tasks, thread }) = open else { return };
+        let Some(Open { socket, line, serving, tasks, ended }) = open else { return };
         if let Some(socket) = socket {
             socket.close().await;
         }
@@ -199,9 +211,8 @@ impl Node {
         drop(tasks);
         self.inner.net.shutdown().await;
         self.core().close();
-        if tokio::task::spawn_blocking(|| thread.join()).await.is_err() {
-            tracing::error!("the core's thread could not be waited for");
-        }
+        // An error is an end as well.
+        let _ = ended.await;
         self.inner.board.close();
     }
 

@@ -42,6 +42,8 @@ impl Server {
         {
             return Ok(self.announce(running));
         }
+        // A device that can take nothing in does not listen.
+        self.core.read(|_| Ok(())).await?;
         let started = self.net.listen(&self.listen, port)?;
         let port = started.port();
         let before = listener.replace(started);
@@ -104,6 +106,15 @@ impl Server {
             Err(error) if error.code == ErrorCode::ReadOnly => Ok(()),
             result => result,
         }
+    }
+
+    /// Stops listening because the core has failed; nobody is left to be told.
+    pub(crate) async fn fail(&self) {
+        let running = self.listener.lock().await.take();
+        if let Some(running) = running {
+            running.stop().await;
+        }
+        self.board.set_server(ServerState::default());
     }
 
     /// Notes, now and then, whether this device has other addresses; for as long as it runs.

@@ -6,6 +6,7 @@ mod sql;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::{collections::HashMap, fmt, path::Path};
 
@@ -21,10 +22,13 @@ use lanline_protocol::{
 use rusqlite::{Connection, params};
 
 pub use self::open::OpenStoreError;
+pub(crate) use self::trouble::{Trouble, trouble};
 use self::{
-    row::{bound, bytes, comparable, failure, from_bits, to_bits},
+    row::{bound, bytes, comparable, from_bits, to_bits},
     statement::{next_entry, next_record},
+    trouble::failure,
 };
+use crate::platform::Pin;
 
 /// A device's database in one file, used from one thread.
 ///
@@ -39,6 +43,8 @@ pub struct SqliteStore {
     saved_arrival: i64,
     transaction: Transaction,
     numbers: Numbers,
+    /// What must stand where it stood, or what is committed is lost.
+    pins: Vec<Pin>,
 }
 
 /// What was written since the last commit.
@@ -70,7 +76,7 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenStoreError`]
     pub fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Result<Self, OpenStoreError> {
-        let open::Opened { db, id, last_arrival } = open::open(path, identity, fresh_id)?;
+        let open::Opened { db, id, last_arrival, pins } = open::open(path, identity, fresh_id)?;
         Ok(Self {
             db,
             id,
@@ -79,7 +85,13 @@ impl SqliteStore {
             saved_arrival: last_arrival,
             transaction: Transaction::Clean,
             numbers: Numbers::default(),
+            pins,
         })
+    }
+
+    /// From now on nothing is committed, either, where this file no longer stands where it stood.
+    pub(crate) fn rely_on(&mut self, pin: Pin) {
+        self.pins.push(pin);
     }
 }
 
@@ -419,7 +431,9 @@ impl Store for SqliteStore {
         let finished = match &self.transaction {
             Transaction::Clean => return Ok(()),
             Transaction::Failed(error) => Err(error.clone()),
-            Transaction::Begun => self.finish().map_err(failure),
+            Transaction::Begun => {
+                self.in_place().and_then(|()| self.finish().map_err(|error| self.write_failure(error)))
+            }
         };
         match finished {
             Ok(()) => {

@@ -48,6 +48,20 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
+    /// Says how many bytes of what this connection was given to send still wait. Between a commit, whose outputs were
+    /// carried out, and the next frame or command. What can wait is held back while there are too many; a caller that
+    /// never says is given everything at once.
+    pub fn set_queued(&mut self, connection: ConnectionId, bytes: usize) {
+        if let Some(session) = self.sessions.get_mut(&connection) {
+            session.queued = Some(bytes);
+        }
+    }
+
+    /// Connections that are to be told more once less waits on them. Then call [`Replica::set_queued`] and commit.
+    pub fn held_back(&self) -> impl Iterator<Item = ConnectionId> {
+        self.sessions.iter().filter(|(_, session)| session.held_back).map(|(connection, _)| *connection)
+    }
+
     /// Takes the end of a connection.
     ///
     /// # Errors
@@ -140,7 +154,7 @@ impl<S: Store> Replica<S> {
             .sessions
             .iter_mut()
             .filter_map(|(connection, session)| {
-                if session.shares_a_room() || !session.joining.is_empty() {
+                if session.shares_a_room() || !session.joining.is_empty() || !session.tellings.is_empty() {
                     session.stranger_since_ms = now.steady_ms;
                 }
                 (now.steady_ms >= session.stranger_since_ms + limits::STRANGER_MS).then_some(*connection)
@@ -201,6 +215,12 @@ impl<S: Store> Replica<S> {
                 })
             })
             .collect()
+    }
+
+    /// Whether the device on a connection is a member of a room that this one is a member of.
+    pub fn is_with_fellow(&self, connection: ConnectionId) -> bool {
+        let Some(session) = self.sessions.get(&connection) else { return false };
+        self.rooms.values().any(|room| room.is_member(&session.peer) && room.is_member(&self.me))
     }
 
     /// The connection with a device, if there is one.

@@ -34,4 +34,5 @@ mod room;
 mod sending;
 pub mod session;
 pub mod store;
+mod telling;
 pub mod view;

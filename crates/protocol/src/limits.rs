@@ -58,6 +58,9 @@ pub const BATCH_ITEMS: usize = 512;
 /// Bytes sent to one peer and not acknowledged, over all rooms.
 pub const WINDOW_BYTES: usize = 1024 * 1024;
 
+/// Bytes that wait to be taken by the network, above which a connection is given nothing more that can wait.
+pub const QUEUE_BYTES: usize = 1024 * 1024;
+
 /// How far ahead of this device's clock an entry may be and still move it, in microseconds: 5 minutes.
 pub const CLOCK_AHEAD_US: u64 = 5 * 60 * 1_000_000;
 /// Receipts are written at most this often, in milliseconds.

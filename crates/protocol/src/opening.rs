@@ -8,9 +8,9 @@ use crate::id::RoomId;
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
-use crate::replica::{CloseReason, Event, Output, Replica};
+use crate::replica::{Event, Output, Replica};
 use crate::room::Room;
-use crate::session::{ConnectionId, FrameLimit, Shared};
+use crate::session::{ConnectionId, FrameLimit, Shared, Telling};
 use crate::store::{Arrival, Cursor, Store, StoreError};
 
 impl<S: Store> Replica<S> {
@@ -139,20 +139,20 @@ impl<S: Store> Replica<S> {
     }
 
     fn send_heads(&mut self, connection: ConnectionId, room: RoomId, lane: Lane) -> Result<(), StoreError> {
-        let Some(held) = self.rooms.get(&room) else { return Ok(()) };
-        let heads = held.heads(&self.store, lane)?;
         let Some(slot) = self.shared_mut(connection, room).and_then(|shared| shared.my_slot) else {
             return Ok(());
         };
-        let mut pages = heads.chunks(limits::HEADS_PAGE).peekable();
-        if pages.peek().is_none() {
-            self.send(connection, &Frame::Heads(Heads { slot, lane, heads: Vec::new(), last: true }));
+        let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
+        // Asked again while they are being told: those will do, since what they leave out is sent once more at worst.
+        let under_way = session.tellings.iter().any(|telling| {
+            matches!(telling, Telling::Heads { room: of, slot: by, lane: kind, .. } if (*of, *by, *kind) == (room, slot, lane))
+        });
+        if under_way {
+            return Ok(());
         }
-        while let Some(page) = pages.next() {
-            let last = pages.peek().is_none();
-            self.send(connection, &Frame::Heads(Heads { slot, lane, heads: page.to_vec(), last }));
-        }
-        Ok(())
+        let Some(held) = self.rooms.get(&room) else { return Ok(()) };
+        let heads = held.heads(&self.store, lane)?;
+        self.tell(connection, Telling::Heads { room, slot, lane, heads, told: 0 })
     }
 
     /// The peer says how far it holds this store.
@@ -253,7 +253,8 @@ impl<S: Store> Replica<S> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
         let Some(shared) = session.shared.get(&room).filter(|shared| shared.open()) else { return Ok(true) };
         let state = shared.lanes.get(lane);
-        let settled = state.flowing && state.sent == newest && state.in_flight.is_empty() && !state.records_due;
+        let told = session.tellings.is_empty() && !state.records_due;
+        let settled = state.flowing && state.sent == newest && state.in_flight.is_empty() && told;
         // What this device has still to send or to hear acknowledged makes a difference that will go by itself.
         if !settled || !held.groups.get(lane).entries.is_empty() || held.digest(&self.store, lane)? == digest.digest {
             return Ok(true);
@@ -380,9 +381,8 @@ impl<S: Store> Replica<S> {
             if let Some(slot) = session.unshare(id).and_then(|gone| gone.their_slot) {
                 session.their_slots.remove(&slot);
             }
-            if removed && !session.shares_a_room() && session.joining.is_empty() {
-                self.close(connection, CloseReason::Removed);
-            }
+            session.ending |= removed;
+            self.end_where_told(connection);
         }
         Ok(())
     }

@@ -130,6 +130,8 @@ pub struct Replica<S> {
     /// Rooms that this device just became a member of.
     pub(crate) joined: Vec<RoomId>,
     pub(crate) out: Vec<Output>,
+    /// What the store said when, after a commit, it was looked up what follows.
+    failed: Option<StoreError>,
 }
 
 const NAME: &str = "name";
@@ -179,7 +181,14 @@ impl<S: Store> Replica<S> {
             renew: false,
             joined: Vec::new(),
             out: Vec::new(),
+            failed: None,
         })
+    }
+
+    /// The store, for whoever runs this replica. What is written to it is to be committed or rolled back before the
+    /// replica is fed anything.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
     }
 
     /// The store, once the replica is done with.
@@ -220,7 +229,11 @@ impl<S: Store> Replica<S> {
     }
 
     pub(crate) fn send(&mut self, connection: ConnectionId, frame: &Frame) {
-        self.out.push(Output::Send(connection, frame.encode()));
+        let bytes = frame.encode();
+        if let Some(queued) = self.sessions.get_mut(&connection).and_then(|session| session.queued.as_mut()) {
+            *queued = queued.saturating_add(bytes.len());
+        }
+        self.out.push(Output::Send(connection, bytes));
     }
 
     pub(crate) fn raise_limit(&mut self, connection: ConnectionId, limit: FrameLimit) {
@@ -275,9 +288,14 @@ impl<S: Store> Replica<S> {
     /// Makes everything since the last commit durable and says what to do now. Call it after each burst of
     /// input, and when [`Replica::next_wake_ms`] has passed.
     ///
+    /// `Ok`: all of it is on disk, even where what is to follow could not be looked up; see [`Replica::failure`].
+    ///
     /// # Errors
-    /// [`StoreError`]
+    /// [`StoreError`]: nothing of it is. Also what [`Replica::failure`] said after the commit before.
     pub fn commit(&mut self, now: Time) -> Result<Vec<Output>, StoreError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         self.close_strangers(now);
         self.introduce(now)?;
         self.write_due_receipts(now)?;
@@ -290,15 +308,26 @@ impl<S: Store> Replica<S> {
         self.wrote = false;
 
         self.acknowledge();
+        self.failed = self.follow_up(now).err();
+        for id in std::mem::take(&mut self.statuses) {
+            self.out.push(Output::Event(Event::Status(id)));
+        }
+        Ok(std::mem::take(&mut self.out))
+    }
+
+    /// Why the replica is no longer in step with its store although the last commit succeeded.
+    pub fn failure(&self) -> Option<&StoreError> {
+        self.failed.as_ref()
+    }
+
+    /// What peers are to be sent now that it is on disk.
+    fn follow_up(&mut self, now: Time) -> Result<(), StoreError> {
         self.refresh_rooms()?;
         let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();
         for connection in connections {
             self.pump(now, connection)?;
         }
-        for id in std::mem::take(&mut self.statuses) {
-            self.out.push(Output::Event(Event::Status(id)));
-        }
-        Ok(std::mem::take(&mut self.out))
+        Ok(())
     }
 
     /// Cursors and acks that moved without anything to store ride along with the next write, or wait a second.

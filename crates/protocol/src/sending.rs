@@ -13,7 +13,7 @@ use crate::limits;
 use crate::record::WireRecord;
 use crate::replica::Replica;
 use crate::room::Room;
-use crate::session::{ConnectionId, LaneState};
+use crate::session::{ConnectionId, LaneState, Telling};
 use crate::store::{Arrival, Item, Store, StoreError};
 
 /// What a scan of this store found for a peer.
@@ -68,6 +68,8 @@ fn pick(room: &Room, state: &LaneState, peer: &crate::identity::PublicKey, items
 impl<S: Store> Replica<S> {
     /// Sends a peer what it lacks, room by room, until its window is full.
     pub(crate) fn pump(&mut self, now: Time, connection: ConnectionId) -> Result<(), StoreError> {
+        self.go_on_telling(connection)?;
+        self.end_where_told(connection);
         let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
         let rooms: Vec<RoomId> =
             session.shared.iter().filter(|(_, shared)| shared.open()).map(|(room, _)| *room).collect();
@@ -85,6 +87,7 @@ impl<S: Store> Replica<S> {
             let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
             let Some(room) = self.rooms.get(&id) else { return Ok(()) };
             let (peer, joining) = (session.peer, session.is_joining(id));
+            let waits = session.is_full() || !session.tellings.is_empty();
             let Some(shared) = session.shared.get_mut(&id) else { return Ok(()) };
             let Some(slot) = shared.my_slot else { return Ok(()) };
             // Once the peer knows that this device left, it takes no more of what was said before.
@@ -104,9 +107,13 @@ impl<S: Store> Replica<S> {
             if !allowed || !state.flowing || session.in_flight >= limits::WINDOW_BYTES {
                 return Ok(());
             }
+            if waits {
+                session.held_back = true;
+                return Ok(());
+            }
             if state.records_due {
                 state.records_due = false;
-                self.send_records(connection, id, slot)?;
+                self.tell(connection, Telling::Records { room: id, slot, after: None })?;
                 continue;
             }
             let newest = held_back.map_or(*room.newest.get(lane), |leave| leave.saturating_sub(1));
@@ -173,32 +180,6 @@ impl<S: Store> Replica<S> {
         self.unheard_leave(room, session.device)
     }
 
-    /// Sends all records of members, outside of arrival order: after heads, when it is not known which ones
-    /// the peer holds.
-    fn send_records(&mut self, connection: ConnectionId, id: RoomId, slot: u32) -> Result<(), StoreError> {
-        let records = self.store.records(id)?;
-        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
-        let mut batches: Vec<Vec<WireRecord>> = Vec::new();
-        let mut bytes = limits::BATCH_BYTES;
-        // The peer's own too: where its database was rolled back, they are how it notices.
-        for record in records.iter().filter(|r| room.is_member(&r.key.author)) {
-            if bytes >= limits::BATCH_BYTES {
-                batches.push(Vec::new());
-                bytes = 0;
-            }
-            bytes += record.size();
-            if let Some(batch) = batches.last_mut() {
-                batch.push(record.to_wire());
-            }
-        }
-        for records in batches {
-            let batch =
-                Batch { slot, lane: Lane::Content, entries: Vec::new(), records, upto: None, anchor: None, end: false };
-            self.send(connection, &Frame::Batch(batch));
-        }
-        Ok(())
-    }
-
     /// Everything is sent and acknowledged: now and then, both sides compare what they hold.
     fn compare(&mut self, now: Time, connection: ConnectionId, id: RoomId, lane: Lane) -> Result<(), StoreError> {
         let Some(room) = self.rooms.get(&id) else { return Ok(()) };
@@ -230,36 +211,13 @@ impl<S: Store> Replica<S> {
         &mut self,
         connection: ConnectionId,
         id: RoomId,
-        mut after: Arrival,
+        after: Arrival,
     ) -> Result<(), StoreError> {
         let Some(shared) = self.shared_mut(connection, id) else { return Ok(()) };
         let Some(slot) = shared.my_slot else { return Ok(()) };
         shared.pushed = true;
         let until = self.told_until(connection, id)?;
-        let bytes = limits::CONTROL_FRAME / 4; // a group that starts below it still fits a control frame
-        loop {
-            let mut page = self.store.page(id, Lane::Membership, after, limits::BATCH_ITEMS, bytes)?;
-            page.retain(|item| item.arrival() <= until);
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.arrival();
-            let entries = page
-                .iter()
-                .filter_map(|item| match item {
-                    Item::Entry(stored) => Some(stored.entry.to_wire()),
-                    Item::Record(..) => None,
-                })
-                .collect();
-            let batch = Batch {
-                slot,
-                lane: Lane::Membership,
-                entries,
-                records: Vec::new(),
-                upto: None,
-                anchor: None,
-                end: false,
-            };
-            self.send(connection, &Frame::Batch(batch));
-        }
+        self.tell(connection, Telling::Membership { room: id, slot, after, until })
     }
 
     /// Up to where the peer may know who belongs: who is a member no more is told what made it so, which may be

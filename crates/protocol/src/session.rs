@@ -8,6 +8,7 @@ use crate::frame::{Head, Hello, room_tag};
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
+use crate::record::RecordKey;
 use crate::room::PerLane;
 use crate::store::Arrival;
 
@@ -83,6 +84,17 @@ impl Shared {
     }
 }
 
+/// What a peer is told in frames that nothing acknowledges, as many as it takes.
+#[derive(Debug)]
+pub(crate) enum Telling {
+    /// The heads of a lane, as they were when it was begun.
+    Heads { room: RoomId, slot: u32, lane: Lane, heads: Vec<Head>, told: usize },
+    /// All records of members, by their keys; those after this one.
+    Records { room: RoomId, slot: u32, after: Option<RecordKey> },
+    /// Who belongs, after one arrival and up to another.
+    Membership { room: RoomId, slot: u32, after: Arrival, until: Arrival },
+}
+
 /// A join that this device asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Joining {
@@ -109,6 +121,14 @@ pub(crate) struct Session {
     pub(crate) join_attempts: u32,
     /// Bytes sent and not acknowledged, over all rooms.
     pub(crate) in_flight: usize,
+    /// What is told beside, in order.
+    pub(crate) tellings: VecDeque<Telling>,
+    /// Bytes that wait to be taken by the network, where the caller says how many.
+    pub(crate) queued: Option<usize>,
+    /// Whether something waits for them to become fewer.
+    pub(crate) held_back: bool,
+    /// Whether the connection ends once all is told, no room being shared any more.
+    pub(crate) ending: bool,
     /// Acks to be sent once what they speak of is committed.
     pub(crate) acks: BTreeMap<(RoomId, Lane), Arrival>,
     /// Tags by which this peer may name rooms, with the rooms known when they were made.
@@ -136,6 +156,10 @@ impl Session {
             joining: Vec::new(),
             join_attempts: 0,
             in_flight: 0,
+            tellings: VecDeque::new(),
+            queued: None,
+            held_back: false,
+            ending: false,
             acks: BTreeMap::new(),
             tags: BTreeMap::new(),
             tagged: BTreeSet::new(),
@@ -161,12 +185,22 @@ impl Session {
             let bytes: usize = gone.lanes.get(lane).in_flight.iter().map(|(_, bytes)| bytes).sum();
             self.in_flight = self.in_flight.saturating_sub(bytes);
         }
+        // Who belongs is told all the same: it may be why the room is shared no more.
+        self.tellings.retain(|telling| match telling {
+            Telling::Heads { room: of, .. } | Telling::Records { room: of, .. } => *of != room,
+            Telling::Membership { .. } => true,
+        });
         Some(gone)
     }
 
     /// Whether both sides opened a room, so that the peer is no stranger.
     pub(crate) fn shares_a_room(&self) -> bool {
         self.shared.values().any(Shared::open)
+    }
+
+    /// Whether as much waits to be taken by the network as may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queued.is_some_and(|bytes| bytes >= crate::limits::QUEUE_BYTES)
     }
 
     pub(crate) fn is_joining(&self, room: RoomId) -> bool {

@@ -45,7 +45,7 @@ impl Node {
         let device = device_id(&params.device_id)?;
         let parted = self.core().write(move |machine, now| {
             let connection = machine.replica.connection(device).ok_or(CommandError::NotFound(NOT_CONNECTED))?;
-            machine.connections.hold(device);
+            machine.hold(connection, device);
             Ok(machine.end(now, connection, &CloseReason::Disconnected)?)
         });
         parted.await

@@ -14,8 +14,6 @@ const REPLACED_MS: u64 = 2000;
 
 /// The word by which a peer says that another connection takes over.
 const REPLACED: &str = "replaced";
-/// The word by which a peer says that the person there asked for the end.
-const DISCONNECTED: &str = "disconnected";
 
 /// How a join ended.
 #[derive(Debug)]
@@ -134,9 +132,6 @@ impl Connections {
         let open = self.open.remove(&connection)?;
         self.changed = true;
         self.ended.insert(open.device, word(reason));
-        if reason.said() == Some(DISCONNECTED) {
-            self.held.insert(open.device);
-        }
         if word(reason) != REPLACED {
             for greeting in self.greetings.extract_if(.., |greeting| greeting.connection == connection) {
                 let _ = greeting.answer.send(Err(reason.clone()));

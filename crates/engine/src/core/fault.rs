@@ -2,7 +2,10 @@
 
 use lanline_protocol::{command::CommandError, store::StoreError};
 
-use crate::api::{ApiError, ErrorCode, StoreCondition, StoreState};
+use crate::{
+    api::{ApiError, ErrorCode, StoreCondition, StoreState},
+    store::{Trouble, trouble},
+};
 
 impl From<CommandError> for ApiError {
     fn from(error: CommandError) -> Self {
@@ -22,19 +25,28 @@ impl From<&StoreError> for ApiError {
     fn from(error: &StoreError) -> Self {
         match error {
             StoreError::Full => Self::new(ErrorCode::ReadOnly, FULL),
-            StoreError::Failed(reason) => Self::new(ErrorCode::ReadOnly, failed(reason)),
+            StoreError::Failed(reason) => {
+                let sentence = match trouble(error) {
+                    Trouble::Full => FULL.to_owned(),
+                    Trouble::Busy => BUSY.to_owned(),
+                    Trouble::NoMemory => NO_MEMORY.to_owned(),
+                    Trouble::Failed => failed(reason),
+                };
+                Self::new(ErrorCode::ReadOnly, sentence)
+            }
         }
     }
 }
 
 const FULL: &str = "The disk with this device's data is full: free some space on it, and writing goes on.";
 
+const BUSY: &str = "Another program holds the database of this device: end it, and writing goes on.";
+
+const NO_MEMORY: &str = "The system has no memory left: close other programs, and writing goes on.";
+
 /// What a store error makes of the store.
 pub(super) fn condition(error: &StoreError) -> StoreState {
-    let state = match error {
-        StoreError::Full => StoreCondition::ReadOnly,
-        StoreError::Failed(_) => StoreCondition::Failed,
-    };
+    let state = if trouble(error).may_pass() { StoreCondition::ReadOnly } else { StoreCondition::Failed };
     StoreState { state, reason: Some(ApiError::from(error).message) }
 }
 

@@ -15,7 +15,11 @@ mod thread;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
 };
 
 use lanline_protocol::{
@@ -28,6 +32,7 @@ use lanline_protocol::{
     store::StoreError,
 };
 use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use self::{
@@ -72,6 +77,14 @@ impl Machine {
         }
         Ok(())
     }
+
+    /// Leaves a device alone until somebody asks for it, or it dials in. Only members are dialled by themselves, so that
+    /// of others nothing need be remembered, and strangers could fill the memory with it.
+    pub(crate) fn hold(&mut self, connection: ConnectionId, device: DeviceId) {
+        if self.replica.is_with_fellow(connection) {
+            self.connections.hold(device);
+        }
+    }
 }
 
 /// The way to the core's thread. Clones lead to the same one; it ends when none is left.
@@ -79,13 +92,18 @@ impl Machine {
 pub(crate) struct Core {
     inputs: mpsc::Sender<Input>,
     board: Arc<Board>,
+    /// Whether it was told to end.
+    closing: Arc<AtomicBool>,
 }
 
 /// A core that was just started.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) core: Core,
-    pub(crate) thread: std::thread::JoinHandle<()>,
+    /// Done when the thread has ended and let go of the folder.
+    pub(crate) ended: oneshot::Receiver<()>,
+    /// Done when the core has failed and does nothing any more.
+    pub(crate) failed: CancellationToken,
     /// Devices to be dialled.
     pub(crate) targets: watch::Receiver<Vec<Target>>,
 }
@@ -99,6 +117,9 @@ pub enum CoreError {
     /// What is in the database cannot be read.
     #[error("The database of this device cannot be read ({0}): check the disk, or put back a copy of it.")]
     Unreadable(StoreError),
+    /// The lock file cannot be looked at.
+    #[error("The lock of the data folder cannot be read ({0}): check the disk.")]
+    NoLock(std::io::Error),
     /// The system gives no random numbers.
     #[error("The system gives no random numbers ({0}): restart the machine.")]
     NoRandomness(getrandom::Error),
@@ -120,20 +141,23 @@ impl Core {
     /// Opens the database in the folder and starts the thread, which holds the folder until it ends. Blocks.
     pub(crate) fn start(folder: Folder, seed: Zeroizing<[u8; 32]>, board: Arc<Board>) -> Result<Started, CoreError> {
         let clock = Clock::new();
-        let mut fresh = [0; 16];
-        getrandom::fill(&mut fresh).map_err(CoreError::NoRandomness)?;
-        let public = DeviceKey::from_seed(&seed).public();
-        let store = SqliteStore::open(&database(&folder), public, StoreId::new(fresh))?;
+        let store = open_store(&folder, &seed)?;
         let replica = open_replica(&seed, store, clock.now()).map_err(CoreError::Unreadable)?;
         board.set_name(replica.name());
         let (inputs, waiting) = mpsc::channel();
         let (publish, targets) = watch::channel(Vec::new());
-        let thread = Thread::new(replica, folder, seed, clock, waiting, publish, Arc::clone(&board));
-        let thread = std::thread::Builder::new()
+        let failed = CancellationToken::new();
+        let thread = Thread::new(replica, folder, seed, clock, waiting, publish, Arc::clone(&board), failed.clone());
+        let (end, ended) = oneshot::channel();
+        std::thread::Builder::new()
             .name("lanline-core".to_owned())
-            .spawn(move || thread.run())
+            .spawn(move || {
+                thread.run();
+                // Whoever waited for it may have lost patience.
+                let _ = end.send(());
+            })
             .map_err(CoreError::NoThread)?;
-        Ok(Started { core: Self { inputs, board }, thread, targets })
+        Ok(Started { core: Self { inputs, board, closing: Arc::default() }, ended, failed, targets })
     }
 
     /// Has something done that may write. It is in line when this returns; the future awaits the answer, which comes
@@ -164,8 +188,8 @@ impl Core {
     ) -> impl Future<Output = Result<T, ApiError>> + Send + use<T> {
         // Where this fails the answer's sender is dropped with the input.
         let _ = self.inputs.send(input);
-        let board = Arc::clone(&self.board);
-        async move { answered.await.unwrap_or_else(|_| Err(gone(&board))) }
+        let core = self.clone();
+        async move { answered.await.unwrap_or_else(|_| Err(core.gone())) }
     }
 
     /// Passes on what happened on a connection. Returns at once.
@@ -195,22 +219,36 @@ impl Core {
             Ok(())
         })
         .await?;
-        answered.await.map_err(|_| gone(&self.board))
+        answered.await.map_err(|_| self.gone())
     }
 
     /// Commits what was asked for so far and ends the thread, whatever is asked later.
     pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
         // Fails only where it has ended.
         let _ = self.inputs.send(Input::Close);
     }
+
+    /// Why something was dropped without an answer.
+    fn gone(&self) -> ApiError {
+        let store = self.board.store();
+        match store.reason {
+            Some(reason) if store.state == StoreCondition::Failed => ApiError::new(ErrorCode::Internal, reason),
+            _ if self.closing.load(Ordering::Acquire) => crate::turn::closed().into(),
+            // It died with it in hand, and is about to say so.
+            _ => fault::internal(),
+        }
+    }
 }
 
-fn gone(board: &Board) -> ApiError {
-    let store = board.store();
-    match store.reason {
-        Some(reason) if store.state == StoreCondition::Failed => ApiError::new(ErrorCode::Internal, reason),
-        _ => crate::turn::closed().into(),
-    }
+/// Opens the database in the folder, or makes it. Blocks.
+fn open_store(folder: &Folder, seed: &[u8; 32]) -> Result<SqliteStore, CoreError> {
+    let mut fresh = [0; 16];
+    getrandom::fill(&mut fresh).map_err(CoreError::NoRandomness)?;
+    let public = DeviceKey::from_seed(seed).public();
+    let mut store = SqliteStore::open(&database(folder), public, StoreId::new(fresh))?;
+    store.rely_on(folder.pin().map_err(CoreError::NoLock)?);
+    Ok(store)
 }
 
 fn database(folder: &Folder) -> PathBuf {

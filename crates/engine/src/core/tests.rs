@@ -1,15 +1,19 @@
 //! What becomes of a device whose store or core fails while it runs.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use lanline_protocol::{command::CommandError, store::StoreError};
+use lanline_protocol::{command::CommandError, id::EntryId, identity::DeviceKey, store::StoreError};
 use serde_json::{Value, json};
 
 use crate::{
     Flags, Node, Settings,
-    api::{ApiError, CallError, ErrorCode, Event, NoParams, StoreCondition},
+    api::{ApiError, CallError, ErrorCode, Event, NoParams, ServerState, StartServer, StoreCondition},
     events::EventStream,
+    net::{Address, CloseReason, ConnectionEvent, Net, Timeouts},
 };
+
+/// However busy the machine: what takes longer than this does not happen.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn alice(folder: &Path) -> Node {
     let flags = Flags { data_dir: Some(folder.into()), name: Some("Alice".into()), ..Flags::default() };
@@ -93,17 +97,133 @@ async fn a_database_broken_under_a_running_device_is_told_and_ends_cleanly() {
     is_out_of_order(&alice, &room, ErrorCode::ReadOnly).await;
 }
 
+#[cfg(unix)]
 #[tokio::test]
-async fn a_panic_of_the_core_is_told_and_loses_nothing_that_was_answered() {
+async fn a_data_folder_deleted_under_a_running_device_is_told_and_nothing_is_answered_as_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, room) = alice_in_a_garden(&folder.path().join("data")).await;
+    let mut events = alice.subscribe();
+    std::fs::remove_dir_all(folder.path().join("data")).unwrap();
+    let error = refused(&alice, "send_message", json!({"room": room, "text": "lost"})).await;
+    assert!(error.code == ErrorCode::ReadOnly && error.message.contains("deleted"), "{error:?}");
+    assert_eq!(store_state(&mut events).await, StoreCondition::Failed);
+    is_out_of_order(&alice, &room, ErrorCode::ReadOnly).await;
+}
+
+#[tokio::test]
+async fn what_was_committed_is_answered_as_done_even_where_what_follows_cannot_be_read() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (alice, room) = alice_in_a_garden(folders[0].path()).await;
+    let bob = self::alice(folders[1].path()).await;
+    alice.start_server(StartServer { port: Some(0) }).await.unwrap();
+    let link = alice.call("invite", json!({"room": room})).await.unwrap()["link"].take();
+    bob.call("join", json!({"link": link})).await.unwrap();
+    let mut events = alice.subscribe();
+    // From now on each entry is damaged as it is written, so that it cannot be read to be sent to Bob.
+    let other = rusqlite::Connection::open(folders[0].path().join(super::DATABASE)).unwrap();
+    other
+        .execute_batch(
+            "CREATE TRIGGER damage AFTER INSERT ON entries BEGIN
+                 UPDATE entries SET header = zeroblob(length(header)) WHERE arrival = NEW.arrival;
+             END",
+        )
+        .unwrap();
+    let sent = alice.call("send_message", json!({"room": room, "text": "committed"})).await;
+    assert!(sent.is_ok(), "{sent:?}");
+    assert_eq!(store_state(&mut events).await, StoreCondition::Failed);
+    let id: Vec<u8> = other.query_row("SELECT id FROM entries ORDER BY arrival DESC", [], |row| row.get(0)).unwrap();
+    let shown = EntryId::new(id.try_into().unwrap()).to_string();
+    assert_eq!(sent.unwrap()["id"], json!(shown), "it is in the database");
+    is_out_of_order(&alice, &room, ErrorCode::ReadOnly).await;
+    bob.close().await;
+}
+
+#[tokio::test]
+async fn a_database_that_another_program_holds_is_told_and_writing_goes_on_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let (alice, room) = alice_in_a_garden(folder.path()).await;
     let mut events = alice.subscribe();
+    let other = rusqlite::Connection::open(folder.path().join(super::DATABASE)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = refused(&alice, "send_message", json!({"room": room, "text": "not kept"})).await;
+    assert!(error.code == ErrorCode::ReadOnly && error.message.contains("Another program"), "{error:?}");
+    assert_eq!(store_state(&mut events).await, StoreCondition::ReadOnly);
+    assert_eq!(texts(&alice, &room).await, ["kept"], "reading goes on");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store_state(&mut events).await, StoreCondition::Ok);
+    alice.call("send_message", json!({"room": room, "text": "again"})).await.unwrap();
+    assert_eq!(texts(&alice, &room).await, ["kept", "again"]);
+    alice.close().await;
+}
+
+#[tokio::test]
+async fn a_panic_of_the_core_ends_what_others_see_and_loses_nothing_that_was_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, room) = alice_in_a_garden(folder.path()).await;
+    let port = alice.start_server(StartServer { port: Some(0) }).await.unwrap().port;
+    let mut events = alice.subscribe();
     let died = alice.core().write::<(), _>(|_, _| panic!("a fault of ours, on purpose"));
-    assert_eq!(died.await.unwrap_err().code, ErrorCode::Internal);
+    // In line with it: whether it is taken in before the panic or after it, nobody is shutting down.
+    let beside = alice.core().write::<(), _>(|_, _| Ok(()));
+    for error in [died.await.unwrap_err(), beside.await.unwrap_err()] {
+        assert!(error.code == ErrorCode::Internal && error.message.contains("failed inside"), "{error:?}");
+    }
     assert_eq!(store_state(&mut events).await, StoreCondition::Failed);
+    loop {
+        if let Event::ServerChanged(server) = events.next().await.expect("the device was closed") {
+            assert_eq!(server, ServerState::default());
+            break;
+        }
+    }
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "nobody listens there");
+    let error = refused(&alice, "start_server", json!({"port": 0})).await;
+    assert!(error.code == ErrorCode::Internal && error.message.contains("failed inside"), "{error:?}");
+    let flags = Flags { data_dir: Some(folder.path().into()), ..Flags::default() };
+    let second = Node::open(Settings::load(flags).unwrap()).await.unwrap_err();
+    assert_eq!(second.code(), ErrorCode::Locked, "the folder stays held");
     is_out_of_order(&alice, &room, ErrorCode::Internal).await;
 
     let alice = self::alice(folder.path()).await;
     assert_eq!(texts(&alice, &room).await, ["kept"]);
     alice.close().await;
+}
+
+/// Waits until as many connections are open.
+async fn until_open(alice: &Node, count: usize) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while alice.core().read(|machine| Ok(machine.connections.open.len())).await.unwrap() != count {
+        assert!(std::time::Instant::now() < deadline, "there never are {count} connections");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn only_members_that_said_goodbye_are_left_alone_and_of_strangers_nothing_is_kept() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (alice, room) = alice_in_a_garden(folders[0].path()).await;
+    let bob = self::alice(folders[1].path()).await;
+    let port = alice.start_server(StartServer { port: Some(0) }).await.unwrap().port;
+    let address = Address::Socket(([127, 0, 0, 1], port).into());
+    for seed in 1..=3 {
+        let (sender, mut opened) = tokio::sync::mpsc::unbounded_channel();
+        let sink = move |event| {
+            if let ConnectionEvent::Opened { handle, .. } = event {
+                sender.send(handle).unwrap();
+            }
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let stranger = Net::new(&DeviceKey::from_seed(&[seed; 32]), runtime, Timeouts::default(), sink).unwrap();
+        stranger.dial(std::slice::from_ref(&address), None, PATIENCE).await.unwrap();
+        until_open(&alice, 1).await;
+        opened.recv().await.unwrap().close(CloseReason::Disconnected);
+        until_open(&alice, 0).await;
+    }
+    let link = alice.call("invite", json!({"room": room})).await.unwrap()["link"].take();
+    bob.call("join", json!({"link": link})).await.unwrap();
+    bob.call("disconnect", json!({"device_id": alice.device_id().to_string()})).await.unwrap();
+    until_open(&alice, 0).await;
+    let held = alice.core().read(|machine| Ok(machine.connections.held.clone())).await.unwrap();
+    assert_eq!(held.into_iter().collect::<Vec<_>>(), [bob.device_id()]);
+    alice.close().await;
+    bob.close().await;
 }

@@ -15,18 +15,20 @@ use lanline_protocol::{
     store::{Store, StoreError},
 };
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
     Clock, Connections, Machine, Replica, fault,
     input::{Burst, Input},
-    open_replica,
+    open_replica, open_store,
 };
 use crate::{
     api::{ApiError, StoreCondition, StoreState},
     board::Board,
     folder::Folder,
-    net::{CloseReason, ConnectionEvent, show},
+    net::{CloseReason, ConnectionEvent, QUEUE_LOW, show},
+    store::trouble,
 };
 
 /// What one transaction may take in at most.
@@ -47,13 +49,17 @@ const PAUSE_MS: u64 = 60_000;
 /// A connection that leaves a ping unanswered for this long gives way to another of the same device.
 const SILENT: Duration = Duration::from_secs(3);
 
+/// The word by which a peer says that the person there asked for the end.
+const DISCONNECTED: &str = "disconnected";
+
 /// The thread's own.
 pub(super) struct Thread {
-    /// `None` once the store has failed.
+    /// `None` where the database cannot be read, or is not to be trusted any more.
     pub(super) machine: Option<Machine>,
+    /// What becomes of the machine's connections where there is none for a while.
+    parted: Connections,
     /// Why nothing can be written, where that is so.
-    refusal: Option<ApiError>,
-    retry_at_ms: u64,
+    refusal: Option<Refusal>,
     /// Where this device listens.
     addresses: Vec<String>,
     targets_at_ms: Option<u64>,
@@ -61,12 +67,24 @@ pub(super) struct Thread {
     inputs: Receiver<Input>,
     clock: Clock,
     pub(super) board: Arc<Board>,
+    /// Done when nothing is taken in any more, for good.
+    failed: CancellationToken,
     seed: Zeroizing<[u8; 32]>,
     /// Let go of last: whoever takes the folder next finds the database closed.
-    _folder: Folder,
+    folder: Folder,
+}
+
+/// Why nothing is taken in.
+struct Refusal {
+    error: ApiError,
+    /// What whoever connects is told.
+    farewell: CloseReason,
+    /// When to try again, and what is hoped to have passed by then; `None`: it is for good.
+    retry: Option<(u64, StoreError)>,
 }
 
 impl Thread {
+    #[expect(clippy::too_many_arguments, reason = "made in one place, of things that have nothing else in common")]
     pub(super) fn new(
         replica: Replica,
         folder: Folder,
@@ -75,30 +93,31 @@ impl Thread {
         inputs: Receiver<Input>,
         targets: watch::Sender<Vec<Target>>,
         board: Arc<Board>,
+        failed: CancellationToken,
     ) -> Self {
         Self {
             machine: Some(Machine { replica, connections: Connections::default() }),
+            parted: Connections::default(),
             refusal: None,
-            retry_at_ms: 0,
             addresses: Vec::new(),
             targets_at_ms: Some(0),
             targets,
             inputs,
             clock,
             board,
+            failed,
             seed,
-            _folder: folder,
+            folder,
         }
     }
 
-    /// Works until it is told to end, or nobody is left to ask for anything.
+    /// Works until it is told to end, or nobody is left to ask for anything. After a panic it goes on refusing: who
+    /// asks is answered, and the folder stays held until the device is closed.
     pub(super) fn run(mut self) {
-        if catch_unwind(AssertUnwindSafe(|| self.work())).is_err() {
-            let reason = Some(fault::internal().message);
-            self.board.set_store(StoreState { state: StoreCondition::Failed, reason });
-            if let Some(mut machine) = self.machine.take() {
-                self.part_with_all(&mut machine.connections, &CloseReason::Shutdown);
-            }
+        while catch_unwind(AssertUnwindSafe(|| self.work())).is_err() {
+            let error = fault::internal();
+            let state = StoreState { state: StoreCondition::Failed, reason: Some(error.message.clone()) };
+            self.give_up(error, CloseReason::Shutdown, state);
         }
     }
 
@@ -119,13 +138,14 @@ impl Thread {
     fn pause(&self) -> Duration {
         let now = self.clock.now();
         let at = |at: u64| at.saturating_sub(now.steady_ms);
-        let Some(machine) = &self.machine else { return Duration::from_millis(PAUSE_MS) };
-        let ms = if self.refusal.is_some() {
-            at(self.retry_at_ms)
+        let ms = if let Some(refusal) = &self.refusal {
+            refusal.retry.as_ref().map_or(PAUSE_MS, |(when, _)| at(*when))
         } else {
-            let wake = machine.replica.next_wake_ms(now);
+            let machine = self.machine.as_ref();
+            let wake = machine.and_then(|machine| machine.replica.next_wake_ms(now));
+            let wake = if machine.is_some_and(Machine::has_room_again) { Some(0) } else { wake };
             let targets = self.targets_at_ms.map(at);
-            let overdue = machine.connections.overdue_at().map(at);
+            let overdue = machine.and_then(|machine| machine.connections.overdue_at()).map(at);
             [wake, targets, overdue].into_iter().flatten().min().unwrap_or(PAUSE_MS)
         };
         Duration::from_millis(ms.min(PAUSE_MS))
@@ -135,6 +155,9 @@ impl Thread {
     fn burst(&mut self, first: Option<Input>) -> bool {
         let (begun, now) = (Instant::now(), self.clock.now());
         let mut burst = Burst::default();
+        if let Some(machine) = self.machine.as_mut() {
+            machine.note_queues();
+        }
         let (mut go_on, mut taken) = (true, Ok(()));
         let mut next = first;
         while let Some(input) = next.take() {
@@ -151,12 +174,17 @@ impl Thread {
             }
             next = self.inputs.try_recv().ok();
         }
-        let failure = self.settle(taken).err().map(|error| ApiError::from(&error));
+        let failure = self.settle(taken).err();
         for write in std::mem::take(&mut burst.writes) {
             write.answer(failure.as_ref());
         }
+        // Dealt with only now: what was answered is on disk, whatever the store says after it.
+        if let Some(error) = self.machine.as_ref().and_then(|machine| machine.replica.failure()).cloned() {
+            self.fail(self.clock.now(), &error);
+        }
         for read in std::mem::take(&mut burst.reads) {
-            read.look(self.machine.as_ref().ok_or(self.refusal.as_ref().unwrap_or(&fault::internal())));
+            let refusal = self.refusal.as_ref().map(|refusal| &refusal.error);
+            read.look(self.machine.as_ref().ok_or(refusal.unwrap_or(&fault::internal())));
         }
         // Only now, when limits are raised, are the frames that wait behind these judged.
         drop(burst);
@@ -170,8 +198,11 @@ impl Thread {
             (_, refusal) => {
                 match input {
                     Input::Read(read) => burst.reads.push(read),
-                    Input::Write(write) => write.answer(refusal.as_ref()),
-                    Input::Net(ConnectionEvent::Opened { handle, .. }) => handle.close(CloseReason::ReadOnly),
+                    Input::Write(write) => write.answer(refusal.as_ref().map(|refusal| &refusal.error)),
+                    Input::Net(ConnectionEvent::Opened { handle, .. }) => {
+                        let farewell = refusal.as_ref().map_or(CloseReason::Shutdown, |r| r.farewell.clone());
+                        handle.close(farewell);
+                    }
                     Input::Listening { addresses } => self.addresses = addresses,
                     Input::Net(_) | Input::Close => {}
                 }
@@ -201,12 +232,15 @@ impl Thread {
         Ok(())
     }
 
-    /// Commits, and carries out what is to follow; or deals with a store that does not take it.
-    fn settle(&mut self, taken: Result<(), StoreError>) -> Result<(), StoreError> {
+    /// Commits, and carries out what is to follow; or deals with a store that does not take it. The error is what those
+    /// are told whose writes it was.
+    fn settle(&mut self, taken: Result<(), StoreError>) -> Result<(), ApiError> {
         let now = self.clock.now();
-        if self.refusal.is_some() {
-            if self.machine.is_some() && now.steady_ms >= self.retry_at_ms {
-                self.retry(now);
+        if let Some(refusal) = &self.refusal {
+            if let Some((at, cause)) = refusal.retry.clone()
+                && now.steady_ms >= at
+            {
+                self.retry(now, cause);
             }
             return Ok(());
         }
@@ -218,7 +252,7 @@ impl Thread {
             }
             Err(error) => {
                 self.fail(now, &error);
-                Err(error)
+                Err(ApiError::from(&error))
             }
         }
     }
@@ -234,46 +268,57 @@ impl Thread {
         }
     }
 
-    /// The store did not take it: nothing since the last commit counts. On a full disk reading goes on.
+    /// The store did not take it: nothing since the last commit counts. Where the reason may pass, such as a full disk,
+    /// reading goes on and writing is tried again.
     fn fail(&mut self, now: Time, error: &StoreError) {
         tracing::error!(%error, "the store failed");
-        let Some(mut machine) = self.machine.take() else { return };
-        self.part_with_all(&mut machine.connections, &CloseReason::ReadOnly);
-        let mut condition = fault::condition(error);
-        if *error == StoreError::Full {
-            let mut store = machine.replica.into_store();
-            match store.rollback().and_then(|()| open_replica(&self.seed, store, now)) {
-                Ok(replica) => self.machine = Some(Machine { replica, connections: machine.connections }),
-                Err(error) => condition = fault::condition(&error),
-            }
+        let Some(Machine { replica, mut connections }) = self.machine.take() else { return };
+        self.part_with_all(&mut connections, &CloseReason::ReadOnly);
+        self.parted = connections;
+        if !trouble(error).may_pass() {
+            return self.give_up(error.into(), CloseReason::ReadOnly, fault::condition(error));
         }
-        self.refusal = condition.reason.clone().map(|reason| ApiError::new(crate::api::ErrorCode::ReadOnly, reason));
-        self.retry_at_ms = now.steady_ms + RETRY_MS;
-        self.targets_at_ms = Some(now.steady_ms);
-        self.board.set_store(condition);
+        let mut store = replica.into_store();
+        match store.rollback().and_then(|()| open_replica(&self.seed, store, now)) {
+            Ok(replica) => self.go_on_with(replica),
+            // The database is opened anew when writing is tried again.
+            Err(error) => tracing::error!(%error, "the database cannot be read for now"),
+        }
+        self.wait(now, error);
     }
 
-    /// Tries whether a full disk has room again.
-    fn retry(&mut self, now: Time) {
-        let Some(Machine { replica, connections }) = self.machine.take() else { return };
-        let mut store = replica.into_store();
-        let tried = try_writing(&mut store);
-        if tried.is_err()
-            && let Err(error) = store.rollback()
-        {
-            tracing::debug!(%error, "the store could not be rolled back");
+    /// Takes nothing in for a while.
+    fn wait(&mut self, now: Time, error: &StoreError) {
+        self.refusal = Some(Refusal {
+            error: error.into(),
+            farewell: CloseReason::ReadOnly,
+            retry: Some((now.steady_ms + RETRY_MS, error.clone())),
+        });
+        self.targets_at_ms = Some(now.steady_ms);
+        self.board.set_store(fault::condition(error));
+    }
+
+    /// Takes nothing in any more.
+    fn give_up(&mut self, error: ApiError, farewell: CloseReason, state: StoreState) {
+        if let Some(mut machine) = self.machine.take() {
+            self.part_with_all(&mut machine.connections, &farewell);
         }
-        match open_replica(&self.seed, store, now) {
-            Ok(replica) => self.machine = Some(Machine { replica, connections }),
-            Err(error) => {
-                let condition = fault::condition(&StoreError::Failed(error.to_string()));
-                self.refusal = Some(ApiError::from(&error));
-                return self.board.set_store(condition);
-            }
-        }
-        self.retry_at_ms = now.steady_ms + RETRY_MS;
-        if tried.is_err() {
-            return;
+        self.refusal = Some(Refusal { error, farewell, retry: None });
+        self.targets_at_ms = Some(0);
+        self.board.set_store(state);
+        self.failed.cancel();
+    }
+
+    fn go_on_with(&mut self, replica: Replica) {
+        self.machine = Some(Machine { replica, connections: std::mem::take(&mut self.parted) });
+    }
+
+    /// Tries whether writing works again.
+    fn retry(&mut self, now: Time, cause: StoreError) {
+        match self.try_again(now, cause) {
+            Ok(()) => {}
+            Err(error) if trouble(&error).may_pass() => return self.wait(now, &error),
+            Err(error) => return self.give_up((&error).into(), CloseReason::ReadOnly, fault::condition(&error)),
         }
         self.refusal = None;
         self.targets_at_ms = Some(now.steady_ms);
@@ -284,6 +329,26 @@ impl Thread {
         };
         // What fails now is dealt with as ever.
         let _ = self.settle(told);
+    }
+
+    fn try_again(&mut self, now: Time, cause: StoreError) -> Result<(), StoreError> {
+        if self.machine.is_none() {
+            let store = open_store(&self.folder, &self.seed).map_err(|error| {
+                // Whatever it is: this device has read it before, and may again.
+                tracing::debug!(%error, "the database cannot be opened yet");
+                cause
+            })?;
+            let replica = open_replica(&self.seed, store, now)?;
+            self.go_on_with(replica);
+        }
+        let Some(machine) = self.machine.as_mut() else { return Ok(()) };
+        // Nothing was fed to the replica since it was opened: it stays in step with a store that is rolled back.
+        let store = machine.replica.store_mut();
+        let tried = try_writing(store);
+        if tried.is_err() {
+            store.rollback()?;
+        }
+        tried
     }
 
     fn part_with_all(&self, connections: &mut Connections, reason: &CloseReason) {
@@ -326,14 +391,32 @@ impl Machine {
             }
             ConnectionEvent::Closed { id, reason } => {
                 let id = ConnectionId(id.0);
+                if reason.said() == Some(DISCONNECTED)
+                    && let Some(open) = self.connections.open.get(&id)
+                {
+                    self.hold(id, open.device);
+                }
                 match self.connections.ended(id, &reason) {
                     Some(_) => self.replica.disconnected(now, id),
                     None => Ok(()),
                 }
             }
-            // What waits is sent as the peer acknowledges, of which the window takes care.
+            // That there is room again is looked at before every burst; this one is for that.
             ConnectionEvent::Frame { .. } | ConnectionEvent::Drained { .. } => Ok(()),
         }
+    }
+
+    /// Tells the replica how much waits on each connection.
+    fn note_queues(&mut self) {
+        for (connection, open) in &self.connections.open {
+            self.replica.set_queued(*connection, open.handle.queued_bytes());
+        }
+    }
+
+    /// Whether a connection is to be told more, and so little waits on it that no event will say so.
+    fn has_room_again(&self) -> bool {
+        let mut held_back = self.replica.held_back().filter_map(|connection| self.connections.handle(connection));
+        held_back.any(|handle| handle.queued_bytes() < QUEUE_LOW)
     }
 
     fn targets(&self) -> Vec<Target> {
@@ -348,4 +431,42 @@ fn try_writing(store: &mut impl Store) -> Result<(), StoreError> {
     store.commit()?;
     store.put_value(RETRY_NAME, None)?;
     store.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use lanline_protocol::identity::DeviceKey;
+
+    use super::*;
+
+    /// A core that is not running.
+    fn thread(folder: &std::path::Path) -> Thread {
+        let folder = Folder::open(folder).unwrap();
+        let seed = folder.read_or_create_seed().unwrap();
+        let store = open_store(&folder, &seed).unwrap();
+        let clock = Clock::new();
+        let replica = open_replica(&seed, store, clock.now()).unwrap();
+        let (board, failed) = (Arc::new(Board::new()), CancellationToken::new());
+        Thread::new(replica, folder, seed, clock, mpsc::channel().1, watch::channel(Vec::new()).0, board, failed)
+    }
+
+    #[test]
+    fn a_database_that_could_not_be_read_on_a_full_disk_is_opened_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut thread = thread(folder.path());
+        let (now, me) = (thread.clock.now(), DeviceKey::from_seed(&thread.seed).public().device_id());
+        thread.machine.as_mut().unwrap().connections.hold(me);
+        thread.fail(now, &StoreError::Full);
+        assert!(thread.machine.is_some() && thread.board.store().state == StoreCondition::ReadOnly);
+        // As where nothing could be read, either.
+        thread.parted = thread.machine.take().unwrap().connections;
+        let later = Time { steady_ms: now.steady_ms + RETRY_MS, ..now };
+        thread.retry(later, StoreError::Full);
+        assert!(thread.refusal.is_none() && thread.board.store().state == StoreCondition::Ok);
+        let machine = thread.machine.as_ref().unwrap();
+        assert!(machine.connections.held.contains(&me), "what was asked for is not forgotten");
+        assert!(!thread.failed.is_cancelled());
+    }
 }

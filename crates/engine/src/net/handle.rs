@@ -243,10 +243,10 @@ impl Shared {
         self.limit.load(Ordering::Acquire)
     }
 
-    /// Whether the peer came by itself, the core has not learnt to know it, and it is not on its
-    /// way out.
+    /// Whether the peer came by itself, the core does not know it as a member or as a holder of an invite, and it is
+    /// not on its way out. To know a room's id, for which the core takes longer frames, is not enough.
     pub(super) fn is_stranger(&self) -> bool {
-        !self.dialled && self.limit() == FrameLimit::Stranger.bytes() && lock(&self.queue).closing.is_none()
+        !self.dialled && self.limit() < FrameLimit::Data.bytes() && lock(&self.queue).closing.is_none()
     }
 
     /// The peer asked for a pong. However often it asks, one is owed at a time.

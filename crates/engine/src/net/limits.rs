@@ -15,7 +15,7 @@ pub const PENDING_MAX: usize = 256;
 /// Handshakes under way at one time from one IP address.
 pub const PENDING_PER_ADDRESS_MAX: usize = 32;
 
-/// Accepted connections whose peers the core has not raised above [`FrameLimit::Stranger`](super::FrameLimit::Stranger).
+/// Accepted connections whose peers the core has not raised to [`FrameLimit::Data`](super::FrameLimit::Data).
 /// Beyond it the oldest is closed as evicted.
 pub const STRANGERS_MAX: usize = 128;
 

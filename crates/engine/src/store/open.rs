@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use lanline_protocol::{id::StoreId, identity::PublicKey};
+use lanline_protocol::{id::StoreId, identity::PublicKey, store::StoreError};
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
-use super::{row, sql};
-use crate::platform;
+use super::{sql, trouble};
+use crate::platform::{self, Pin};
 
 /// The oldest SQLite that keeps its word: those before could lose commits when a WAL was reset.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -21,7 +21,8 @@ const APPLICATION_ID: i32 = 0x4c61_6e6c;
 /// What brings a database from each version to the next. `user_version` counts how many were run.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 
-/// How long to wait for another process that reads the file, a backup for one.
+/// How long to wait for another process that writes to the file or has it for itself; who only reads it, a backup for
+/// one, holds nothing up.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Statements kept prepared: all of them.
@@ -81,6 +82,8 @@ pub(super) struct Opened {
     pub(super) db: Connection,
     pub(super) id: StoreId,
     pub(super) last_arrival: i64,
+    /// The files that must stay where they are.
+    pub(super) pins: Vec<Pin>,
 }
 
 /// As [`super::SqliteStore::open`].
@@ -89,10 +92,10 @@ pub(super) fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Resul
         return Err(OpenStoreError::OldSqlite(rusqlite::version()));
     }
     create(path).map_err(|error| match error.kind() {
-        io::ErrorKind::StorageFull => OpenStoreError::Full(path.to_owned()),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenStoreError::Full(path.to_owned()),
         _ => OpenStoreError::Unwritable { path: path.to_owned(), reason: error.to_string() },
     })?;
-    let refused = |error: Error| refusal(path, &error);
+    let refused = |error: Error| refusal(path, error);
     // Without `SQLITE_OPEN_URI`, or a folder's name could be read as parameters.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(refused)?;
@@ -108,7 +111,12 @@ pub(super) fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Resul
         return Err(OpenStoreError::Failed { path: path.to_owned(), reason });
     }
     let (id, last_arrival) = prepare(&mut db, version, identity, fresh_id).map_err(refused)?;
-    Ok(Opened { db, id, last_arrival })
+    let pin = |path: &Path| {
+        Pin::at(path).map_err(|error| OpenStoreError::Failed { path: path.to_owned(), reason: error.to_string() })
+    };
+    // The log too: SQLite made it with the first transaction and keeps it until the end.
+    let pins = vec![pin(path)?, pin(&beside(path, "-wal"))?];
+    Ok(Opened { db, id, last_arrival, pins })
 }
 
 /// Makes an empty file that only this user can read, where there is none: SQLite would let others read it. The files
@@ -121,10 +129,17 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
+/// A file that SQLite keeps beside the database.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// How many migrations were run on the file; none where it is empty.
 fn version(db: &Connection, path: &Path) -> Result<usize, OpenStoreError> {
     let read =
-        |statement| db.query_row(statement, [], |row| row.get::<_, i64>(0)).map_err(|error| refusal(path, &error));
+        |statement| db.query_row(statement, [], |row| row.get::<_, i64>(0)).map_err(|error| refusal(path, error));
     let tables = read("SELECT count(*) FROM sqlite_schema")?;
     let application = read("PRAGMA application_id")?;
     let found = read("PRAGMA user_version")?;
@@ -201,13 +216,12 @@ fn prepare(
     Ok((StoreId::new(id), last_arrival))
 }
 
-fn refusal(path: &Path, error: &Error) -> OpenStoreError {
-    let path = path.to_owned();
-    if row::is_full(error) {
+fn refusal(path: &Path, error: Error) -> OpenStoreError {
+    let (code, reason, path) = (error.sqlite_error_code(), error.to_string(), path.to_owned());
+    if trouble::write_failure(error, &path) == StoreError::Full {
         return OpenStoreError::Full(path);
     }
-    let reason = error.to_string();
-    match error.sqlite_error_code() {
+    match code {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => OpenStoreError::NotADatabase(path),
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             OpenStoreError::Unwritable { path, reason }

@@ -8,19 +8,9 @@ use lanline_protocol::{
     record::{Record, RecordKey, RecordName},
     store::{Arrival, Order, StoreError, Stored},
 };
-use rusqlite::{Error, ErrorCode, Row, ffi};
+use rusqlite::{Error, Row};
 
-/// What the database said, as the protocol takes it.
-pub(super) fn failure(error: Error) -> StoreError {
-    if is_full(&error) { StoreError::Full } else { StoreError::Failed(error.to_string()) }
-}
-
-/// Whether the disk is full. SQLite says so of every file but its shared index, which merely cannot grow.
-pub(super) fn is_full(error: &Error) -> bool {
-    error
-        .sqlite_error()
-        .is_some_and(|error| error.code == ErrorCode::DiskFull || error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
-}
+use super::trouble::failure;
 
 /// An unsigned number that is only given back, as the signed one with the same bits.
 pub(super) fn from_bits(number: i64) -> u64 {

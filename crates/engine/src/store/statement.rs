@@ -1,5 +1,7 @@
 //! Statements within the one transaction, and the numbers that rooms and logs stand under.
 
+use std::path::Path;
+
 use lanline_protocol::{
     entry::LogKey,
     id::RoomId,
@@ -8,7 +10,10 @@ use lanline_protocol::{
 };
 use rusqlite::{Error, OptionalExtension, Params, Row, Rows, params};
 
-use super::{Numbers, SqliteStore, Transaction, row, row::failure, sql};
+use super::{
+    Numbers, SqliteStore, Transaction, row, sql,
+    trouble::{self, failure},
+};
 
 impl SqliteStore {
     /// Runs a write within the transaction, which begins with the first.
@@ -23,10 +28,18 @@ impl SqliteStore {
             act(self)
         });
         result.map_err(|error| {
-            let error = failure(error);
+            let error = self.write_failure(error);
             self.transaction = Transaction::Failed(error.clone());
             error
         })
+    }
+
+    /// What the database said of a write.
+    pub(super) fn write_failure(&self, error: Error) -> StoreError {
+        match self.db.path() {
+            Some(path) => trouble::write_failure(error, Path::new(path)),
+            None => failure(error),
+        }
     }
 
     pub(super) fn execute(&self, statement: &str, values: impl Params) -> Result<usize, Error> {
@@ -95,6 +108,17 @@ impl SqliteStore {
         };
         self.numbers.logs.insert((room, log), number);
         Ok(number)
+    }
+
+    /// Whether what is committed now will be found again: SQLite goes on writing to files that were deleted.
+    pub(super) fn in_place(&self) -> Result<(), StoreError> {
+        match self.pins.iter().find(|pin| !pin.holds()) {
+            None => Ok(()),
+            Some(gone) => {
+                let name = gone.path().file_name().unwrap_or_default().display();
+                Err(StoreError::Failed(format!("its file {name} was deleted or moved while it was open")))
+            }
+        }
     }
 
     /// Makes the writes durable.

@@ -1,6 +1,7 @@
 mod crash;
 mod damage;
 mod full;
+mod place;
 mod plan;
 
 use std::path::{Path, PathBuf};

@@ -13,6 +13,7 @@ mod belonging;
 mod converging;
 mod hostile;
 mod joining;
+mod queueing;
 mod removing;
 mod schema;
 mod talking;

@@ -281,6 +281,20 @@ impl World {
         true
     }
 
+    /// Tells every device how much of what it sent is still on its way. Gives the most of any.
+    pub(crate) fn tell_queued(&mut self) -> usize {
+        let mut all = Vec::new();
+        for wire in self.wires.values() {
+            for (end, (device, connection)) in wire.ends.into_iter().enumerate() {
+                all.push((device, connection, wire.queues[1 - end].iter().map(Vec::len).sum::<usize>()));
+            }
+        }
+        for (device, connection, bytes) in &all {
+            self.replica(*device).set_queued(*connection, *bytes);
+        }
+        all.iter().map(|(.., bytes)| *bytes).max().unwrap_or(0)
+    }
+
     /// Puts a frame at the front of what is on its way.
     pub(crate) fn inject(&mut self, from: usize, to: usize, frame: &Frame) {
         if let Some((wire, end)) = self.queue(from, to) {

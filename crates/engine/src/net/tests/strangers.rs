@@ -151,7 +151,7 @@ async fn what_is_agreed_is_post_quantum_and_never_resumed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_with_keys_push_out_each_other_and_no_member() {
     let (mut alice, at_alice, _bob, at_bob, _listener) = pair(patient()).await;
-    at_alice.handle.set_limit(FrameLimit::Control);
+    at_alice.handle.set_limit(FrameLimit::Data);
     let (_door, address) = alice.listen();
     let mut strangers = Vec::new();
     for _ in 0..STRANGERS_MAX + 3 {
@@ -160,7 +160,11 @@ async fn strangers_with_keys_push_out_each_other_and_no_member() {
     let (mut opened, mut evicted) = (Vec::new(), Vec::new());
     while opened.len() < STRANGERS_MAX + 3 || evicted.len() < 3 {
         match alice.event().await {
-            ConnectionEvent::Opened { id, .. } => opened.push(id),
+            ConnectionEvent::Opened { id, handle, .. } => {
+                // They know a room's id, which makes nobody a member.
+                handle.set_limit(FrameLimit::Control);
+                opened.push(id);
+            }
             ConnectionEvent::Closed { id, reason } => {
                 assert_eq!(reason, CloseReason::Evicted);
                 evicted.push(id);

@@ -1,0 +1,101 @@
+//! What is told beside the flow of batches and acknowledged by nothing: heads, records after heads, and who belongs to
+//! those who do not follow it. As much at a time as the network takes, so that no room is too large to be told of.
+
+use crate::frame::{Batch, Frame, Heads};
+use crate::kind::Lane;
+use crate::limits;
+use crate::replica::{CloseReason, Replica};
+use crate::session::{ConnectionId, Telling};
+use crate::store::{Item, Store, StoreError};
+
+impl<S: Store> Replica<S> {
+    /// Tells it after what is being told already, and as much of it as can be at once.
+    pub(crate) fn tell(&mut self, connection: ConnectionId, telling: Telling) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+        session.tellings.push_back(telling);
+        self.go_on_telling(connection)
+    }
+
+    /// Goes on with what is being told until that is all, or enough waits for the network.
+    pub(crate) fn go_on_telling(&mut self, connection: ConnectionId) -> Result<(), StoreError> {
+        loop {
+            let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+            session.held_back = session.is_full() && !session.tellings.is_empty();
+            if session.held_back {
+                return Ok(());
+            }
+            let Some(telling) = session.tellings.pop_front() else { return Ok(()) };
+            let (frame, rest) = self.next_frame(telling)?;
+            if let Some(frame) = frame {
+                self.send(connection, &frame);
+            }
+            if let Some(rest) = rest
+                && let Some(session) = self.sessions.get_mut(&connection)
+            {
+                session.tellings.push_front(rest);
+            }
+        }
+    }
+
+    /// Ends the connection with a device that was removed from the last room in common, once it is told so.
+    pub(crate) fn end_where_told(&mut self, connection: ConnectionId) {
+        let fellow = self.is_with_fellow(connection);
+        let Some(session) = self.sessions.get_mut(&connection).filter(|session| session.ending) else { return };
+        if fellow || session.shares_a_room() || !session.joining.is_empty() {
+            session.ending = false;
+        } else if session.tellings.is_empty() {
+            self.close(connection, CloseReason::Removed);
+        }
+    }
+
+    /// The next frame, and what then is left to tell.
+    fn next_frame(&self, telling: Telling) -> Result<(Option<Frame>, Option<Telling>), StoreError> {
+        match telling {
+            Telling::Heads { room, slot, lane, heads, told } => {
+                let mut left = heads.get(told..).unwrap_or_default().chunks(limits::HEADS_PAGE);
+                let page = left.next().unwrap_or_default().to_vec();
+                let last = left.next().is_none();
+                let told = told + page.len();
+                let frame = Frame::Heads(Heads { slot, lane, heads: page, last });
+                Ok((Some(frame), (!last).then_some(Telling::Heads { room, slot, lane, heads, told })))
+            }
+            Telling::Records { room, slot, mut after } => {
+                let Some(held) = self.rooms.get(&room) else { return Ok((None, None)) };
+                let (mut records, mut bytes) = (Vec::new(), 0);
+                for record in self.store.records(room)? {
+                    // The peer's own too: where its database was rolled back, they are how it notices.
+                    if after.is_some_and(|after| record.key <= after) || !held.is_member(&record.key.author) {
+                        continue;
+                    }
+                    if bytes >= limits::BATCH_BYTES {
+                        let frame = Frame::Batch(Batch { records, ..beside(slot, Lane::Content) });
+                        return Ok((Some(frame), Some(Telling::Records { room, slot, after })));
+                    }
+                    bytes += record.size();
+                    after = Some(record.key);
+                    records.push(record.to_wire());
+                }
+                let frame = Frame::Batch(Batch { records, ..beside(slot, Lane::Content) });
+                Ok(((bytes > 0).then_some(frame), None))
+            }
+            Telling::Membership { room, slot, after, until } => {
+                // A group that starts below it still fits a control frame.
+                let bytes = limits::CONTROL_FRAME / 4;
+                let mut page = self.store.page(room, Lane::Membership, after, limits::BATCH_ITEMS, bytes)?;
+                page.retain(|item| item.arrival() <= until);
+                let Some(after) = page.last().map(Item::arrival) else { return Ok((None, None)) };
+                let entries = page.iter().filter_map(|item| match item {
+                    Item::Entry(stored) => Some(stored.entry.to_wire()),
+                    Item::Record(..) => None,
+                });
+                let frame = Frame::Batch(Batch { entries: entries.collect(), ..beside(slot, Lane::Membership) });
+                Ok((Some(frame), Some(Telling::Membership { room, slot, after, until })))
+            }
+        }
+    }
+}
+
+/// A batch outside of arrival order: it says nothing of how far the peer then is.
+fn beside(slot: u32, lane: Lane) -> Batch {
+    Batch { slot, lane, entries: Vec::new(), records: Vec::new(), upto: None, anchor: None, end: false }
+}
