@@ -116,7 +116,8 @@ impl<S: Store> Replica<S> {
         if now.wall_ms() > invited.expires_at_ms || stamp_ms > invited.expires_at_ms {
             return Ok(Some(Refusal::Expired));
         }
-        if !invited.used_by.contains(peer) && invited.used_by.len() >= invited.uses as usize {
+        // Nobody comes back by an invite that let it in before: it was removed, or left, since.
+        if invited.used_by.contains(peer) || invited.used_by.len() >= invited.uses as usize {
             return Ok(Some(Refusal::Used));
         }
         let owner = membership.role(&self.me) == Some(Role::Owner) && membership.frozen.is_none();

@@ -167,7 +167,8 @@ impl<S: Store> Replica<S> {
         let Some(shared) = self.shared_mut(connection, room).filter(|shared| shared.open()) else {
             return Ok(true);
         };
-        if anchor != resume.anchor {
+        // Further than anything here: it was told by a database that was rolled back since, or made up.
+        if anchor != resume.anchor || resume.arrival > newest {
             let Some(slot) = shared.my_slot else { return Ok(true) };
             self.send(connection, &Frame::WantHeads(WantHeads { slot, lane }));
             return Ok(true);

@@ -79,6 +79,38 @@ fn an_ack_of_what_was_sent_before_heads_is_not_taken_for_what_is_sent_after_them
     assert!(world.connected(ALICE, BOB));
 }
 
+/// Bob says that he holds more of alice's store than there is: he is asked for his heads, or what comes next would lie
+/// behind his cursor.
+#[test]
+fn a_cursor_beyond_everything_is_not_believed() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.say(ALICE, room, "hello");
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.connect(BOB, ALICE);
+    let mut asked = false;
+    for _ in 0..40 {
+        world.alter_frames(ALICE, BOB, |bytes| asked |= matches!(Frame::decode(bytes), Ok(Frame::WantHeads(_))));
+        world.alter_frames(BOB, ALICE, |bytes| {
+            if let Ok(Frame::Resume(mut resume)) = Frame::decode(bytes)
+                && resume.lane == Lane::Content
+                && resume.arrival > 0
+            {
+                resume.arrival += 1_000;
+                *bytes = Frame::Resume(resume).encode();
+            }
+        });
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    assert!(asked && world.connected(ALICE, BOB));
+    world.say(ALICE, room, "and this");
+    world.settle();
+    assert_eq!(world.texts(BOB, room), ["hello", "and this"]);
+}
+
 /// An ack reaches all that came before it, so what was refused must never lie behind one.
 #[test]
 fn what_is_refused_of_a_members_own_is_not_acknowledged_by_what_comes_after_it() {

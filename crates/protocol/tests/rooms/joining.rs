@@ -52,6 +52,26 @@ fn a_link_is_good_for_as_many_devices_as_it_says() {
 }
 
 #[test]
+fn who_was_removed_does_not_come_back_by_the_link_it_came_by() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.listen(ALICE);
+    let room = world.create_room(ALICE, "home");
+    let now = world.now;
+    // One that would let others in still.
+    let link = world.replica(ALICE).invite(now, room, 60_000, 2).unwrap();
+    world.commit(ALICE);
+    world.join(BOB, ALICE, &link);
+    assert_eq!(refusal(&mut world, BOB), None);
+    let bob = world.replica(BOB).device_id();
+    world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    world.commit(ALICE);
+    world.settle();
+    world.join(BOB, ALICE, &link);
+    assert_eq!(refusal(&mut world, BOB), Some(Refusal::Used));
+    assert_eq!(world.replica(ALICE).members(room).unwrap().len(), 1);
+}
+
+#[test]
 fn a_link_ends_by_the_hosts_clock() {
     let mut world = World::new(&["alice", "bob"]);
     world.listen(ALICE);
