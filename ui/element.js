@@ -104,3 +104,12 @@ export function redraw(list, children) {
     if (control.dataset.testid === held.testid && control.dataset.device === held.device) control.focus();
   }
 }
+
+/**
+ * Whether a key belongs to an input method, in which Enter chooses a word. Safari ends the composition before it tells of
+ * the key that ended it; 229 is how that key is known.
+ * @param {KeyboardEvent} event
+ */
+export function composes(event) {
+  return event.isComposing || event.keyCode === 229;
+}

@@ -1,6 +1,16 @@
 // @ts-check
 import { ApiError } from "./backend.js";
 import { h, icon } from "./element.js";
+import { language } from "./locale.js";
+
+/**
+ * The sentence of an error. The engine writes English, whatever the page around it speaks.
+ * @param {ApiError} error
+ */
+export function errorText({ code, message, local }) {
+  const lang = local ? language() : "en";
+  return h("span", { testid: "error", data: { code }, lang, dir: "auto" }, message);
+}
 
 /** The place beside a control where its failure is told: a live region, empty while all is well. */
 export class FailureLine extends HTMLElement {
@@ -11,18 +21,20 @@ export class FailureLine extends HTMLElement {
     this.setAttribute("role", "alert");
   }
 
-  /** @param {unknown} thrown */
-  show(thrown) {
+  /**
+   * @param {unknown} thrown
+   * @param {{label: string, run: () => unknown, testid?: string}} [remedy] what can be done against it
+   */
+  show(thrown, remedy) {
     const error = ApiError.from(thrown);
+    const focused = this.contains(document.activeElement);
     this.code = error.code;
-    this.replaceChildren(
-      h(
-        "p",
-        { class: "failure" },
-        icon("alert"),
-        h("span", { testid: "error", data: { code: error.code }, dir: "auto" }, error.message),
-      ),
-    );
+    this.replaceChildren(h("p", { class: "failure" }, icon("alert"), errorText(error)));
+    if (!remedy) return;
+    const { label, run, testid } = remedy;
+    const button = h("button", { type: "button", class: "button button-small", testid, on: { click: run } }, label);
+    this.append(button);
+    if (focused) button.focus();
   }
 
   clear() {

@@ -36,14 +36,13 @@ export function say(key, params) {
 }
 
 /**
- * Why a connection ended, in the person's language: `word`, or `goodbye (word)` where the other side said why. A word
- * this page does not know stays as it is.
- * @param {string} reason
+ * Why a connection ended, in the person's language. Words come from the engine, and may come from a newer one elsewhere.
+ * @param {string} word empty where none was given
  */
-export function tellReason(reason) {
-  const [, word = "", said = ""] = /^(\w+)(?: \((\w+)\))?$/u.exec(reason) ?? [];
-  const key = [said, word].map((known) => `reason.${known}`).find((known) => phrases.has(known));
-  return key ? phrases.say(key) : reason;
+export function tellReason(word) {
+  if (word === "") return "";
+  const key = `reason.${word}`;
+  return phrases.say(phrases.has(key) ? key : "reason.other");
 }
 
 /**

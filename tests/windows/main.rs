@@ -8,6 +8,8 @@
 
 mod conversation;
 mod driver;
+mod history;
+mod meeting;
 mod processes;
 mod screen;
 mod start;

@@ -2,7 +2,7 @@
 /** @import {Session} from "../session.js" */
 import { announce } from "../announcer.js";
 import { call } from "../backend.js";
-import { h } from "../element.js";
+import { composes, h } from "../element.js";
 import { FailureLine } from "../failure.js";
 import { say } from "../locale.js";
 import { tidyLink } from "../logic/link.js";
@@ -37,7 +37,7 @@ export function openJoin(session) {
   );
   const { dialog, close } = openDialog({ testid: "join-dialog", title: [say("join.title")] }, form);
   input.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.isComposing) return;
+    if (event.key !== "Enter" || composes(event)) return;
     event.preventDefault();
     form.requestSubmit();
   });
