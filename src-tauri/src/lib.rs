@@ -5,6 +5,7 @@
 
 mod commands;
 mod device;
+mod display;
 mod events;
 mod window;
 
@@ -14,8 +15,9 @@ use std::sync::Arc;
 
 use clap::Parser;
 use lanline_engine::Flags;
-use tauri::AppHandle;
+use lanline_engine::api::ApiError;
 use tauri::async_runtime::{block_on, spawn};
+use tauri::{AppHandle, RunEvent};
 
 use device::Device;
 
@@ -39,23 +41,20 @@ struct Arguments {
 
 /// Runs the app until its window is closed.
 ///
-/// Where the device cannot be opened (a bad setting, a locked or unwritable folder), the reason goes to
-/// stderr, the window shows it and offers to try again, and unless that works the exit code is 2.
+/// Where the device cannot be opened (a bad flag or setting, a locked or unwritable folder), the reason goes to
+/// stderr, the window shows it and offers to try again where that can help, and unless it does the exit code is 2.
 /// Without a display there is no window.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let flags = match Arguments::try_parse() {
+        Ok(Arguments { data_dir, name, port }) => Ok(Flags { data_dir, name, port, no_discovery: None }),
         Err(answer) if !answer.use_stderr() => answer.exit(),
-        Err(error) => {
-            eprintln!("lanline-app: {}", sentence(&error.to_string()));
-            return ExitCode::from(CANNOT_START);
-        }
+        Err(error) => Err(ApiError::invalid(sentence(&error.to_string()))),
     };
-    let flags = Flags { data_dir: arguments.data_dir, name: arguments.name, port: arguments.port, no_discovery: None };
     let device = Arc::new(block_on(Device::new(flags)));
+    let has_display = display::is_there();
     let shown = match device.node() {
-        Err(error) if !has_display() => Err(error.message),
-        Ok(_) if !has_display() => Err("There is no display to open a window on: use `lanline` instead.".to_owned()),
+        Err(error) if !has_display => Err(error.message),
+        Ok(_) if !has_display => Err("There is no display to open a window on: use `lanline` instead.".to_owned()),
         opened => {
             if let Err(error) = opened {
                 eprintln!("lanline-app: {}", error.message);
@@ -78,7 +77,9 @@ pub fn run() -> ExitCode {
 fn sentence(message: &str) -> String {
     let first = message.split("\n\n").next().unwrap_or(message);
     let words = first.trim_start_matches("error:").split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{words}: see `lanline-app --help`.")
+    let mut letters = words.chars();
+    let begin = letters.next().map(char::to_uppercase).into_iter().flatten().collect::<String>();
+    format!("{begin}{}: see `lanline-app --help`.", letters.as_str())
 }
 
 /// Shows the window until it is closed.
@@ -93,7 +94,13 @@ fn show(device: &Arc<Device>) -> tauri::Result<()> {
     }
     window::open(&app, device.window_folder())?;
     spawn(exit_on_signal(app.handle().clone()));
-    app.run_return(|_, _| ());
+    let device = Arc::clone(device);
+    app.run_return(move |_, event| {
+        // Where the system ends the app itself (Cmd+Q on macOS), nothing after this runs.
+        if matches!(event, RunEvent::Exit) {
+            block_on(device.close());
+        }
+    });
     Ok(())
 }
 
@@ -116,12 +123,4 @@ async fn exit_on_signal(app: AppHandle) {
         Ok(()) => app.exit(0),
         Err(error) => tracing::warn!(%error, "signals cannot be heard"),
     }
-}
-
-/// Whether a window can be opened at all. Elsewhere than on X11 and Wayland there always is a display.
-fn has_display() -> bool {
-    !cfg!(all(unix, not(any(target_vendor = "apple", target_os = "android"))))
-        || ["DISPLAY", "WAYLAND_DISPLAY"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
