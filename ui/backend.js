@@ -1,5 +1,6 @@
 // @ts-check
 /** @import {Commands, Events} from "./types.js" */
+import { say } from "./locale.js";
 
 /**
  * The page's only way to the device it runs on. Nothing else in the page touches Tauri.
@@ -10,11 +11,13 @@ export class ApiError extends Error {
   /**
    * @param {string} code
    * @param {string} message
+   * @param {boolean} [local] whether the sentence is the page's own, in the person's language; all others are English
    */
-  constructor(code, message) {
+  constructor(code, message, local = false) {
     super(message);
     this.name = "ApiError";
     this.code = code;
+    this.local = local;
   }
 
   /**
@@ -38,7 +41,7 @@ export function present() {
 }
 
 function bridge() {
-  if (!window.__TAURI__) throw new ApiError("internal", "Open this page in the Lanline app.");
+  if (!window.__TAURI__) throw new ApiError("internal", say("app.absent"), true);
   return window.__TAURI__;
 }
 

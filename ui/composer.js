@@ -1,21 +1,14 @@
 // @ts-check
 /** @import {Session} from "./session.js" */
 /** @import {Message} from "./types.js" */
-import { call } from "./backend.js";
-import { h, icon } from "./element.js";
-import { FailureLine } from "./failure.js";
+import { composes, h, icon } from "./element.js";
 import { say, tell } from "./locale.js";
 import { author, words } from "./message-text.js";
 
 /** Taller than this, in CSS pixels, the field scrolls. */
 const TALLEST = 160;
 
-/** Messages go out one after the other, in the order they were written. */
-let sending = Promise.resolve();
-
-/**
- * Where a message is written. Keeps the room's draft; tells `sent` when the backend took a message.
- */
+/** Where a message is written. Keeps the room's draft, puts what was written into the outbox, and tells `posted` then. */
 export class Composer extends HTMLElement {
   #session;
   #room;
@@ -23,7 +16,13 @@ export class Composer extends HTMLElement {
   #input = h("textarea", { testid: "composer-input", rows: 1, autocomplete: "off" });
   #send = h("button", { type: "submit", class: "icon-button composer-send", testid: "composer-send" }, icon("send"));
   #reply = h("div", { class: "composer-reply-slot" });
-  #failure = new FailureLine();
+  #form = h(
+    "form",
+    { class: "composer" },
+    this.#reply,
+    h("div", { class: "composer-row" }, this.#input, this.#send),
+    h("p", { id: "composer-hint", class: "visually-hidden" }, say("composer.hint")),
+  );
   #stop = new AbortController();
 
   /**
@@ -36,44 +35,36 @@ export class Composer extends HTMLElement {
     this.#session = session;
     this.#room = room;
     this.#find = find;
-  }
-
-  connectedCallback() {
-    const name = this.#session.room(this.#room)?.name ?? "";
     const input = this.#input;
-    input.setAttribute("aria-label", say("composer.label", { name }));
+    input.setAttribute("aria-label", say("composer.label", { name: session.room(room)?.name ?? "" }));
     input.setAttribute("aria-describedby", "composer-hint");
     input.placeholder = say("composer.placeholder");
     this.#send.setAttribute("aria-label", say("composer.send"));
     this.#send.title = say("composer.send");
-    const form = h(
-      "form",
-      { class: "composer" },
-      this.#reply,
-      this.#failure,
-      h("div", { class: "composer-row" }, input, this.#send),
-      h("p", { id: "composer-hint", class: "visually-hidden" }, say("composer.hint")),
-    );
-    form.addEventListener("submit", (event) => {
+    this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
     input.addEventListener("input", () => {
-      this.#session.drafts.set(this.#room, { text: input.value });
+      session.drafts.set(room, { text: input.value });
       this.#fit();
     });
     input.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.#session.drafts.get(this.#room).replyTo) {
+      if (event.key === "Escape" && session.drafts.get(room).replyTo) {
         event.preventDefault();
         this.replyTo(null);
       }
-      // While an input method composes, Enter chooses a word.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (event.key !== "Enter" || event.shiftKey || composes(event)) return;
       event.preventDefault();
-      form.requestSubmit();
+      this.#form.requestSubmit();
     });
+  }
+
+  /** It may be taken out and put back, as writing becomes impossible and possible again. */
+  connectedCallback() {
+    this.#stop = new AbortController();
     this.#session.drafts.addEventListener("restored", () => this.#load(), { signal: this.#stop.signal });
-    this.append(form);
+    this.replaceChildren(this.#form);
     this.#load();
   }
 
@@ -96,9 +87,6 @@ export class Composer extends HTMLElement {
     const { text } = this.#session.drafts.get(this.#room);
     // Setting it moves the cursor, so only where it differs.
     if (this.#input.value !== text) this.#input.value = text;
-    const error = this.#session.drafts.failure(this.#room);
-    if (error === undefined) this.#failure.clear();
-    else this.#failure.show(error);
     this.#showReply();
     this.#fit();
   }
@@ -152,15 +140,8 @@ export class Composer extends HTMLElement {
       return;
     }
     this.#load();
-    sending = sending.then(async () => {
-      try {
-        const { room, text, replyTo, clientId } = attempt;
-        await call("send_message", { room, text, client_id: clientId, ...(replyTo ? { reply_to: replyTo } : {}) });
-        this.dispatchEvent(new Event("sent"));
-      } catch (thrown) {
-        this.#session.drafts.restore(attempt, thrown);
-      }
-    });
+    this.#session.outbox.post(attempt);
+    this.dispatchEvent(new Event("posted"));
   }
 }
 

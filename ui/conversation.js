@@ -6,6 +6,7 @@ import { openPeople } from "./dialogs/people.js";
 import { openReceipts } from "./dialogs/receipts.js";
 import { avatar } from "./avatar.js";
 import { h, icon } from "./element.js";
+import { FailureLine } from "./failure.js";
 import { say } from "./locale.js";
 import { MessageLog } from "./message-log.js";
 import { People } from "./people.js";
@@ -22,6 +23,7 @@ export class Conversation extends HTMLElement {
   #summary = h("button", { type: "button", class: "room-people", testid: "people-open" });
   #invite = h("button", { type: "button", class: "button button-small", testid: "invite-open" });
   #notice = h("div", { class: "room-notice-slot", role: "status" });
+  #trouble = new FailureLine();
   #foot = h("div", { class: "room-foot" });
   #wrote = false;
   #stop = new AbortController();
@@ -36,9 +38,14 @@ export class Conversation extends HTMLElement {
     this.#room = room;
     this.#people = new People(session, room);
     this.#log = new MessageLog(session, room, {
-      mayReply: () => this.#obstacle() === null,
+      mayWrite: () => this.#obstacle() === null,
       reply: (message) => this.#composer.replyTo(message),
       details: (message) => openReceipts(session, this.#people, message),
+      takeBack: (clientId) => {
+        const attempt = session.outbox.takeBack(room, clientId);
+        if (attempt) session.drafts.restore(attempt);
+        this.#composer.focusInput();
+      },
     });
     this.#composer = new Composer(session, room, (id) => this.#log.find(id));
   }
@@ -66,16 +73,17 @@ export class Conversation extends HTMLElement {
         this.#invite,
       ),
       this.#notice,
+      this.#trouble,
       this.#log,
       this.#foot,
     );
-    this.#composer.addEventListener("sent", () => {
-      void this.#log.showOwn();
-      void this.#session.pullRooms();
-    });
+    this.#composer.addEventListener("posted", () => this.#log.showOwn());
     this.#session.addEventListener("rooms", () => this.#show(), { signal });
     this.#session.addEventListener("status", () => this.#show(), { signal });
     this.#people.addEventListener("members", () => this.#show(), { signal });
+    // What was said is told under its author's name, and counts or not by who belongs.
+    this.#people.addEventListener("changed", () => this.#log.refreshAll(), { signal });
+    this.#people.addEventListener("trouble", () => this.#showTrouble(), { signal });
     this.#show();
     void this.#people.pull();
   }
@@ -112,9 +120,17 @@ export class Conversation extends HTMLElement {
     const writes = obstacle === null;
     if (writes !== this.#wrote) {
       this.#wrote = writes;
+      const focused = this.#foot.contains(document.activeElement);
       this.#foot.replaceChildren(...(writes ? [this.#composer] : []));
+      if (focused) this.#title.focus();
       this.#log.redraw();
     }
+  }
+
+  #showTrouble() {
+    const { trouble } = this.#people;
+    if (trouble) this.#trouble.show(trouble, { label: say("action.retry"), run: () => this.#people.pull() });
+    else this.#trouble.clear();
   }
 
   #showPeople() {
@@ -156,7 +172,7 @@ export class Conversation extends HTMLElement {
     // A store that cannot write is told above, for the whole app.
     const key = !this.#session.writable
       ? null
-      : (obstacle ?? (alone ? "room.alone" : unheard ? "room.notice.offline" : null));
+      : (obstacle ?? (alone ? "room.alone" : unheard ? "room.notice.apart" : null));
     if (this.#notice.dataset.key === (key ?? "")) return;
     this.#notice.dataset.key = key ?? "";
     this.#notice.replaceChildren(

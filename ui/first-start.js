@@ -10,7 +10,7 @@ import { say } from "./locale.js";
  * The first page a person ever sees: asks for a name.
  * @param {Status} status
  * @param {HTMLElement} notice what else waits for the person
- * @param {() => void} done
+ * @param {() => Promise<void>} done
  */
 export function firstStart(status, notice, done) {
   const name = h("input", { type: "text", testid: "name-input", autocomplete: "off", autofocus: true, dir: "auto" });
@@ -26,11 +26,10 @@ export function firstStart(status, notice, done) {
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const saved = await failure.during(save, async () => {
+    await failure.during(save, async () => {
       await call("set_profile", { name: name.value.trim() });
-      return true;
+      await done();
     });
-    if (saved) done();
   });
   return h(
     "div",

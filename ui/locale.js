@@ -14,11 +14,19 @@ const TABLES = {
 
 let phrases = makePhrases(english, english, "en");
 
-/** Loads the first offered language of the person's list and marks the document with it. */
+/** Languages that run from right to left, among those that may be offered one day. */
+const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
+
+/** Loads the first offered language of the person's list and marks the document with it; English where that fails. */
 export async function loadLocale() {
   const chosen = chooseLanguage(navigator.languages, Object.keys(TABLES), "en");
-  phrases = makePhrases((await TABLES[chosen.table]?.()) ?? english, english, chosen.lang);
-  document.documentElement.lang = chosen.lang;
+  try {
+    phrases = makePhrases((await TABLES[chosen.table]?.()) ?? english, english, chosen.lang);
+  } catch (thrown) {
+    console.warn(`the language ${chosen.lang} cannot be loaded`, thrown);
+  }
+  document.documentElement.lang = phrases.lang;
+  document.documentElement.dir = RIGHT_TO_LEFT.has(phrases.lang.split("-")[0] ?? "") ? "rtl" : "ltr";
 }
 
 /** The BCP 47 tag that dates are formatted with. */
@@ -36,20 +44,19 @@ export function say(key, params) {
 }
 
 /**
- * Why a connection ended, in the person's language: `word`, or `goodbye (word)` where the other side said why. A word
- * this page does not know stays as it is.
- * @param {string} reason
+ * Why a connection ended, in the person's language. Words come from the engine, and may come from a newer one elsewhere.
+ * @param {string} word empty where none was given
  */
-export function tellReason(reason) {
-  const [, word = "", said = ""] = /^(\w+)(?: \((\w+)\))?$/u.exec(reason) ?? [];
-  const key = [said, word].map((known) => `reason.${known}`).find((known) => phrases.has(known));
-  return key ? phrases.say(key) : reason;
+export function tellReason(word) {
+  if (word === "") return "";
+  const key = `reason.${word}`;
+  return phrases.say(phrases.has(key) ? key : "reason.other");
 }
 
 /**
  * A sentence as nodes: every parameter in its own <bdi>, so that a name cannot reorder or imitate the words around it.
  * @param {string} key
- * @param {Record<string, string | number>} params `count` also chooses the plural
+ * @param {Record<string, string | number | HTMLElement>} params `count` also chooses the plural; an element stands for itself
  * @returns {Node[]}
  */
 export function tell(key, params) {
@@ -57,6 +64,7 @@ export function tell(key, params) {
   return phrases.split(key, count).map((piece) => {
     if (typeof piece === "string") return document.createTextNode(piece);
     const value = params[piece.name] ?? "";
+    if (value instanceof HTMLElement) return value;
     const node = document.createElement("bdi");
     node.textContent = typeof value === "number" ? new Intl.NumberFormat(phrases.lang).format(value) : value;
     return node;

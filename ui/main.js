@@ -4,7 +4,8 @@ import { AppShell } from "./app-shell.js";
 import { ApiError, call, present } from "./backend.js";
 import { h, icon } from "./element.js";
 import { firstStart } from "./first-start.js";
-import { loadLocale, say } from "./locale.js";
+import { keepPage } from "./keep-page.js";
+import { language, loadLocale, say } from "./locale.js";
 import { Questions } from "./questions.js";
 import { Session } from "./session.js";
 
@@ -20,39 +21,52 @@ function show(content) {
   if (first instanceof HTMLElement) first.focus();
 }
 
+/** What starting again cannot change: what the app was started with. */
+const FINAL = new Set(["invalid_argument", "version_unsupported"]);
+
 /** @param {unknown} thrown */
 function fatal(thrown) {
-  const { code, message } = ApiError.from(thrown);
+  const error = ApiError.from(thrown);
+  const retry = h(
+    "button",
+    { type: "button", class: "button button-primary", testid: "fatal-retry", autofocus: true },
+    say("app.fatal.retry"),
+  );
+  retry.addEventListener("click", () => {
+    retry.setAttribute("aria-disabled", "true");
+    retry.setAttribute("aria-busy", "true");
+    void start();
+  });
+  const lang = error.local ? language() : "en";
   show(
     h(
       "div",
       { class: "full-page", testid: "fatal", role: "alert" },
       h("span", { class: "brand brand-fatal" }, icon("alert")),
       h("h1", {}, say("app.fatal.title")),
-      h("p", { testid: "fatal-message", data: { code }, dir: "auto" }, message),
-      present()
-        ? h(
-            "button",
-            {
-              type: "button",
-              class: "button button-primary",
-              testid: "fatal-retry",
-              autofocus: true,
-              on: { click: () => void start() },
-            },
-            say("app.fatal.retry"),
-          )
-        : null,
+      h("p", { testid: "fatal-message", data: { code: error.code }, lang, dir: "auto" }, error.message),
+      present() && !FINAL.has(error.code) ? retry : null,
     ),
   );
 }
 
-async function start() {
+/** @type {Promise<void> | null} */
+let starting = null;
+
+/** Shows the page that fits this device. At most one start at a time: two would leave two sessions listening. */
+function start() {
+  starting ??= begin().finally(() => {
+    starting = null;
+  });
+  return starting;
+}
+
+async function begin() {
   try {
-    if (!present()) throw new ApiError("internal", say("app.absent"));
+    if (!present()) throw new ApiError("internal", say("app.absent"), true);
     await questions.start();
     const status = await call("status");
-    if (status.name === "") show(firstStart(status, questions.notice, () => void start()));
+    if (status.name === "") show(firstStart(status, questions.notice, start));
     else await open(status);
   } catch (thrown) {
     fatal(thrown);
@@ -62,12 +76,18 @@ async function start() {
 /** @param {Status} status */
 async function open(status) {
   const session = new Session(status);
-  await session.start();
+  try {
+    await session.start();
+  } catch (thrown) {
+    session.stop();
+    throw thrown;
+  }
   show(new AppShell(session));
   questions.ready(session);
 }
 
 await loadLocale();
+keepPage();
 page.replaceChildren(
   h(
     "div",

@@ -2,68 +2,81 @@
 /** @import {News, Session} from "./session.js" */
 /** @import {Message} from "./types.js" */
 /** @import {Row} from "./logic/rows.js" */
-/** @import {RowActions} from "./message-row.js" */
 import { announce } from "./announcer.js";
 import { call } from "./backend.js";
-import { h, icon } from "./element.js";
+import { h } from "./element.js";
 import { FailureLine } from "./failure.js";
 import { language, say } from "./locale.js";
+import { LogJumps } from "./log-jumps.js";
+import { LogRows } from "./log-rows.js";
 import { dayLabel } from "./logic/clock.js";
 import { coalesce } from "./logic/coalesce.js";
-import { firstUnread, isSpoken, makeRows } from "./logic/rows.js";
+import { Reading } from "./logic/reading.js";
+import { makeRows } from "./logic/rows.js";
+import { Slice } from "./logic/slice.js";
 import { Timeline } from "./logic/timeline.js";
 import { drawMessage, drawSystem } from "./message-row.js";
 import { author, words } from "./message-text.js";
+import { drawOutgoing } from "./outgoing-row.js";
+import { Stillness } from "./stillness.js";
+import { watching } from "./watching.js";
 
 /** So near the end, in CSS pixels, counts as reading the newest. */
 const NEAR_END = 60;
-/** So near the top older messages are loaded, before they are missed. */
-const NEAR_TOP = 600;
-/** As many messages stay in the page while the newest are followed. */
+/** So near an end of what stands in the page more is put there, before it is missed. */
+const NEAR_EDGE = 600;
+/** So much is left above a message that is gone to. */
+const HEADROOM = 24;
+/** As many messages are held while the newest are followed. */
 const KEPT = 300;
 /** As many new messages at once are read out; of more, only the number. */
 const READ_OUT = 3;
 /** As many pages are loaded to find a message that a reply points to. */
 const SEARCHED_PAGES = 20;
-/** Without a scroll event for so long, the page stands still; it is waited for so long at most. */
-const STILL_MS = 100;
-const PATIENCE_MS = 1500;
 
 /**
- * The messages of one room. Follows the newest while the person is at the end, keeps its place otherwise, loads older
- * ones towards the top, and marks as read only what was really on screen.
+ * The messages of one room. Follows the newest while the person is at the end and nothing unseen would be passed over,
+ * keeps its place otherwise, loads older ones towards the top, and marks as read only what was really on screen.
  */
 export class MessageLog extends HTMLElement {
   #session;
   #room;
   #actions;
   #timeline;
-  #list = h("div", { class: "log-list", role: "log", "aria-live": "off", tabindex: "0" });
+  #reading;
+  #slice = new Slice();
+  #stop = new AbortController();
   #top = h("div", { class: "log-top quiet small" });
   #scroller = h("div", { class: "log-scroller" });
+  #rows = new LogRows(this.#scroller, (element, row) => this.#drawRow(element, row), this.#stop.signal);
+  #jumps = new LogJumps(
+    () => void this.#goToUnseen(),
+    () => void this.#goToNewest(),
+  );
   #failure = new FailureLine();
-  #jump = h("div", { class: "log-jump" });
-  /** @type {Map<string, {element: HTMLElement, shown: string}>} */
-  #drawn = new Map();
   /** @type {string | null} */
   #unreadFrom = null;
   /** Whether the person is at the end, and so follows what is new. */
   #following = true;
   #loaded = false;
   #loadingOlder = false;
-  #scrolledAt = 0;
-  /** How many messages of others came while scrolled up. */
-  #missed = 0;
+  #olderFailed = false;
+  #shifting = false;
+  #stillness = new Stillness();
   /** @type {string | null} */
   #markedRead = null;
-  /** The oldest `sent_at` that may have changed since the last pull. */
-  #since = Infinity;
-  #stop = new AbortController();
+  /** @type {Map<string, number>} messages of others told of since the last pull, with their `sent_at` */
+  #incoming = new Map();
 
   /**
    * @param {Session} session
    * @param {string} room
-   * @param {{mayReply: () => boolean, reply: (message: Message) => void, details: (message: Message) => void}} actions
+   * @param {{
+   *   mayWrite: () => boolean,
+   *   reply: (message: Message) => void,
+   *   details: (message: Message) => void,
+   *   takeBack: (clientId: string) => void,
+   * }} actions
    */
   constructor(session, room, actions) {
     super();
@@ -73,42 +86,43 @@ export class MessageLog extends HTMLElement {
     this.#timeline = new Timeline((before, limit) =>
       call("messages", { room, limit, ...(before === undefined ? {} : { before }) }),
     );
+    this.#reading = new Reading(session.status.device_id, (id) => this.#timeline.find(id) !== null);
   }
 
   connectedCallback() {
     const { signal } = this.#stop;
-    this.#list.dataset.testid = "message-log";
-    this.#list.setAttribute("aria-label", say("room.log", { name: this.#session.room(this.#room)?.name ?? "" }));
+    const { list } = this.#rows;
+    list.dataset.testid = "message-log";
+    list.setAttribute("aria-label", say("room.log", { name: this.#session.room(this.#room)?.name ?? "" }));
     this.#top.textContent = say("room.loading");
-    this.#scroller.append(this.#top, this.#list);
-    this.append(this.#scroller, this.#failure, this.#jump);
+    this.#scroller.append(this.#top, list);
+    this.append(this.#jumps.up, this.#scroller, this.#failure, this.#jumps.down);
     this.#session.addEventListener("room", (event) => this.#news(/** @type {CustomEvent<News>} */ (event).detail), {
       signal,
     });
-    this.#session.addEventListener("rooms", () => this.#markRead(), { signal });
+    const { outbox } = this.#session;
+    outbox.addEventListener("change", (event) => this.#posted(/** @type {CustomEvent<string>} */ (event).detail), {
+      signal,
+    });
+    const look = () => this.#look();
+    this.#session.addEventListener("rooms", look, { signal });
     this.#scroller.addEventListener("scroll", () => this.#moved(), { signal, passive: true });
-    this.#list.addEventListener("keydown", (event) => this.#key(event), { signal });
-    this.#list.addEventListener("focusin", (event) => this.#focused(event.target), { signal });
-    document.addEventListener("visibilitychange", () => this.#markRead(), { signal });
-    window.addEventListener("focus", () => this.#markRead(), { signal });
+    document.addEventListener("visibilitychange", look, { signal });
+    window.addEventListener("focus", look, { signal });
     // A dialog hides what is behind it; its end uncovers it again.
-    document.addEventListener("close", () => this.#markRead(), { signal, capture: true });
+    document.addEventListener("close", look, { signal, capture: true });
     const sizes = new ResizeObserver(() => {
       if (this.#following) this.#toEnd();
-      this.#markRead();
+      this.#look();
     });
     sizes.observe(this.#scroller);
-    sizes.observe(this.#list);
+    sizes.observe(list);
     signal.addEventListener("abort", () => sizes.disconnect());
-    void this.#open();
+    void this.#refresh();
   }
 
   disconnectedCallback() {
     this.#stop.abort();
-  }
-
-  get loaded() {
-    return this.#loaded;
   }
 
   /**
@@ -116,105 +130,131 @@ export class MessageLog extends HTMLElement {
    * @returns {Message | null}
    */
   find(id) {
-    return this.#timeline.messages.find((message) => message.id === id) ?? null;
+    return this.#timeline.find(id);
   }
 
-  /** Shows a message that this device just wrote, wherever the person was. */
-  async showOwn() {
+  /** Shows what this device just wrote, wherever the person was. */
+  showOwn() {
     this.#unreadFrom = null;
-    this.#following = true;
-    await this.#refresh();
-    this.#toEnd();
+    if (this.#loaded) void this.#goToNewest(false);
+    else void this.#refresh();
   }
 
   /** Draws again, for when what may be done with a message changed. */
   redraw() {
-    for (const drawn of this.#drawn.values()) drawn.shown = "";
+    this.#rows.forget();
     if (this.#loaded) this.#draw();
   }
 
-  async #open() {
+  /** Pulls again what is shown, for when anything may have changed. */
+  refreshAll() {
+    this.#timeline.noteAll();
+    void this.#refresh();
+  }
+
+  /** The place for the keyboard's focus when the line it was in is gone. */
+  focusLog() {
+    this.#rows.list.focus({ preventScroll: true });
+  }
+
+  /**
+   * Loads the newest messages for the first time, or anew, where they are too far from those that are held.
+   * @param {Iterable<string>} [incoming] those told of since it was known how many are unread
+   */
+  async #open(incoming = []) {
     const unread = this.#session.room(this.#room)?.unread ?? 0;
-    try {
-      await this.#timeline.open(unread + 20);
-    } catch (thrown) {
-      this.#top.replaceChildren();
-      this.#failed(thrown, () => this.#open());
-      return;
-    }
+    const anew = this.#loaded;
+    const sent = this.#session.outbox.sent(this.#room);
+    await this.#timeline.open(anew ? 0 : unread + 20);
     if (this.#stop.signal.aborted) return;
-    this.#failure.clear();
+    const { messages } = this.#timeline;
+    const first = this.#reading.opened(messages, unread);
+    if (!anew) this.#unreadFrom = first;
+    // Whoever spoke in the meantime is not among those counted.
+    const told = new Set(incoming);
+    this.#reading.came(messages.filter(({ id }) => told.has(id)));
+    this.#markedRead = this.#reading.mark(messages);
     this.#loaded = true;
-    this.#unreadFrom = firstUnread(this.#timeline.messages, this.#session.status.device_id, unread);
+    this.#slice.follow(messages);
+    this.#session.outbox.settle(this.#room, sent);
     this.#draw();
-    this.#list.dataset.loaded = "true";
-    const line = this.#drawn.get("unread")?.element;
+    this.#rows.list.dataset.loaded = "true";
+    const line = anew ? null : this.#rows.find("unread");
     if (line) {
-      this.#scroller.scrollTop = line.offsetTop - 24;
+      this.#scroller.scrollTop = line.offsetTop - HEADROOM;
       this.#scrolled();
     } else {
-      this.#toEnd();
+      this.#toEnd(true);
     }
-    if (this.#since < Infinity) void this.#refresh();
   }
 
   /** @param {News} news */
-  #news(news) {
-    if (news.room !== null && news.room !== this.#room) return;
-    const held = news.message === undefined ? null : this.find(news.message);
-    if (news.all) this.#since = -Infinity;
-    else if (news.since !== undefined) this.#since = Math.min(this.#since, news.since, held?.sent_at ?? Infinity);
-    else if (held) this.#since = Math.min(this.#since, held.sent_at);
-    else if (news.receipts) this.#since = Math.min(this.#since, this.#oldestUnconfirmed());
-    else return;
-    if (this.#loaded) void this.#refresh();
+  #news({ room, message, all, changed, newest }) {
+    if (room !== null && room !== this.#room) return;
+    if (message) {
+      if (message.incoming && !this.#timeline.find(message.id)) this.#incoming.set(message.id, message.sentAt ?? 0);
+      if (!this.#timeline.note(message.id, message.sentAt) && !message.incoming) return;
+    } else if (all) this.#timeline.noteAll();
+    else if (!changed && !newest) return;
+    // A room that could not be opened is opened again when the person asks for it.
+    if (this.#loaded || this.#failure.code === null) void this.#refresh();
   }
 
-  /** Where receipts can still change something; the newest page is pulled again in any case. */
-  #oldestUnconfirmed() {
-    const self = this.#session.status.device_id;
-    const open = this.#timeline.messages.find((message) => message.author === self && message.status !== "read");
-    return open?.sent_at ?? Number.MAX_SAFE_INTEGER;
+  /** @param {string} room */
+  #posted(room) {
+    if (room === this.#room && this.#loaded) this.#draw();
   }
 
   #refresh = coalesce(async () => {
-    const since = this.#since;
-    this.#since = Infinity;
-    const newest = this.#timeline.messages.at(-1)?.id;
+    if (this.#stop.signal.aborted) return;
+    const incoming = this.#incoming;
+    this.#incoming = new Map();
+    const sent = this.#session.outbox.sent(this.#room);
     try {
-      await this.#timeline.refresh(since, this.#following);
+      if (!this.#loaded) {
+        await this.#open(incoming.keys());
+        this.#failure.clear();
+        return;
+      }
+      const fresh = await this.#timeline.refresh(this.#slice.first, this.#slice.last);
+      if (this.#stop.signal.aborted) return;
+      if (!this.#olderFailed) this.#failure.clear();
+      this.#took(fresh, incoming);
     } catch (thrown) {
-      this.#since = Math.min(this.#since, since);
+      for (const [id, sentAt] of incoming) this.#incoming.set(id, sentAt);
+      if (!this.#loaded) this.#top.replaceChildren();
       this.#failed(thrown, () => this.#refresh());
       return;
     }
-    if (this.#stop.signal.aborted) return;
-    this.#failure.clear();
-    this.#count(newest);
     if (this.#following) this.#timeline.trim(KEPT);
+    this.#settle();
+    this.#session.outbox.settle(this.#room, sent);
     this.#draw();
   });
 
   /**
-   * Tells what others said since `newest`, counts it, and draws the line above it where nobody was looking.
-   * @param {string | undefined} newest
+   * Tells what others said, wherever it belongs, and draws the line above it where nobody is looking.
+   * @param {Message[]} fresh
+   * @param {Map<string, number>} incoming told of: what is not held now is older than what is, or too far ahead
    */
-  #count(newest) {
-    const messages = this.#timeline.messages;
-    const self = this.#session.status.device_id;
-    const at = messages.findIndex((message) => message.id === newest);
-    const fresh = messages.slice(at + 1).filter((message) => message.author !== self && isSpoken(message));
-    const first = fresh[0];
-    if (!first) return;
-    // The log itself is not a live region: it would read out history that is loaded, and a message again with each state.
-    if (fresh.length > READ_OUT) announce(say("room.newest.count", { count: fresh.length }));
-    else
-      for (const message of fresh) announce(say("room.said", { name: author(message, false), text: words(message) }));
-    if (!this.#following) this.#missed += fresh.length;
-    if (!watching() && (this.#unreadFrom === null || this.#markedRead !== null)) {
-      this.#unreadFrom = first.id;
-      this.#markedRead = null;
+  #took(fresh, incoming) {
+    const { messages, behind, more } = this.#timeline;
+    const unseen = this.#reading.first(messages);
+    const said = this.#reading.came(fresh);
+    const first = messages[0]?.sent_at ?? 0;
+    const last = messages.at(-1)?.sent_at ?? 0;
+    let elsewhere = 0;
+    for (const [id, sentAt] of incoming) {
+      if (this.#timeline.find(id) || !((more && sentAt < first) || (behind && sentAt >= last))) continue;
+      this.#reading.told(id, sentAt);
+      elsewhere += 1;
     }
+    // The log itself is not a live region: it would read out history that is loaded, and a message again with each state.
+    const count = said.length + elsewhere;
+    if (count > READ_OUT || elsewhere > 0) announce(say("room.newest.count", { count }));
+    else
+      for (const message of said) announce(say("room.said", { name: author(message, false), text: words(message) }));
+    if (said[0] && unseen === null && !watching()) this.#unreadFrom = said[0].id;
   }
 
   async #older() {
@@ -222,26 +262,53 @@ export class MessageLog extends HTMLElement {
     this.#loadingOlder = true;
     this.#top.replaceChildren(say("room.older"));
     try {
-      await this.#timeline.older();
-      await this.#stillness();
+      const older = await this.#timeline.older();
+      await this.#stillness.wait();
       if (this.#stop.signal.aborted) return;
+      this.#olderFailed = false;
       this.#failure.clear();
+      const unread = this.#reading.loaded(older);
+      if (unread) this.#unreadFrom = unread;
+      if (!this.#timeline.more) this.#reading.complete(this.#timeline.messages);
+      this.#recentre();
       this.#draw();
     } catch (thrown) {
+      // Asked for again by the person, not by each step of a scroll.
+      this.#olderFailed = true;
+      this.#top.replaceChildren();
       this.#failed(thrown, () => this.#older());
     } finally {
       this.#loadingOlder = false;
       // One page may not reach as far as the person scrolled meanwhile.
-      if (this.#failure.code === null) this.#scrolled();
+      if (!this.#olderFailed) this.#scrolled();
     }
   }
 
-  /** Waits until the page does not move: an engine in the middle of a smooth scroll overrides where it is put. */
-  async #stillness() {
-    const deadline = performance.now() + PATIENCE_MS;
-    while (performance.now() < Math.min(deadline, this.#scrolledAt + STILL_MS)) {
-      await new Promise((done) => setTimeout(done, STILL_MS / 4));
+  /** Puts another part of what is held into the page, around what is on screen. */
+  async #shift() {
+    if (this.#shifting) return;
+    this.#shifting = true;
+    try {
+      await this.#stillness.wait();
+      if (!this.#stop.signal.aborted && this.#recentre()) this.#draw();
+    } finally {
+      this.#shifting = false;
     }
+  }
+
+  /** Whether another part is to be drawn. */
+  #recentre() {
+    const { messages } = this.#timeline;
+    const at = this.#timeline.indexOf(this.#rows.anchor()?.id ?? null);
+    const moved = at >= 0 && this.#slice.around(messages, at);
+    if (at < 0) this.#settle();
+    if (this.#timeline.isStale(this.#slice.from, this.#slice.to)) void this.#refresh();
+    return moved;
+  }
+
+  #settle() {
+    if (this.#following) this.#slice.follow(this.#timeline.messages);
+    else this.#slice.settle(this.#timeline.messages, (id) => this.#timeline.indexOf(id));
   }
 
   /**
@@ -250,87 +317,57 @@ export class MessageLog extends HTMLElement {
    */
   #failed(thrown, again) {
     if (this.#stop.signal.aborted) return;
-    this.#failure.show(thrown);
-    const retry = h("button", { type: "button", class: "button button-small" }, say("action.retry"));
-    retry.addEventListener("click", () => {
-      this.#failure.clear();
-      void again();
-    });
-    this.#failure.append(retry);
+    this.#failure.show(thrown, { label: say("action.retry"), run: again });
+  }
+
+  /** Whether the newest messages that are held stand in the page. */
+  get #atEnd() {
+    return this.#slice.last === null;
   }
 
   /** Brings the page in line with the timeline, touching only what changed and keeping what is seen where it is. */
   #draw() {
-    const rows = makeRows(this.#timeline.messages, this.#session.status.device_id, this.#unreadFrom);
-    const anchor = this.#following ? null : this.#anchor();
-    const keys = new Set(rows.map(({ key }) => key));
-    for (const [key, { element }] of this.#drawn) {
-      if (keys.has(key)) continue;
-      element.remove();
-      this.#drawn.delete(key);
-    }
-    let at = this.#list.firstElementChild;
-    for (const row of rows) {
-      const element = this.#element(row);
-      if (element === at) at = at.nextElementSibling;
-      else this.#list.insertBefore(element, at);
-    }
-    this.#top.replaceChildren(this.#timeline.more ? "" : say("room.begin"));
+    const outgoing = this.#atEnd && !this.#timeline.behind ? this.#session.outbox.of(this.#room) : [];
+    const self = this.#session.status.device_id;
+    const rows = makeRows(this.#slice.messages(this.#timeline.messages), self, this.#unreadFrom, outgoing);
+    const anchor = this.#following ? null : this.#rows.anchor();
+    const now = Date.now();
+    this.#rows.show(rows, (row) =>
+      JSON.stringify(
+        row.type === "day"
+          ? dayLabel(row.at, now, language())
+          : row.type === "outgoing"
+            ? [row, String(row.outgoing.error)]
+            : [row, row.type === "message" && row.message.reply_to ? this.find(row.message.reply_to) : null],
+      ),
+    );
+    this.#top.replaceChildren(this.#timeline.more || this.#slice.from > 0 ? "" : say("room.begin"));
     if (this.#following) this.#toEnd();
-    else if (anchor?.element.isConnected) {
-      const moved = anchor.element.getBoundingClientRect().top - anchor.top;
-      if (Math.abs(moved) >= 1) this.#scroller.scrollTop += moved;
-    }
-    this.#showJump();
+    else this.#rows.hold(anchor);
     this.#scrolled();
   }
 
-  /** The first entry on screen, and where: after drawing it is put there again. Other lines may not outlive drawing. */
-  #anchor() {
-    const edge = this.#scroller.getBoundingClientRect().top;
-    for (const element of this.#list.querySelectorAll(":scope > [data-id]")) {
-      const box = element.getBoundingClientRect();
-      if (box.bottom > edge) return { element, top: box.top };
-    }
-    return null;
-  }
-
   /**
+   * @param {HTMLElement} element
    * @param {Row} row
-   * @returns {HTMLElement}
    */
-  #element(row) {
-    const now = Date.now();
-    const quoted = row.type === "message" && row.message.reply_to ? this.find(row.message.reply_to) : null;
-    const shown = JSON.stringify(row.type === "day" ? dayLabel(row.at, now, language()) : [row, quoted]);
-    const known = this.#drawn.get(row.key);
-    if (known?.shown === shown) return known.element;
-    const element =
-      known?.element ?? h(row.type === "message" ? "article" : "div", row.type === "message" ? { tabindex: "-1" } : {});
-    const focused = element.contains(document.activeElement);
-    if (row.type === "message") drawMessage(element, row, this.#rowActions());
-    else if (row.type === "system") drawSystem(element, row.message, this.#session.status.device_id);
-    else {
+  #drawRow(element, row) {
+    const self = this.#session.status.device_id;
+    const mayWrite = this.#actions.mayWrite();
+    if (row.type === "message") {
+      const { reply, details } = this.#actions;
+      const goTo = (/** @type {string} */ id) => void this.#goTo(id);
+      drawMessage(element, row, { find: (id) => this.find(id), self, mayReply: mayWrite, reply, details, goTo });
+    } else if (row.type === "outgoing") {
+      const retry = () => this.#session.outbox.retry(this.#room);
+      drawOutgoing(element, row, { mayWrite, retry, takeBack: this.#actions.takeBack });
+    } else if (row.type === "system") {
+      drawSystem(element, row.message, self);
+    } else {
+      const label = row.type === "day" ? dayLabel(row.at, Date.now(), language()) : say("room.unread");
       element.className = row.type === "day" ? "day-line" : "unread-line";
-      element.replaceChildren(
-        h("span", {}, row.type === "day" ? dayLabel(row.at, now, language()) : say("room.unread")),
-      );
+      element.replaceChildren(h("span", {}, label));
     }
-    if (focused && row.type === "message") element.focus({ preventScroll: true });
-    this.#drawn.set(row.key, { element, shown });
-    return element;
-  }
-
-  /** @returns {RowActions} */
-  #rowActions() {
-    return {
-      find: (id) => this.find(id),
-      self: this.#session.status.device_id,
-      mayReply: this.#actions.mayReply(),
-      reply: this.#actions.reply,
-      details: this.#actions.details,
-      goTo: (id) => void this.#goTo(id),
-    };
   }
 
   /**
@@ -338,67 +375,113 @@ export class MessageLog extends HTMLElement {
    * @param {string} id
    */
   async #goTo(id) {
-    for (let pages = 0; !this.find(id) && this.#timeline.more && pages < SEARCHED_PAGES; pages += 1) {
-      this.#following = false;
-      const before = this.#timeline.messages.length;
-      await this.#older();
-      if (this.#timeline.messages.length === before) break;
-    }
-    const element = this.#drawn.get(id)?.element;
-    if (!element) return;
+    await this.#loadUntil(() => this.find(id) !== null);
+    const at = this.#timeline.indexOf(id);
+    if (at < 0) return;
     this.#following = false;
+    if (at < this.#slice.from || at >= this.#slice.to) {
+      this.#slice.around(this.#timeline.messages, at);
+      this.#draw();
+    }
+    const element = this.#rows.find(id);
+    if (!element) return;
     element.scrollIntoView({ block: "center" });
     element.focus({ preventScroll: true });
     element.classList.remove("message-found");
     requestAnimationFrame(() => element.classList.add("message-found"));
   }
 
+  /** Goes up to the oldest message that was never on screen. */
+  async #goToUnseen() {
+    await this.#loadUntil(() => !this.#reading.reachesBack(this.#timeline.messages));
+    const id = this.#reading.first(this.#timeline.messages);
+    if (id === null) return;
+    await this.#goTo(id);
+    const element = this.#rows.find(id);
+    if (element) this.#scroller.scrollTop = element.offsetTop - HEADROOM;
+  }
+
+  /** @param {() => boolean} found */
+  async #loadUntil(found) {
+    for (let pages = 0; !found() && this.#timeline.more && pages < SEARCHED_PAGES; pages += 1) {
+      this.#following = false;
+      const before = this.#timeline.messages.length;
+      await this.#older();
+      if (this.#timeline.messages.length === before) break;
+    }
+  }
+
+  /** @param {boolean} [focus] whether the keyboard goes there too */
+  async #goToNewest(focus = true) {
+    if (this.#timeline.behind) {
+      try {
+        await this.#open();
+      } catch (thrown) {
+        this.#failed(thrown, () => this.#goToNewest(focus));
+        return;
+      }
+    } else {
+      this.#slice.follow(this.#timeline.messages);
+      this.#following = true;
+      this.#draw();
+    }
+    this.#toEnd(true);
+    if (focus) this.focusLog();
+  }
+
   #moved() {
-    this.#scrolledAt = performance.now();
+    this.#stillness.moved();
     this.#scrolled();
   }
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    if (clientHeight === 0) return;
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_END;
-    if (this.#following) this.#missed = 0;
-    if (scrollTop < NEAR_TOP) void this.#older();
-    this.#showJump();
-    this.#markRead();
-  }
-
-  #toEnd() {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
-  }
-
-  #showJump() {
-    if (this.#following || !this.#loaded) {
-      this.#jump.replaceChildren();
-      return;
+    if (clientHeight === 0 || !this.#loaded) return;
+    const left = scrollHeight - scrollTop - clientHeight;
+    this.#following = left < NEAR_END && this.#atEnd && !this.#timeline.behind;
+    if (scrollTop < NEAR_EDGE) {
+      if (this.#slice.from > 0) void this.#shift();
+      else if (!this.#olderFailed) void this.#older();
     }
-    const label = this.#missed > 0 ? say("room.newest.count", { count: this.#missed }) : say("room.newest");
-    const known = this.#jump.querySelector("button");
-    if (known?.dataset.label === label) return;
-    const button = h(
-      "button",
-      { type: "button", class: "jump-button", testid: "jump-newest", data: { label } },
-      icon("down"),
-      this.#missed > 0 ? label : h("span", { class: "visually-hidden" }, label),
-    );
-    button.addEventListener("click", () => {
-      this.#following = true;
-      this.#toEnd();
-      this.#list.focus({ preventScroll: true });
-    });
-    this.#jump.replaceChildren(button);
+    if (left < NEAR_EDGE && !this.#atEnd) void this.#shift();
+    this.#look();
   }
 
-  /** Tells the backend how far was read: to the last message whose end is on screen, while somebody can be looking. */
+  /**
+   * To the end, but past nothing that was not on screen yet, unless the person asked for that.
+   * @param {boolean} [asked]
+   */
+  #toEnd(asked = false) {
+    const scroller = this.#scroller;
+    let top = scroller.scrollHeight;
+    if (!asked && this.#reading.size > 0) {
+      for (const { id } of this.#slice.messages(this.#timeline.messages)) {
+        const place = this.#reading.isUnseen(id) ? this.#rows.find(id)?.offsetTop : undefined;
+        if (place === undefined || place < scroller.scrollTop) continue;
+        top = Math.max(scroller.scrollTop, place - HEADROOM);
+        break;
+      }
+    }
+    scroller.scrollTop = top;
+  }
+
+  /** Notes what is on screen, while somebody can be looking, and shows what is not. */
+  #look() {
+    if (!this.#loaded) return;
+    const { first, last, ended } = this.#rows.onScreen();
+    if (watching()) this.#reading.saw(ended);
+    const { messages } = this.#timeline;
+    const [from, to] =
+      this.#reading.size > 0 ? [this.#timeline.indexOf(first), this.#timeline.indexOf(last) + 1] : [0, 0];
+    this.#jumps.show({ ...this.#reading.around(messages, from, to), away: !this.#following });
+    void this.#markRead();
+  }
+
+  /** Tells the backend how far was read. */
   #markRead = coalesce(async () => {
     const room = this.#session.room(this.#room);
-    if (!this.#loaded || !watching() || !room || room.unread === 0 || !this.#session.writable) return;
-    const id = this.#lastSeen();
+    if (!this.#loaded || !room || room.unread === 0 || !this.#session.writable) return;
+    const id = this.#reading.mark(this.#timeline.messages);
     if (id === null || id === this.#markedRead) return;
     try {
       await call("mark_read", { room: this.#room, id });
@@ -408,55 +491,6 @@ export class MessageLog extends HTMLElement {
       // Said by nobody: the room stays unread in the list, and the next look at it asks again.
     }
   }, 250);
-
-  /** @returns {string | null} */
-  #lastSeen() {
-    const view = this.#scroller.getBoundingClientRect();
-    for (let element = this.#list.lastElementChild; element; element = element.previousElementSibling) {
-      const box = element.getBoundingClientRect();
-      if (box.bottom < view.top) return null;
-      if (element instanceof HTMLElement && element.dataset.id && box.bottom <= view.bottom + 4)
-        return element.dataset.id;
-    }
-    return null;
-  }
-
-  /**
-   * The arrow keys choose a message; its buttons are then one Tab away.
-   * @param {KeyboardEvent} event
-   */
-  #key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const messages = [...this.#list.querySelectorAll(":scope > article")];
-    const at = messages.findIndex((message) => message.contains(document.activeElement));
-    const next = {
-      ArrowUp: at < 0 ? messages.length - 1 : at - 1,
-      ArrowDown: at < 0 ? messages.length - 1 : at + 1,
-      Home: 0,
-      End: messages.length - 1,
-    }[event.key];
-    if (next === undefined) return;
-    const message = messages[Math.max(0, Math.min(messages.length - 1, next))];
-    if (!(message instanceof HTMLElement)) return;
-    event.preventDefault();
-    message.focus({ preventScroll: true });
-    message.scrollIntoView({ block: "nearest" });
-  }
-
-  /** @param {EventTarget | null} target */
-  #focused(target) {
-    const chosen = target instanceof Element ? target.closest("article") : null;
-    for (const control of this.#list.querySelectorAll('article button[tabindex="0"]'))
-      control.setAttribute("tabindex", "-1");
-    for (const control of chosen?.querySelectorAll("button") ?? []) control.setAttribute("tabindex", "0");
-  }
-}
-
-/** Whether somebody can be looking at the conversation. */
-function watching() {
-  return (
-    document.visibilityState === "visible" && document.hasFocus() && document.querySelector("dialog[open]") === null
-  );
 }
 
 customElements.define("message-log", MessageLog);

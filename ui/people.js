@@ -1,15 +1,20 @@
 // @ts-check
 /** @import {News, Session} from "./session.js" */
 /** @import {Member} from "./types.js" */
-import { call } from "./backend.js";
+import { ApiError, call } from "./backend.js";
 import { coalesce } from "./logic/coalesce.js";
 
-/** The members of one room, as long as it is open. Tells `members` each time they were pulled again. */
+/**
+ * The members of one room, as long as it is open. Tells `members` each time they were pulled again, `changed` when it is
+ * not the same people under the same names any more, and `trouble` when pulling fails, or no longer does.
+ */
 export class People extends EventTarget {
   /** @type {Member[]} */
   members = [];
   /** Whether they were pulled at all. */
   known = false;
+  /** @type {ApiError | null} why they may be out of date */
+  trouble = null;
   #session;
   #stop = new AbortController();
 
@@ -25,7 +30,7 @@ export class People extends EventTarget {
       "room",
       (event) => {
         const news = /** @type {CustomEvent<News>} */ (event).detail;
-        if ((news.room === null || news.room === room) && (news.all || news.people)) void this.pull();
+        if ((news.room === null || news.room === room) && (news.all || news.changed || news.people)) void this.pull();
       },
       { signal: this.#stop.signal },
     );
@@ -42,15 +47,31 @@ export class People extends EventTarget {
 
   pull = coalesce(async () => {
     try {
+      const before = who(this.members);
+      const known = this.known;
       this.members = await call("members", { room: this.room });
       this.known = true;
+      this.#failed(null);
       this.dispatchEvent(new Event("members"));
-    } catch {
-      // Messages of the same room are pulled at the same time, and tell why it cannot be read.
+      if (known && who(this.members) !== before) this.dispatchEvent(new Event("changed"));
+    } catch (thrown) {
+      this.#failed(ApiError.from(thrown));
     }
   });
+
+  /** @param {ApiError | null} error */
+  #failed(error) {
+    if (error === null && this.trouble === null) return;
+    this.trouble = error;
+    this.dispatchEvent(new Event("trouble"));
+  }
 
   close() {
     this.#stop.abort();
   }
+}
+
+/** @param {Member[]} members */
+function who(members) {
+  return JSON.stringify(members.map(({ device_id, name, role }) => [device_id, name, role]));
 }

@@ -1,7 +1,9 @@
 // @ts-check
 /** @import {Session} from "./session.js" */
 /** @import {Room} from "./types.js" */
+import { announce } from "./announcer.js";
 import { avatar } from "./avatar.js";
+import { ApiError } from "./backend.js";
 import { h, hidden, icon, present } from "./element.js";
 import { openCreate } from "./dialogs/create.js";
 import { openJoin } from "./dialogs/join.js";
@@ -34,7 +36,17 @@ export class RoomList extends HTMLElement {
     );
     this.#session.addEventListener("rooms", () => this.#show());
     this.#session.addEventListener("status", () => this.#show());
+    this.#session.outbox.addEventListener("change", () => this.#show());
+    this.#session.outbox.addEventListener("failed", (event) => {
+      const failed = this.#unsent(/** @type {CustomEvent<string>} */ (event).detail);
+      if (failed) announce(say("outgoing.told", { reason: ApiError.from(failed.error).message }));
+    });
     this.#show();
+  }
+
+  /** @param {string} room */
+  #unsent(room) {
+    return this.#session.outbox.of(room).find(({ state }) => state === "failed");
   }
 
   /** @param {string | null} room the one that is open */
@@ -115,7 +127,8 @@ export class RoomList extends HTMLElement {
     const current = room.room === this.#current;
     const now = Date.now();
     const time = room.last ? listTime(room.last.sent_at, now, language()) : "";
-    const shown = JSON.stringify([room.name, room.unread, room.last, current, time]);
+    const unsent = this.#unsent(room.room) !== undefined;
+    const shown = JSON.stringify([room.name, room.unread, room.last, current, time, unsent]);
     const known = this.#items.get(room.room);
     if (known?.shown === shown) return known.item;
     const item = known?.item ?? h("li", {});
@@ -145,7 +158,11 @@ export class RoomList extends HTMLElement {
             time,
           )
         : null,
-      h("span", { class: "room-item-last", testid: "room-item-last", dir: "auto" }, ...this.#last(room)),
+      h(
+        "span",
+        { class: unsent ? "room-item-last room-item-unsent" : "room-item-last", testid: "room-item-last", dir: "auto" },
+        ...(unsent ? [say("rooms.unsent")] : this.#last(room)),
+      ),
       room.unread > 0
         ? h(
             "span",

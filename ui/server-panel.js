@@ -4,10 +4,11 @@ import { announce } from "./announcer.js";
 import { call } from "./backend.js";
 import { copyButton } from "./copy-button.js";
 import { openDevice } from "./dialogs/device.js";
-import { h, icon } from "./element.js";
+import { h, icon, refocus } from "./element.js";
 import { FailureLine } from "./failure.js";
 import { say, tell, tellReason } from "./locale.js";
 import { called } from "./logic/face.js";
+import { anyPort, startServer } from "./start-server.js";
 
 /** Whether others can connect to this device, where, and who is connected. */
 export class ServerPanel extends HTMLElement {
@@ -48,7 +49,8 @@ export class ServerPanel extends HTMLElement {
     // Drawn again only when it changed: a focused button must not vanish under the finger.
     const now = JSON.stringify([running, addresses, failure, this.#session.status.store.state]);
     if (now === this.#shown) return;
-    const focused = this.contains(document.activeElement);
+    const focused = this.contains(document.activeElement) ? document.activeElement : null;
+    const acting = this.#action.contains(focused) || this.#failure.contains(focused);
     this.#shown = now;
     this.dataset.running = String(running);
     this.#failure.clear();
@@ -80,12 +82,13 @@ export class ServerPanel extends HTMLElement {
             type: "button",
             class: "button button-small",
             testid: "server-start",
-            on: { click: () => this.#start(button) },
+            on: { click: () => startServer(this.#session, this.#failure, button, "server-start-any") },
           },
           say("server.start"),
         );
     this.#action.replaceChildren(button);
-    if (focused) button.focus();
+    if (acting) button.focus();
+    else if (focused instanceof HTMLElement && !focused.isConnected) refocus(this, focused);
     if (failure) this.#tellFailure(failure);
   }
 
@@ -113,39 +116,11 @@ export class ServerPanel extends HTMLElement {
   }
 
   /**
-   * @param {HTMLButtonElement} button
-   * @param {number} [port]
-   */
-  async #start(button, port) {
-    await this.#failure.during(button, async () => {
-      await call("start_server", port === undefined ? {} : { port });
-      await this.#session.pullStatus();
-      announce(say("server.running"));
-    });
-    if (this.#failure.code === "port_in_use" && port === undefined) this.#offerAnyPort();
-  }
-
-  /**
    * The server ran when the app was closed, and could not be started again with it.
    * @param {{code: string, message: string}} failure
    */
   #tellFailure(failure) {
-    this.#failure.show(failure);
-    if (failure.code === "port_in_use") this.#offerAnyPort();
-  }
-
-  #offerAnyPort() {
-    const other = h(
-      "button",
-      {
-        type: "button",
-        class: "button button-small",
-        testid: "server-start-any",
-        on: { click: () => this.#start(other, 0) },
-      },
-      say("server.start.any"),
-    );
-    this.#failure.append(other);
+    this.#failure.show(failure, anyPort(this.#session, this.#failure, "server-start-any", failure));
   }
 
   /** @param {HTMLButtonElement} button */

@@ -1,8 +1,9 @@
 // @ts-check
-/** @import {Events, Message, Peer, Room, Status} from "./types.js" */
+/** @import {Events, MessageHint, Peer, Room, Status} from "./types.js" */
 import { ApiError, call, on } from "./backend.js";
 import { coalesce } from "./logic/coalesce.js";
 import { Drafts } from "./logic/drafts.js";
+import { Outbox } from "./logic/outbox.js";
 
 /**
  * What the page knows of this device: pulled as events say that it changed, and told on as events of its own.
@@ -19,7 +20,12 @@ export class Session extends EventTarget {
   /** @type {Connection | null} the last device that came or went */
   connection = null;
   drafts = new Drafts(() => crypto.getRandomValues(new Uint32Array(4)).join("-"));
+  outbox = new Outbox(({ room, text, replyTo, clientId }) =>
+    call("send_message", { room, text, client_id: clientId, ...(replyTo ? { reply_to: replyTo } : {}) }),
+  );
 
+  /** @type {(() => void)[]} */
+  #stops = [];
   /** @type {Map<string, ApiError>} by what could not be pulled */
   #troubles = new Map();
   /** @type {Map<string, string>} names of devices that were connected, to be told when they go */
@@ -38,14 +44,23 @@ export class Session extends EventTarget {
 
   /** Listens first and pulls second, so that nothing falls between. */
   async start() {
-    await Promise.all([
-      on("incoming_message", ({ message }) => this.#message(message)),
+    this.outbox.addEventListener("sent", (event) => {
+      this.#news({ room: /** @type {CustomEvent<string>} */ (event).detail, newest: true });
+      void this.pullRooms();
+    });
+    const listening = await Promise.allSettled([
+      on("incoming_message", ({ message }) => this.#message(message, true)),
+      on("message_sent", ({ message }) => this.#message(message)),
       on("message_changed", ({ message }) => this.#message(message)),
-      on("message_status", ({ id }) => this.#news({ room: null, message: id })),
+      on("message_status", ({ id }) => this.#news({ room: null, message: { id } })),
       on("receipts_changed", ({ room }) => this.#news({ room, receipts: true })),
+      on("room_read", () => void this.pullRooms()),
       on("room_changed", ({ room }) => {
-        this.#news({ room, all: true });
+        this.#news({ room, changed: true });
         void this.pullRooms();
+        // It may be somebody's name, and this device's own too.
+        void this.pullPeers();
+        void this.pullStatus();
       }),
       on("peer_connected", (peer) => this.#connected(peer)),
       on("peer_disconnected", (peer) => this.#disconnected(peer)),
@@ -53,18 +68,26 @@ export class Session extends EventTarget {
       on("store_changed", () => void this.pullStatus()),
       on("events_lost", () => this.pullAll()),
     ]);
+    for (const result of listening) if (result.status === "fulfilled") this.#stops.push(result.value);
+    for (const result of listening) if (result.status === "rejected") throw result.reason;
     await Promise.all([this.pullStatus(), this.pullRooms(), this.pullPeers()]);
     this.#watchDay();
+  }
+
+  /** Hears nothing any more. */
+  stop() {
+    for (const stop of this.#stops.splice(0)) stop();
   }
 
   /** At midnight "today" means another day: what is shown is drawn again. */
   #watchDay() {
     let day = new Date().toDateString();
-    setInterval(() => {
+    const watch = setInterval(() => {
       if (new Date().toDateString() === day) return;
       day = new Date().toDateString();
       this.pullAll();
     }, 30_000);
+    this.#stops.push(() => clearInterval(watch));
   }
 
   /** Asks again for all that is shown. */
@@ -125,9 +148,12 @@ export class Session extends EventTarget {
     return this.#troubles.values().next().value ?? null;
   }
 
-  /** @param {Message} message */
-  #message(message) {
-    this.#news({ room: message.room, since: message.sent_at, message: message.id });
+  /**
+   * @param {MessageHint} message
+   * @param {boolean} [incoming] whether another said it
+   */
+  #message({ room, id, sent_at }, incoming = false) {
+    this.#news({ room, message: { id, sentAt: sent_at, incoming } });
     void this.pullRooms();
   }
 
@@ -139,11 +165,6 @@ export class Session extends EventTarget {
 
   /** @param {Events["peer_disconnected"]} peer */
   #disconnected({ device_id, reason }) {
-    // Another connection to the same device took over: nobody left.
-    if (reason === "replaced") {
-      void this.pullPeers();
-      return;
-    }
     const name = this.#names.get(device_id) ?? "";
     this.#connection({ device: device_id, name, connected: false, reason: reason ?? "" });
   }
@@ -170,7 +191,16 @@ export class Session extends EventTarget {
 /**
  * @typedef {{device: string, name: string, connected: boolean, reason: string}} Connection
  *
- * What changed in a room: `room` null means any may be meant. `message`: this one; `since`: it belongs at this time;
- * `receipts`: who has what; `people`: who is online; `all`: anything.
- * @typedef {{room: string | null, message?: string, since?: number, receipts?: boolean, people?: boolean, all?: boolean}} News
+ * What changed in a room: `room` null means any may be meant. `message`: this one, with where it belongs if that is known;
+ * `newest`: there are more; `receipts`: who has what; `people`: who is connected; `changed`: its name, members or what is told of them; `all`:
+ * anything.
+ * @typedef {{
+ *   room: string | null,
+ *   message?: {id: string, sentAt?: number, incoming?: boolean},
+ *   receipts?: boolean,
+ *   people?: boolean,
+ *   newest?: boolean,
+ *   changed?: boolean,
+ *   all?: boolean,
+ * }} News
  */

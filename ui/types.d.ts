@@ -111,10 +111,18 @@ export type Commands = {
     receipts: { takes: { id: string }; gives: Receipts };
 };
 
-/** Every event this page listens to. A text over 4 KiB is cut in an event: pull the message to show it. */
+/** All that an event tells the page of a message: which one, and where to pull it from. */
+export type MessageHint = Pick<Message, "id" | "room" | "sent_at">;
+
+/**
+ * Every event this page listens to. In the app they are small: of a message only what `MessageHint` has, and many that
+ * say the same are one.
+ */
 export type Events = {
-    incoming_message: { message: Message };
-    message_changed: { message: Message };
+    incoming_message: { message: MessageHint };
+    /** This device's own, from whichever door. */
+    message_sent: { message: MessageHint };
+    message_changed: { message: MessageHint };
     message_status: {
         id: string;
         status: MessageStatus;
@@ -126,6 +134,8 @@ export type Events = {
     peer_disconnected: { device_id: string; reason?: string | null };
     receipts_changed: { room: string; device_id: string };
     room_changed: { room: string };
+    /** Only how far the room was read here moved. */
+    room_read: { room: string };
     server_changed: ServerState;
     store_changed: StoreState;
     events_lost: { count: number };

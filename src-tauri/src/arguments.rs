@@ -85,7 +85,9 @@ fn as_link(argument: &OsString) -> Option<String> {
 fn sentence(message: &str) -> String {
     let first = message.split("\n\n").next().unwrap_or(message);
     let words = first.trim_start_matches("error:").split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("{words}: see `lanline-app --help`.")
+    let mut letters = words.chars();
+    let begin = letters.next().map(char::to_uppercase).into_iter().flatten().collect::<String>();
+    format!("{begin}{}: see `lanline-app --help`.", letters.as_str())
 }
 
 #[cfg(test)]

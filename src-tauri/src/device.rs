@@ -15,7 +15,8 @@ use crate::questions::Questions;
 
 /// Opened once; where that failed, again whenever the page asks for something.
 pub(crate) struct Device {
-    flags: Flags,
+    /// What the app was started with, or what is wrong with it.
+    flags: Result<Flags, ApiError>,
     node: RwLock<Result<Node, ApiError>>,
     /// Held while it is opened, so that two calls do not lock each other out of the folder.
     opening: tokio::sync::Mutex<()>,
@@ -25,8 +26,8 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    /// The device that these flags describe, open if it can be.
-    pub(crate) async fn new(flags: Flags) -> Self {
+    /// The device that these flags describe, open if it can be; never, where they describe none.
+    pub(crate) async fn new(flags: Result<Flags, ApiError>) -> Self {
         let node = open(&flags).await;
         let device = Self {
             flags,
@@ -102,8 +103,8 @@ fn present(node: Node, link: String) {
     spawn(async move { node.call("present", json!({ "link": link })).await });
 }
 
-async fn open(flags: &Flags) -> Result<Node, ApiError> {
-    let settings = Settings::load(flags.clone()).map_err(|error| ApiError::invalid(error.to_string()))?;
+async fn open(flags: &Result<Flags, ApiError>) -> Result<Node, ApiError> {
+    let settings = Settings::load(flags.clone()?).map_err(|error| ApiError::invalid(error.to_string()))?;
     log(&settings);
     let node = Node::open(settings).await.map_err(|error| ApiError::new(error.code(), error.to_string()))?;
     node.resume_server().await;

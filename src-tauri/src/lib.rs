@@ -6,6 +6,7 @@
 mod arguments;
 mod commands;
 mod device;
+mod display;
 mod events;
 #[cfg(any(target_os = "macos", target_os = "ios", target_os = "android"))]
 mod opened_urls;
@@ -16,9 +17,9 @@ mod window;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lanline_engine::api::ErrorCode;
-use tauri::AppHandle;
+use lanline_engine::api::{ApiError, ErrorCode};
 use tauri::async_runtime::{block_on, spawn};
+use tauri::{AppHandle, RunEvent};
 
 use arguments::{Arguments, Stop};
 use device::Device;
@@ -30,32 +31,34 @@ const CANNOT_START: u8 = 2;
 /// Runs the app until its window is closed.
 ///
 /// Where another app has the device's window already, that one comes to the front, asks about the link that this
-/// one was started with, if any, and this one ends. Where the device cannot be opened (a bad setting, a locked or
-/// unwritable folder), the reason goes to stderr, the window shows it and offers to try again, and unless that works
-/// the exit code is 2. Without a display there is no window.
+/// one was started with, if any, and this one ends. Where the device cannot be opened (a bad flag or setting, a locked
+/// or unwritable folder), the reason goes to stderr, the window shows it and offers to try again where that can help,
+/// and unless it does the exit code is 2. Without a display there is no window.
 pub fn run() -> ExitCode {
-    let Arguments { flags, link } = match Arguments::read(std::env::args_os()) {
-        Ok(arguments) => arguments,
+    let (flags, link) = match Arguments::read(std::env::args_os()) {
+        Ok(Arguments { flags, link }) => (Ok(flags), link),
         Err(Stop::Help(answer)) => answer.exit(),
-        Err(Stop::Wrong(sentence)) => return failed(&sentence),
+        Err(Stop::Wrong(sentence)) => (Err(ApiError::invalid(sentence)), None),
     };
+    let hand_over = || flags.as_ref().ok().and_then(|flags| block_on(hand_over(flags, link.as_deref())));
     // Before the folder is tried, which takes a second where it is locked.
-    if let Some(handed) = block_on(hand_over(&flags, link.as_deref())) {
+    if let Some(handed) = hand_over() {
         return ended(handed);
     }
     let device = Arc::new(block_on(Device::new(flags.clone())));
     // The other process may just have been starting.
     if device.node().is_err_and(|error| error.code == ErrorCode::Locked)
-        && let Some(handed) = block_on(hand_over(&flags, link.as_deref()))
+        && let Some(handed) = hand_over()
     {
         return ended(handed);
     }
     if let Some(link) = link {
         device.open_link(link);
     }
+    let has_display = display::is_there();
     let shown = match device.node() {
-        Err(error) if !has_display() => Err(error.message),
-        Ok(_) if !has_display() => Err("There is no display to open a window on: use `lanline` instead.".to_owned()),
+        Err(error) if !has_display => Err(error.message),
+        Ok(_) if !has_display => Err("There is no display to open a window on: use `lanline` instead.".to_owned()),
         opened => {
             if let Err(error) = opened {
                 eprintln!("lanline-app: {}", error.message);
@@ -100,7 +103,13 @@ fn show(device: &Arc<Device>) -> tauri::Result<()> {
     #[cfg(any(target_os = "macos", target_os = "ios", target_os = "android"))]
     opened_urls::listen(app.handle(), device);
     spawn(exit_on_signal(app.handle().clone()));
-    app.run_return(|_, _| ());
+    let device = Arc::clone(device);
+    app.run_return(move |_, event| {
+        // Where the system ends the app itself (Cmd+Q on macOS), nothing after this runs.
+        if matches!(event, RunEvent::Exit) {
+            block_on(device.close());
+        }
+    });
     Ok(())
 }
 
@@ -123,12 +132,4 @@ async fn exit_on_signal(app: AppHandle) {
         Ok(()) => app.exit(0),
         Err(error) => tracing::warn!(%error, "signals cannot be heard"),
     }
-}
-
-/// Whether a window can be opened at all. Elsewhere than on X11 and Wayland there always is a display.
-fn has_display() -> bool {
-    !cfg!(all(unix, not(any(target_vendor = "apple", target_os = "android"))))
-        || ["DISPLAY", "WAYLAND_DISPLAY"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }

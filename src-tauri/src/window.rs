@@ -15,6 +15,10 @@ pub(crate) fn open(app: &App, folder: Option<PathBuf>) -> tauri::Result<()> {
         .title("Lanline")
         .inner_size(1000.0, 720.0)
         .min_inner_size(320.0, 480.0)
+        // The page counts there what is unread.
+        .on_document_title_changed(|window, title| {
+            let _ = window.set_title(&title);
+        })
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny);
     if let Some(folder) = folder {

@@ -26,30 +26,27 @@ test("what is taken is gone from the draft, and blank text is not sent", () => {
   assert.deepEqual(kept.get("one"), { text: "", replyTo: null });
 });
 
-test("sent again unchanged, a failed message keeps its client id; changed, it is another message", () => {
+test("put back and sent again unchanged, a message keeps its client id; changed, it is another message", () => {
   const kept = drafts();
   kept.set("one", { text: "hello" });
-  kept.restore(kept.take("one"), new Error("full"));
+  kept.restore(kept.take("one"));
   assert.equal(kept.get("one").text, "hello");
-  assert.equal(kept.failure("one").message, "full");
   const again = kept.take("one");
   assert.equal(again.clientId, "id 1");
-  assert.equal(kept.failure("one"), undefined);
 
-  kept.restore(again, new Error("full"));
+  kept.restore(again);
   kept.set("one", { text: "hello!" });
   assert.equal(kept.take("one").clientId, "id 2");
 });
 
-test("what was written since a failed attempt is kept behind it, and all are told", () => {
+test("what was written since is kept behind what is put back, and all are told", () => {
   const kept = drafts();
   let told = 0;
   kept.addEventListener("restored", () => (told += 1));
   kept.set("one", { text: "first" });
   const attempt = kept.take("one");
   kept.set("one", { text: "second" });
-  kept.restore(attempt, new Error("full"));
+  kept.restore(attempt);
   assert.equal(kept.get("one").text, "first\nsecond");
   assert.equal(told, 1);
-  assert.equal(kept.failure("two"), undefined);
 });

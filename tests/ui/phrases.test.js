@@ -77,3 +77,13 @@ function sources(folder) {
     return entry.name.endsWith(".js") ? [new URL(entry.name, folder)] : [];
   });
 }
+
+test("each language has a sentence for every word that the engine can give as a reason", () => {
+  const source = readFileSync(new URL("../../crates/engine/src/net/close.rs", import.meta.url), "utf8");
+  const words = [...source.matchAll(/Self::\w+(?:\(_\))? => "(\w+)"/gu)].map(([, word]) => word);
+  assert.ok(words.length >= 15, "the engine's list is not where it was");
+  for (const table of [english, german]) {
+    const told = Object.keys(table).filter((key) => key.startsWith("reason."));
+    assert.deepEqual(told.sort(), [...words, "other"].map((word) => `reason.${word}`).sort());
+  }
+});

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { firstUnread, makeRows } from "../../ui/logic/rows.js";
+import { makeRows } from "../../ui/logic/rows.js";
 import { message } from "./message.js";
 
 const MINUTE = 60_000;
@@ -52,17 +52,19 @@ test("quiet lines and the line of the unread part groups", () => {
   ]);
 });
 
-test("the first unread is the oldest of the newest that others said", () => {
-  const list = [
-    message("1"),
-    message("2", { author: "alice" }),
-    message("3", { kind: "member_added" }),
-    message("4"),
-    message("5", { author: "alice" }),
-    message("6"),
-  ];
-  assert.equal(firstUnread(list, "alice", 0), null);
-  assert.equal(firstUnread(list, "alice", 2), "4");
-  assert.equal(firstUnread(list, "alice", 99), "1");
-  assert.equal(firstUnread([], "alice", 3), null);
+test("what is on its way stands at the end, under stable keys", () => {
+  const out = (clientId, state, error) => ({ room: "room", text: clientId, replyTo: null, clientId, at: noon, state, error });
+  const rows = makeRows([message("a", { sent_at: noon, author: "alice" })], "alice", null, [
+    out("x", "failed", new Error("full")),
+    out("y", "failed", new Error("full")),
+    out("z", "sending"),
+  ]);
+  assert.deepEqual(
+    rows.slice(2).map(({ type, key, first, last }) => [type, key, first, last]),
+    [
+      ["outgoing", "out:x", false, false],
+      ["outgoing", "out:y", false, true],
+      ["outgoing", "out:z", false, true],
+    ],
+  );
 });

@@ -8,8 +8,13 @@
 
 mod conversation;
 mod driver;
+mod failures;
+mod history;
 mod invite;
+mod keeping;
 mod links;
+mod meeting;
+mod narrow;
 mod processes;
 mod screen;
 mod start;

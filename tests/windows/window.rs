@@ -37,45 +37,61 @@ impl Window {
 
     /// Opens the app with a fresh folder, on a system set to these colours.
     pub(crate) async fn open_in(name: &'static str, scheme: Scheme) -> Result<Self> {
-        let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
-        let folder = home.path().join("device");
-        Self::at(name, home, folder, scheme).await
+        let mut window = Self::closed(name, None, scheme)?;
+        window.start().await?;
+        Ok(window)
     }
 
     /// Opens the app with the folder of another.
     pub(crate) async fn open_at(name: &'static str, folder: PathBuf) -> Result<Self> {
-        let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
-        Self::at(name, home, folder, Scheme::Light).await
-    }
-
-    async fn at(name: &'static str, home: TempDir, folder: PathBuf, scheme: Scheme) -> Result<Self> {
-        let mut window = Self { name, home, folder, scheme, screen: Screen::open()?, driver: None, client: None };
+        let mut window = Self::closed(name, Some(folder), Scheme::Light)?;
         window.start().await?;
         Ok(window)
     }
 
     /// Opens the app for a link, with a fresh folder.
     pub(crate) async fn open_for(name: &'static str, link: &str) -> Result<Self> {
-        let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
-        let folder = home.path().join("device");
-        let mut window =
-            Self { name, home, folder, scheme: Scheme::Light, screen: Screen::open()?, driver: None, client: None };
-        window.start_with(&[link]).await?;
+        let mut window = Self::closed(name, None, Scheme::Light)?;
+        window.start_with(&["--port", "0", link]).await?;
         Ok(window)
+    }
+
+    /// Opens the app with a fresh folder and these arguments only; `settings` are the lines of its `.env`.
+    pub(crate) async fn open_with(name: &'static str, arguments: &[&str], settings: &str) -> Result<Self> {
+        let mut window = Self::closed(name, None, Scheme::Light)?;
+        std::fs::write(window.home.path().join(".env"), settings)?;
+        window.start_with(arguments).await?;
+        Ok(window)
+    }
+
+    /// Not opened yet; without a folder, with a fresh one.
+    fn closed(name: &'static str, folder: Option<PathBuf>, scheme: Scheme) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
+        let folder = folder.unwrap_or_else(|| home.path().join("device"));
+        Ok(Self { name, home, folder, scheme, screen: Screen::open()?, driver: None, client: None })
     }
 
     /// Opens the app with the folder it had before.
     pub(crate) async fn start(&mut self) -> Result<()> {
-        self.start_with(&[]).await
+        self.start_with(&["--port", "0"]).await
     }
 
     async fn start_with(&mut self, more: &[&str]) -> Result<()> {
         let folder = self.folder.to_str().context("a folder that is not text")?;
-        let arguments = [&["--data-dir", folder, "--port", "0"], more].concat();
+        let arguments = [&["--data-dir", folder], more].concat();
         let (driver, client) = Driver::start(&self.screen, self.home.path(), self.scheme, &arguments).await?;
-        self.driver = Some(driver);
-        self.client = Some(client);
+        (self.driver, self.client) = (Some(driver), Some(client));
         Ok(())
+    }
+
+    /// Waits until the system's window has this title.
+    pub(crate) async fn is_called(&self, title: &str) -> Result<()> {
+        self.until(title, async || {
+            let shown = self.screen.title(self.process()?)?;
+            ensure!(shown == title, "it is called {shown:?}");
+            Ok(())
+        })
+        .await
     }
 
     /// Ends the app as a power cut would.
@@ -214,6 +230,12 @@ impl Window {
         self.visible(&by_id(id)).await.map(drop)
     }
 
+    /// Whether nothing has this id.
+    pub(crate) async fn is_without(&self, id: &str) -> Result<bool> {
+        let script = format!("return document.querySelector('{}') === null;", by_id(id));
+        Ok(self.script(&script).await? == true)
+    }
+
     /// Waits until what has this id has the attribute with this value.
     pub(crate) async fn shows(&self, id: &str, attribute: &str, value: &str) -> Result<()> {
         let selector = format!("{}[{attribute}=\"{value}\"]", by_id(id));
@@ -248,6 +270,13 @@ impl Window {
             Ok(())
         })
         .await
+    }
+
+    /// Waits until nothing moves any more and the page was painted since.
+    pub(crate) async fn comes_to_rest(&self) -> Result<()> {
+        let script = "await Promise.allSettled(document.getAnimations().map((animation) => animation.finished)); \
+             for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame); return true;";
+        self.script(script).await.map(drop)
     }
 
     /// That the page is no wider than the window.

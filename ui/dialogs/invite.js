@@ -7,6 +7,7 @@ import { FailureLine } from "../failure.js";
 import { language, say, tell } from "../locale.js";
 import { dateAndTime } from "../logic/clock.js";
 import { qrPicture } from "../qr-picture.js";
+import { startServer } from "../start-server.js";
 import { field, openDialog } from "./dialog.js";
 
 const USES = [1, 2, 5, 10, 50];
@@ -55,12 +56,7 @@ function stopped(session, failure) {
     { type: "button", class: "button button-primary", testid: "invite-start-server" },
     say("server.start"),
   );
-  start.addEventListener("click", () =>
-    failure.during(start, async () => {
-      await call("start_server", {});
-      await session.pullStatus();
-    }),
-  );
+  start.addEventListener("click", () => startServer(session, failure, start, "invite-start-any"));
   return [h("p", {}, say("invite.stopped")), h("div", { class: "dialog-actions" }, start)];
 }
 

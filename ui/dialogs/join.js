@@ -3,7 +3,7 @@
 /** @import {OpenedInvite, OpenedLink} from "../types.js" */
 import { announce } from "../announcer.js";
 import { call } from "../backend.js";
-import { h, named } from "../element.js";
+import { composes, h, named } from "../element.js";
 import { FailureLine } from "../failure.js";
 import { language, say, tell } from "../locale.js";
 import { dateAndTime } from "../logic/clock.js";
@@ -119,7 +119,7 @@ function joining(session, help, close) {
     actions,
   );
   input.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.isComposing) return;
+    if (event.key !== "Enter" || composes(event)) return;
     event.preventDefault();
     form.requestSubmit();
   });

@@ -12,7 +12,7 @@ import { openConfirm } from "./confirm.js";
 import { openDialog } from "./dialog.js";
 
 /**
- * Who is in a room, and who of them is online.
+ * Who is in a room, and who of them is connected to this device.
  *
  * @param {Session} session
  * @param {People} people
@@ -125,7 +125,7 @@ function row(session, people, member, mayRemove) {
       h(
         "p",
         { class: "quiet small" },
-        presence(member, online),
+        self ? say("device.this") : presence(member),
         " · ",
         h("span", { class: "mono", dir: "ltr", title: member.device_id }, member.device_id.slice(0, SHORT_ID)),
       ),
@@ -134,12 +134,9 @@ function row(session, people, member, mayRemove) {
   );
 }
 
-/**
- * @param {Member} member
- * @param {boolean} online
- */
-function presence(member, online) {
-  if (online) return say("people.state.online");
+/** @param {Member} member */
+function presence(member) {
+  if (member.online) return say("people.state.online");
   if (!member.last_seen_at) return say("people.state.offline");
   return say("people.state.seen", { at: dateAndTime(member.last_seen_at, language()) });
 }

@@ -3,9 +3,9 @@
 /**
  * What a person is writing, one draft a room. Drafts live as long as the window: what was not sent is written to no disk.
  *
- * A message that could not be sent comes back into its draft with the `client_id` it was tried with. Sent again
+ * A message that could not be sent can be put back into its draft with the `client_id` it was tried with. Sent again
  * unchanged it keeps that id, so that an attempt which did reach the disk is not said twice. `restored` (an event) tells
- * that one came back, whichever room is open by then.
+ * that one came back.
  *
  * @typedef {{text: string, replyTo: string | null}} Draft
  * @typedef {{room: string, text: string, replyTo: string | null, clientId: string}} Attempt
@@ -13,8 +13,8 @@
 export class Drafts extends EventTarget {
   /** @type {Map<string, Draft>} */
   #drafts = new Map();
-  /** @type {Map<string, {attempt: Attempt, error: unknown}>} */
-  #failed = new Map();
+  /** @type {Map<string, Attempt>} */
+  #tried = new Map();
   #newId;
 
   /** @param {() => string} newId draws a `client_id` that was never drawn before */
@@ -47,32 +47,22 @@ export class Drafts extends EventTarget {
   take(room) {
     const { text, replyTo } = this.get(room);
     if (text.trim() === "") return null;
-    const failed = this.#failed.get(room)?.attempt;
+    const tried = this.#tried.get(room);
     this.#drafts.delete(room);
-    this.#failed.delete(room);
-    if (failed && failed.text === text && failed.replyTo === replyTo) return failed;
+    this.#tried.delete(room);
+    if (tried && tried.text === text && tried.replyTo === replyTo) return tried;
     return { room, text, replyTo, clientId: this.#newId() };
   }
 
   /**
-   * Why the last attempt in this room failed; undefined when it did not.
-   * @param {string} room
-   * @returns {unknown}
-   */
-  failure(room) {
-    return this.#failed.get(room)?.error;
-  }
-
-  /**
-   * Puts a failed attempt back, before whatever was written since.
+   * Puts a message back that could not be sent, before whatever was written since.
    * @param {Attempt} attempt
-   * @param {unknown} error why it failed
    */
-  restore(attempt, error) {
+  restore(attempt) {
     const since = this.get(attempt.room);
     const text = since.text === "" ? attempt.text : `${attempt.text}\n${since.text}`;
     this.#drafts.set(attempt.room, { text, replyTo: attempt.replyTo ?? since.replyTo });
-    this.#failed.set(attempt.room, { attempt, error });
+    this.#tried.set(attempt.room, attempt);
     this.dispatchEvent(new Event("restored"));
   }
 }

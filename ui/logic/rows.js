@@ -1,5 +1,6 @@
 // @ts-check
 /** @import {Message} from "../types.js" */
+/** @import {Outgoing} from "./outbox.js" */
 import { sameDay } from "./clock.js";
 
 /** Messages of one author this close together share a heading. */
@@ -12,7 +13,9 @@ const GROUP_MS = 5 * 60 * 1000;
  * @typedef {{type: "unread", key: string}} UnreadRow
  * @typedef {{type: "system", key: string, message: Message}} SystemRow
  * @typedef {{type: "message", key: string, message: Message, own: boolean, first: boolean, last: boolean}} MessageRow
- * @typedef {DayRow | UnreadRow | SystemRow | MessageRow} Row
+ * @typedef {{type: "outgoing", key: string, outgoing: Outgoing, first: boolean, last: boolean}} OutgoingRow `last`: of a
+ *   run that is in the same state for the same reason
+ * @typedef {DayRow | UnreadRow | SystemRow | MessageRow | OutgoingRow} Row
  */
 
 /**
@@ -27,9 +30,10 @@ export function isSpoken(message) {
  * @param {readonly Message[]} messages oldest first
  * @param {string} self this device's id
  * @param {string | null} unreadFrom the id of the first unread message, to draw a line above it
+ * @param {readonly Outgoing[]} [outgoing] what is on its way, to stand at the end
  * @returns {Row[]}
  */
-export function makeRows(messages, self, unreadFrom) {
+export function makeRows(messages, self, unreadFrom, outgoing = []) {
   /** @type {Row[]} */
   const rows = [];
   /** @type {Message | null} */
@@ -53,25 +57,12 @@ export function makeRows(messages, self, unreadFrom) {
     }
     previous = message;
   }
-  return rows;
-}
-
-/**
- * The first of the `unread` newest messages that others sent; null when there is none.
- * @param {readonly Message[]} messages
- * @param {string} self
- * @param {number} unread
- * @returns {string | null}
- */
-export function firstUnread(messages, self, unread) {
-  /** @type {string | null} */
-  let first = null;
-  for (let at = messages.length - 1, left = unread; at >= 0 && left > 0; at -= 1) {
-    const message = messages[at];
-    if (message && message.author !== self && isSpoken(message)) {
-      first = message.id;
-      left -= 1;
-    }
+  const before = rows.at(-1);
+  const follows = before?.type === "message" && before.own;
+  for (const [at, one] of outgoing.entries()) {
+    const next = outgoing[at + 1];
+    const last = !next || next.state !== one.state || String(next.error) !== String(one.error);
+    rows.push({ type: "outgoing", key: `out:${one.clientId}`, outgoing: one, first: at === 0 && !follows, last });
   }
-  return first;
+  return rows;
 }
