@@ -1,4 +1,5 @@
 // @ts-check
+import { h } from "./element.js";
 
 /** Long enough to be read out, after which nobody should find it when reading through the page. */
 const KEPT_MS = 5000;
@@ -8,11 +9,27 @@ const KEPT_MS = 5000;
  * @param {string} sentence
  */
 export function announce(sentence) {
-  const region = document.getElementById("announcer");
-  if (!region) return;
+  // Behind a modal dialog everything is inert, and says nothing: the dialog in front has a place of its own.
+  const region = [...document.querySelectorAll("dialog[open] [data-announcer]")].at(-1) ?? last();
   // Each sentence is a node of its own: it is read even where it is the same as last time, and does not cut another off.
-  const line = document.createElement("p");
-  line.textContent = sentence;
-  region.append(line);
+  const line = h("p", {}, sentence);
+  region?.append(line);
   setTimeout(() => line.remove(), KEPT_MS);
+}
+
+/** The place for announcements in a dialog. */
+export function announcer() {
+  return h("div", { class: "visually-hidden", role: "status", "aria-live": "polite", data: { announcer: "" } });
+}
+
+/**
+ * Says on in the page what was said in a dialog that closed.
+ * @param {HTMLDialogElement} dialog
+ */
+export function keepAnnouncements(dialog) {
+  last()?.append(...(dialog.querySelector("[data-announcer]")?.childNodes ?? []));
+}
+
+function last() {
+  return document.getElementById("announcer");
 }

@@ -6,7 +6,7 @@ import { openDevice } from "./dialogs/device.js";
 import { h, icon, named } from "./element.js";
 import { nothingOpen } from "./empty-state.js";
 import { FailureLine } from "./failure.js";
-import { say } from "./locale.js";
+import { say, tell } from "./locale.js";
 import { RoomList } from "./room-list.js";
 import { ServerPanel } from "./server-panel.js";
 
@@ -122,7 +122,7 @@ export class AppShell extends HTMLElement {
                 "span",
                 { dir: "auto" },
                 say(`store.${store.state}`),
-                store.reason ? ` ${say("store.reason", { reason: store.reason })}` : "",
+                ...(store.reason ? [" ", ...tell("store.reason", { reason: h("bdi", { lang: "en" }, store.reason) })] : []),
               ),
             ),
           ]),
@@ -134,14 +134,7 @@ export class AppShell extends HTMLElement {
       this.#trouble.clear();
       return;
     }
-    this.#trouble.show(this.#session.trouble);
-    this.#trouble.append(
-      h(
-        "button",
-        { type: "button", class: "button button-small", on: { click: () => this.#session.pullAll() } },
-        say("action.retry"),
-      ),
-    );
+    this.#trouble.show(this.#session.trouble, { label: say("action.retry"), run: () => this.#session.pullAll() });
   }
 }
 

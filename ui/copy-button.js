@@ -19,7 +19,7 @@ export function copyButton(text, { label, testid, wordy = false, fallback }) {
   if (!wordy) configure(button, { title: label });
   let timer = 0;
   button.addEventListener("click", async () => {
-    const done = await copy(text(), fallback);
+    const done = await copy(text(), fallback, button.closest("dialog") ?? document.body);
     clearTimeout(timer);
     announce(say(done ? "action.copied" : "action.copy.failed"));
     words.textContent = say(done ? "action.copied" : "action.copy.failed");
@@ -35,9 +35,10 @@ export function copyButton(text, { label, testid, wordy = false, fallback }) {
 /**
  * @param {string} text
  * @param {HTMLInputElement | undefined} field
+ * @param {HTMLElement} around where the selection can be: behind a modal dialog everything is inert
  * @returns {Promise<boolean>}
  */
-async function copy(text, field) {
+async function copy(text, field, around) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -46,7 +47,7 @@ async function copy(text, field) {
     const from = field ?? h("textarea", { class: "visually-hidden", readonly: true, tabindex: "-1" });
     if (!field) {
       from.value = text;
-      document.body.append(from);
+      around.append(from);
     }
     const focused = document.activeElement;
     from.select();

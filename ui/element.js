@@ -97,12 +97,26 @@ export function hidden(label) {
  */
 export function redraw(list, children) {
   const focused = document.activeElement;
-  const held = focused instanceof HTMLElement && list.contains(focused) ? focused.dataset : null;
+  const held = focused instanceof HTMLElement && list.contains(focused) ? focused : null;
   list.replaceChildren(...children);
-  if (!held) return;
-  for (const control of list.querySelectorAll("button")) {
-    if (control.dataset.testid === held.testid && control.dataset.device === held.device) control.focus();
+  if (held) refocus(list, held);
+}
+
+/**
+ * Gives the keyboard's focus to the control that means the same as one that is gone.
+ * @param {ParentNode} within
+ * @param {HTMLElement} gone
+ * @returns {boolean} whether there is one
+ */
+export function refocus(within, gone) {
+  const { testid, device, id } = gone.dataset;
+  for (const control of within.querySelectorAll("button")) {
+    const same = control.dataset;
+    if (testid === undefined || same.testid !== testid || same.device !== device || same.id !== id) continue;
+    control.focus({ preventScroll: true });
+    return true;
   }
+  return false;
 }
 
 /**

@@ -23,7 +23,7 @@ export class FailureLine extends HTMLElement {
 
   /**
    * @param {unknown} thrown
-   * @param {{label: string, run: () => unknown, testid?: string}} [remedy] what can be done against it
+   * @param {Remedy | null} [remedy]
    */
   show(thrown, remedy) {
     const error = ApiError.from(thrown);
@@ -32,7 +32,8 @@ export class FailureLine extends HTMLElement {
     this.replaceChildren(h("p", { class: "failure" }, icon("alert"), errorText(error)));
     if (!remedy) return;
     const { label, run, testid } = remedy;
-    const button = h("button", { type: "button", class: "button button-small", testid, on: { click: run } }, label);
+    const button = h("button", { type: "button", class: "button button-small", testid }, label);
+    button.addEventListener("click", () => run(button));
     this.append(button);
     if (focused) button.focus();
   }
@@ -47,18 +48,22 @@ export class FailureLine extends HTMLElement {
    * @template T
    * @param {HTMLButtonElement | null} control
    * @param {() => Promise<T>} action
+   * @param {(error: ApiError) => Remedy | null} [remedy]
    * @returns {Promise<T | undefined>} undefined when it failed
    */
-  async during(control, action) {
+  async during(control, action, remedy) {
     if (control?.getAttribute("aria-disabled") === "true") return undefined;
-    this.clear();
+    // A remedy stays in sight while it is tried.
+    if (!this.contains(control)) this.clear();
     // Not `disabled`: that would throw the keyboard's focus away.
     control?.setAttribute("aria-disabled", "true");
     control?.setAttribute("aria-busy", "true");
     try {
-      return await action();
+      const result = await action();
+      this.clear();
+      return result;
     } catch (thrown) {
-      this.show(thrown);
+      this.show(thrown, remedy?.(ApiError.from(thrown)));
       return undefined;
     } finally {
       control?.removeAttribute("aria-disabled");
@@ -68,3 +73,8 @@ export class FailureLine extends HTMLElement {
 }
 
 customElements.define("failure-line", FailureLine);
+
+/**
+ * What can be done against a failure.
+ * @typedef {{label: string, run: (button: HTMLButtonElement) => unknown, testid?: string}} Remedy
+ */

@@ -14,11 +14,19 @@ const TABLES = {
 
 let phrases = makePhrases(english, english, "en");
 
-/** Loads the first offered language of the person's list and marks the document with it. */
+/** Languages that run from right to left, among those that may be offered one day. */
+const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
+
+/** Loads the first offered language of the person's list and marks the document with it; English where that fails. */
 export async function loadLocale() {
   const chosen = chooseLanguage(navigator.languages, Object.keys(TABLES), "en");
-  phrases = makePhrases((await TABLES[chosen.table]?.()) ?? english, english, chosen.lang);
-  document.documentElement.lang = chosen.lang;
+  try {
+    phrases = makePhrases((await TABLES[chosen.table]?.()) ?? english, english, chosen.lang);
+  } catch (thrown) {
+    console.warn(`the language ${chosen.lang} cannot be loaded`, thrown);
+  }
+  document.documentElement.lang = phrases.lang;
+  document.documentElement.dir = RIGHT_TO_LEFT.has(phrases.lang.split("-")[0] ?? "") ? "rtl" : "ltr";
 }
 
 /** The BCP 47 tag that dates are formatted with. */
@@ -48,7 +56,7 @@ export function tellReason(word) {
 /**
  * A sentence as nodes: every parameter in its own <bdi>, so that a name cannot reorder or imitate the words around it.
  * @param {string} key
- * @param {Record<string, string | number>} params `count` also chooses the plural
+ * @param {Record<string, string | number | HTMLElement>} params `count` also chooses the plural; an element stands for itself
  * @returns {Node[]}
  */
 export function tell(key, params) {
@@ -56,6 +64,7 @@ export function tell(key, params) {
   return phrases.split(key, count).map((piece) => {
     if (typeof piece === "string") return document.createTextNode(piece);
     const value = params[piece.name] ?? "";
+    if (value instanceof HTMLElement) return value;
     const node = document.createElement("bdi");
     node.textContent = typeof value === "number" ? new Intl.NumberFormat(phrases.lang).format(value) : value;
     return node;

@@ -19,6 +19,7 @@ import { drawMessage, drawSystem } from "./message-row.js";
 import { author, words } from "./message-text.js";
 import { drawOutgoing } from "./outgoing-row.js";
 import { Stillness } from "./stillness.js";
+import { watching } from "./watching.js";
 
 /** So near the end, in CSS pixels, counts as reading the newest. */
 const NEAR_END = 60;
@@ -490,13 +491,6 @@ export class MessageLog extends HTMLElement {
       // Said by nobody: the room stays unread in the list, and the next look at it asks again.
     }
   }, 250);
-}
-
-/** Whether somebody can be looking at the conversation. */
-function watching() {
-  return (
-    document.visibilityState === "visible" && document.hasFocus() && document.querySelector("dialog[open]") === null
-  );
 }
 
 customElements.define("message-log", MessageLog);

@@ -1,6 +1,7 @@
 // @ts-check
 /** @import {Message} from "./types.js" */
 import { say, tell } from "./locale.js";
+import { beginning } from "./logic/excerpt.js";
 import { called } from "./logic/face.js";
 import { isSpoken } from "./logic/rows.js";
 
@@ -53,8 +54,7 @@ export function absence(message) {
  * @returns {string}
  */
 export function words(message) {
-  const text = absence(message) ?? message.text ?? "";
-  return text.slice(0, EXCERPT).replace(/\s+/gu, " ");
+  return beginning(absence(message) ?? message.text ?? "", EXCERPT);
 }
 
 /**

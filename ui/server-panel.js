@@ -4,10 +4,11 @@ import { announce } from "./announcer.js";
 import { call } from "./backend.js";
 import { copyButton } from "./copy-button.js";
 import { openDevice } from "./dialogs/device.js";
-import { h, icon } from "./element.js";
+import { h, icon, refocus } from "./element.js";
 import { FailureLine } from "./failure.js";
 import { say, tell, tellReason } from "./locale.js";
 import { called } from "./logic/face.js";
+import { startServer } from "./start-server.js";
 
 /** Whether others can connect to this device, where, and who is connected. */
 export class ServerPanel extends HTMLElement {
@@ -48,7 +49,8 @@ export class ServerPanel extends HTMLElement {
     // Drawn again only when it changed: a focused button must not vanish under the finger.
     const now = JSON.stringify([running, addresses, this.#session.status.store.state]);
     if (now === this.#shown) return;
-    const focused = this.contains(document.activeElement);
+    const focused = this.contains(document.activeElement) ? document.activeElement : null;
+    const acting = this.#action.contains(focused) || this.#failure.contains(focused);
     this.#shown = now;
     this.dataset.running = String(running);
     this.#failure.clear();
@@ -80,12 +82,13 @@ export class ServerPanel extends HTMLElement {
             type: "button",
             class: "button button-small",
             testid: "server-start",
-            on: { click: () => this.#start(button) },
+            on: { click: () => startServer(this.#session, this.#failure, button, "server-start-any") },
           },
           say("server.start"),
         );
     this.#action.replaceChildren(button);
-    if (focused) button.focus();
+    if (acting) button.focus();
+    else if (focused instanceof HTMLElement && !focused.isConnected) refocus(this, focused);
   }
 
   /** @param {string[]} addresses */
@@ -109,33 +112,6 @@ export class ServerPanel extends HTMLElement {
           say("server.more", { count: addresses.length - 1 }),
         ),
     );
-  }
-
-  /**
-   * @param {HTMLButtonElement} button
-   * @param {number} [port]
-   */
-  async #start(button, port) {
-    await this.#failure.during(button, async () => {
-      await call("start_server", port === undefined ? {} : { port });
-      await this.#session.pullStatus();
-      announce(say("server.running"));
-    });
-    if (this.#failure.code === "port_in_use" && port === undefined) this.#offerAnyPort();
-  }
-
-  #offerAnyPort() {
-    const other = h(
-      "button",
-      {
-        type: "button",
-        class: "button button-small",
-        testid: "server-start-any",
-        on: { click: () => this.#start(other, 0) },
-      },
-      say("server.start.any"),
-    );
-    this.#failure.append(other);
   }
 
   /** @param {HTMLButtonElement} button */

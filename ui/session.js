@@ -58,6 +58,9 @@ export class Session extends EventTarget {
       on("room_changed", ({ room }) => {
         this.#news({ room, changed: true });
         void this.pullRooms();
+        // It may be somebody's name, and this device's own too.
+        void this.pullPeers();
+        void this.pullStatus();
       }),
       on("peer_connected", (peer) => this.#connected(peer)),
       on("peer_disconnected", (peer) => this.#disconnected(peer)),

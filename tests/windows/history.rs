@@ -34,7 +34,10 @@ async fn a_burst_moves_nobody_past_what_was_not_on_screen() -> Result<()> {
     alice.sees("jump-newest").await?;
     let script = "return [...document.querySelectorAll('[data-testid=\"jump-unread\"]')].length;";
     assert_eq!(alice.script(script).await?, json!(0), "nothing was passed over");
-    assert_ne!(alice.script("return document.querySelector('[data-testid=\"room-item\"]').dataset.unread;").await?, json!("0"));
+    assert_ne!(
+        alice.script("return document.querySelector('[data-testid=\"room-item\"]').dataset.unread;").await?,
+        json!("0")
+    );
     alice.picture("burst-wide")?;
 
     alice.click("jump-newest").await?;

@@ -8,8 +8,11 @@
 
 mod conversation;
 mod driver;
+mod failures;
 mod history;
+mod keeping;
 mod meeting;
+mod narrow;
 mod processes;
 mod screen;
 mod start;

@@ -59,6 +59,14 @@ impl Screen {
         Ok(())
     }
 
+    /// The title of the window of `process`.
+    pub(crate) fn title(&self, process: u32) -> Result<String> {
+        let (display, window) = self.window_of(process)?;
+        let atom = |name: &str| -> Result<u32> { Ok(display.intern_atom(false, name.as_bytes())?.reply()?.atom) };
+        let (name, text) = (atom("_NET_WM_NAME")?, atom("UTF8_STRING")?);
+        Ok(String::from_utf8(display.get_property(false, window, name, text, 0, 1000)?.reply()?.value)?)
+    }
+
     fn window_of(&self, process: u32) -> Result<(RustConnection, u32)> {
         let (display, screen) = x11rb::connect(Some(&self.name))?;
         let root = display.setup().roots.get(screen).context("the display has no screen")?.root;

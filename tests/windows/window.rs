@@ -58,6 +58,29 @@ impl Window {
         Ok(())
     }
 
+    /// Opens the app with a fresh folder and these arguments only; `settings` are the lines of its `.env`.
+    pub(crate) async fn open_with(name: &'static str, arguments: &[&str], settings: &str) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
+        std::fs::write(home.path().join(".env"), settings)?;
+        let folder = home.path().join("device");
+        let mut window = Self { name, home, folder, screen: Screen::open()?, driver: None, client: None };
+        let folder = window.folder.to_str().context("a folder that is not text")?;
+        let arguments = [&["--data-dir", folder], arguments].concat();
+        let (driver, client) = Driver::start(&window.screen, window.home.path(), &arguments).await?;
+        (window.driver, window.client) = (Some(driver), Some(client));
+        Ok(window)
+    }
+
+    /// Waits until the system's window has this title.
+    pub(crate) async fn is_called(&self, title: &str) -> Result<()> {
+        self.until(title, async || {
+            let shown = self.screen.title(self.process()?)?;
+            ensure!(shown == title, "it is called {shown:?}");
+            Ok(())
+        })
+        .await
+    }
+
     /// Ends the app as a power cut would.
     pub(crate) fn kill(&mut self) -> Result<()> {
         let process = self.process()?;
@@ -159,6 +182,12 @@ impl Window {
         self.visible(&by_id(id)).await.map(drop)
     }
 
+    /// Whether nothing has this id.
+    pub(crate) async fn is_without(&self, id: &str) -> Result<bool> {
+        let script = format!("return document.querySelector('{}') === null;", by_id(id));
+        Ok(self.script(&script).await? == true)
+    }
+
     /// Waits until what has this id has the attribute with this value.
     pub(crate) async fn shows(&self, id: &str, attribute: &str, value: &str) -> Result<()> {
         let selector = format!("{}[{attribute}=\"{value}\"]", by_id(id));
@@ -193,6 +222,13 @@ impl Window {
             Ok(())
         })
         .await
+    }
+
+    /// Waits until nothing moves any more and the page was painted since.
+    pub(crate) async fn comes_to_rest(&self) -> Result<()> {
+        let script = "await Promise.allSettled(document.getAnimations().map((animation) => animation.finished)); \
+             for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame); return true;";
+        self.script(script).await.map(drop)
     }
 
     /// That the page is no wider than the window.

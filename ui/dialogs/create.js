@@ -29,13 +29,17 @@ export function openCreate(session) {
     failure,
     h("div", { class: "dialog-actions" }, submit),
   );
-  const { close } = openDialog({ testid: "create-dialog", title: [say("create.title")] }, form);
+  const { dialog, close } = openDialog({ testid: "create-dialog", title: [say("create.title")] }, form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const made = await failure.during(submit, () => call("create_room", { name: name.value.trim() }));
-    if (!made) return;
-    await session.pullRooms();
+    // The list is pulled while the button still waits: pressed again in between, it would make a second room.
+    const made = await failure.during(submit, async () => {
+      const { room } = await call("create_room", { name: name.value.trim() });
+      await session.pullRooms();
+      return room;
+    });
+    if (made === undefined || !dialog.open) return;
     close();
-    session.open(made.room);
+    session.open(made);
   });
 }

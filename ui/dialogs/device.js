@@ -1,7 +1,6 @@
 // @ts-check
 /** @import {Session} from "../session.js" */
 /** @import {Peer} from "../types.js" */
-import { announce } from "../announcer.js";
 import { avatar } from "../avatar.js";
 import { call } from "../backend.js";
 import { copyButton } from "../copy-button.js";
@@ -130,19 +129,23 @@ function profile(session) {
   name.value = session.status.name;
   const save = h("button", { type: "submit", class: "button", testid: "profile-name-save" }, say("action.save"));
   const failure = new FailureLine();
+  const progress = h("p", { class: "quiet small", role: "status" });
   const form = h(
     "form",
     { class: "dialog-stack" },
     h("div", { class: "field-action" }, field(name, say("device.name"), say("first.name.help")), save),
+    progress,
     failure,
   );
+  name.addEventListener("input", () => progress.replaceChildren());
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    progress.replaceChildren();
     await failure.during(save, async () => {
       await call("set_profile", { name: name.value.trim() });
       await session.pullStatus();
       name.value = session.status.name;
-      announce(say("action.saved"));
+      progress.textContent = say("action.saved");
     });
   });
   return form;

@@ -1,6 +1,7 @@
 // @ts-check
 /** @import {Child} from "../element.js" */
-import { h, icon, present } from "../element.js";
+import { announcer, keepAnnouncements } from "../announcer.js";
+import { h, icon, present, refocus } from "../element.js";
 import { say } from "../locale.js";
 
 let opened = 0;
@@ -16,6 +17,7 @@ export function openDialog({ testid, title, wide, onClose }, ...children) {
   opened += 1;
   const titleId = `dialog-title-${opened}`;
   const opener = document.activeElement;
+  const home = homeOf(opener);
   const body = h("div", { class: "dialog-body" }, ...children);
   const close = () => dialog.close();
   const dialog = h(
@@ -38,18 +40,22 @@ export function openDialog({ testid, title, wide, onClose }, ...children) {
       ),
     ),
     body,
+    announcer(),
   );
-  // A press that begins on the backdrop closes; one that slips out of a field while selecting text does not.
+  // A press that begins and ends on the backdrop closes; one that slips out of a field while selecting text does not.
+  // Not before it ends: its click would land on what is behind.
+  let pressed = false;
   dialog.addEventListener("pointerdown", (event) => {
-    if (event.target === dialog && !within(dialog, event)) close();
+    pressed = event.target === dialog && !within(dialog, event);
+  });
+  dialog.addEventListener("click", (event) => {
+    if (pressed && event.target === dialog && !within(dialog, event)) close();
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
+    keepAnnouncements(dialog);
     // Where the opener was drawn anew meanwhile, the browser has nothing to give the focus back to.
-    if (opener instanceof HTMLElement && !opener.isConnected) {
-      const again = opener.dataset.testid && document.querySelector(`[data-testid="${opener.dataset.testid}"]`);
-      if (again instanceof HTMLElement) again.focus();
-    }
+    if (opener instanceof HTMLElement && !opener.isConnected) giveBack(opener, home);
     onClose?.();
   });
   document.body.append(dialog);
@@ -60,8 +66,38 @@ export function openDialog({ testid, title, wide, onClose }, ...children) {
 }
 
 /**
+ * Where a control stands: in the row of a message or a device, and that in a dialog or in the conversation.
+ * @param {Element | null} control
+ */
+function homeOf(control) {
+  const row = control?.closest("[data-id], li[data-device]");
+  return {
+    id: row instanceof HTMLElement ? row.dataset.id : undefined,
+    device: row instanceof HTMLElement ? row.dataset.device : undefined,
+    around: control?.closest("dialog, room-conversation") ?? document.body,
+  };
+}
+
+/**
+ * Gives the focus to what stands in the place of a control that is gone: the same one in the same row, else what is
+ * around it.
+ * @param {HTMLElement} gone
+ * @param {ReturnType<typeof homeOf>} home
+ */
+function giveBack(gone, { id, device, around }) {
+  const root = around.isConnected ? around : document.body;
+  /** @type {ParentNode | null} */
+  let row = root;
+  if (id !== undefined) row = root.querySelector(`[data-id="${CSS.escape(id)}"]`);
+  else if (device !== undefined) row = root.querySelector(`li[data-device="${CSS.escape(device)}"]`);
+  if (row && refocus(row, gone)) return;
+  const next = root.querySelector('[data-testid="message-log"], [data-testid="dialog-close"]');
+  if (next instanceof HTMLElement) next.focus({ preventScroll: true });
+}
+
+/**
  * @param {HTMLElement} element
- * @param {PointerEvent} event
+ * @param {MouseEvent} event
  */
 function within(element, { clientX, clientY }) {
   const box = element.getBoundingClientRect();

@@ -6,6 +6,7 @@ import { h } from "../element.js";
 import { FailureLine } from "../failure.js";
 import { language, say, tell } from "../locale.js";
 import { dateAndTime } from "../logic/clock.js";
+import { startServer } from "../start-server.js";
 import { field, openDialog } from "./dialog.js";
 
 const USES = [1, 2, 5, 10, 50];
@@ -54,12 +55,7 @@ function stopped(session, failure) {
     { type: "button", class: "button button-primary", testid: "invite-start-server" },
     say("server.start"),
   );
-  start.addEventListener("click", () =>
-    failure.during(start, async () => {
-      await call("start_server", {});
-      await session.pullStatus();
-    }),
-  );
+  start.addEventListener("click", () => startServer(session, failure, start, "invite-start-any"));
   return [h("p", {}, say("invite.stopped")), h("div", { class: "dialog-actions" }, start)];
 }
 

@@ -1,6 +1,6 @@
 // @ts-check
 /** @import {People} from "../people.js" */
-/** @import {Session} from "../session.js" */
+/** @import {News, Session} from "../session.js" */
 /** @import {Member, Message, Receipts} from "../types.js" */
 import { avatar } from "../avatar.js";
 import { call } from "../backend.js";
@@ -24,7 +24,12 @@ export function openReceipts(session, people, message) {
   const failure = new FailureLine();
   /** @type {Receipts} */
   let receipts = { stored: [], delivered: [], read: [] };
+  let shown = "";
   const show = () => {
+    const now = JSON.stringify([receipts, people.members.map(({ device_id, name, role }) => [device_id, name, role])]);
+    // A live region reads out what is put into it: only where it says something else.
+    if (now === shown) return;
+    shown = now;
     const others = people.members.filter((member) => member.device_id !== message.author && member.role !== "pending");
     list.replaceChildren(
       ...(others.length === 0
@@ -42,15 +47,22 @@ export function openReceipts(session, people, message) {
     }
   });
   const refresh = () => void pull();
-  people.addEventListener("members", refresh);
-  session.addEventListener("room", refresh);
+  const news = (/** @type {Event} */ event) => {
+    const { room, message: which, receipts: who, all } = /** @type {CustomEvent<News>} */ (event).detail;
+    const here = room === null || room === message.room;
+    if (here && (which?.id === message.id || who || all)) refresh();
+  };
+  people.addEventListener("members", show);
+  people.addEventListener("changed", refresh);
+  session.addEventListener("room", news);
   openDialog(
     {
       testid: "receipts-dialog",
       title: [say("receipts.title")],
       onClose: () => {
-        people.removeEventListener("members", refresh);
-        session.removeEventListener("room", refresh);
+        people.removeEventListener("members", show);
+        people.removeEventListener("changed", refresh);
+        session.removeEventListener("room", news);
       },
     },
     h(

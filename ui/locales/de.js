@@ -63,7 +63,7 @@ export default {
   "peers.count": { one: "{count} Gerät verbunden", other: "{count} Geräte verbunden" },
   "peers.connected": "{name} ist verbunden.",
   "peers.disconnected": "{name} ist getrennt.",
-  "peers.disconnected.reason": "{name} ist getrennt: {reason}",
+  "peers.disconnected.reason": "{name} ist getrennt: {reason}.",
 
   "reason.goodbye": "es hat sich verabschiedet",
   "reason.silent": "zu lange war nichts zu hören; ausgeschaltet, im Schlaf oder nicht mehr im Netz",

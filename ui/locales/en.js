@@ -61,7 +61,7 @@ export default {
   "peers.count": { one: "{count} device connected", other: "{count} devices connected" },
   "peers.connected": "{name} connected.",
   "peers.disconnected": "{name} disconnected.",
-  "peers.disconnected.reason": "{name} disconnected: {reason}",
+  "peers.disconnected.reason": "{name} disconnected: {reason}.",
 
   "reason.goodbye": "it took its leave",
   "reason.silent": "nothing was heard for too long; it is off, asleep or out of the network",
