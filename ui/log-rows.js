@@ -1,6 +1,9 @@
 // @ts-check
 /** @import {Row} from "./logic/rows.js" */
+/** @import {Message} from "./types.js" */
 import { h } from "./element.js";
+import { language } from "./locale.js";
+import { dayLabel } from "./logic/clock.js";
 
 /**
  * The lines of a conversation in the page: touches only what changed, knows which are on screen, and moves the focus
@@ -33,9 +36,9 @@ export class LogRows {
   /**
    * Brings the lines in line with `rows`.
    * @param {readonly Row[]} rows
-   * @param {(row: Row) => string} appearance what a row looks like: drawn again only where that changed
+   * @param {(id: string) => Message | null} find
    */
-  show(rows, appearance) {
+  show(rows, find) {
     const focused = this.list.contains(document.activeElement);
     const keys = new Set(rows.map(({ key }) => key));
     for (const [key, { element }] of this.#drawn) {
@@ -45,7 +48,7 @@ export class LogRows {
     }
     let at = this.list.firstElementChild;
     for (const row of rows) {
-      const element = this.#element(row, appearance(row));
+      const element = this.#element(row, appearance(row, find));
       if (element === at) at = at.nextElementSibling;
       else this.list.insertBefore(element, at);
     }
@@ -148,4 +151,16 @@ export class LogRows {
       control.setAttribute("tabindex", "-1");
     for (const control of chosen?.querySelectorAll("button") ?? []) control.setAttribute("tabindex", "0");
   }
+}
+
+/**
+ * All that a row's look depends on: it is drawn again only where that changed.
+ * @param {Row} row
+ * @param {(id: string) => Message | null} find
+ */
+function appearance(row, find) {
+  if (row.type === "day") return dayLabel(row.at, Date.now(), language());
+  if (row.type === "outgoing") return JSON.stringify([row, String(row.outgoing.error)]);
+  const quoted = row.type === "message" && row.message.reply_to ? find(row.message.reply_to) : null;
+  return JSON.stringify([row, quoted]);
 }

@@ -13,7 +13,7 @@ import { dayLabel } from "./logic/clock.js";
 import { coalesce } from "./logic/coalesce.js";
 import { Reading } from "./logic/reading.js";
 import { makeRows } from "./logic/rows.js";
-import { Slice } from "./logic/slice.js";
+import { SPARE, Slice } from "./logic/slice.js";
 import { Timeline } from "./logic/timeline.js";
 import { drawMessage, drawSystem } from "./message-row.js";
 import { author, words } from "./message-text.js";
@@ -162,8 +162,9 @@ export class MessageLog extends HTMLElement {
    * @param {Iterable<string>} [incoming] those told of since it was known how many are unread
    */
   async #open(incoming = []) {
-    const unread = this.#session.room(this.#room)?.unread ?? 0;
     const anew = this.#loaded;
+    if (anew) await this.#session.pullRooms();
+    const unread = this.#session.room(this.#room)?.unread ?? 0;
     const sent = this.#session.outbox.sent(this.#room);
     await this.#timeline.open(anew ? 0 : unread + 20);
     if (this.#stop.signal.aborted) return;
@@ -210,6 +211,9 @@ export class MessageLog extends HTMLElement {
     const incoming = this.#incoming;
     this.#incoming = new Map();
     const sent = this.#session.outbox.sent(this.#room);
+    // Before, and not after: what comes now may be more than that, and all of it is to be seen.
+    if (this.#following) this.#timeline.trim(KEPT);
+    const newest = this.#timeline.messages.at(-1)?.id ?? null;
     try {
       if (!this.#loaded) {
         await this.#open(incoming.keys());
@@ -226,8 +230,7 @@ export class MessageLog extends HTMLElement {
       this.#failed(thrown, () => this.#refresh());
       return;
     }
-    if (this.#following) this.#timeline.trim(KEPT);
-    this.#settle();
+    this.#settle(newest);
     this.#session.outbox.settle(this.#room, sent);
     this.#draw();
   });
@@ -296,7 +299,7 @@ export class MessageLog extends HTMLElement {
     }
   }
 
-  /** Whether another part is to be drawn. */
+  /** @returns {boolean} whether another part is to be drawn */
   #recentre() {
     const { messages } = this.#timeline;
     const at = this.#timeline.indexOf(this.#rows.anchor()?.id ?? null);
@@ -306,9 +309,16 @@ export class MessageLog extends HTMLElement {
     return moved;
   }
 
-  #settle() {
-    if (this.#following) this.#slice.follow(this.#timeline.messages);
-    else this.#slice.settle(this.#timeline.messages, (id) => this.#timeline.indexOf(id));
+  /**
+   * @param {string | null} [newest] the last message before there were more
+   */
+  #settle(newest = null) {
+    const { messages } = this.#timeline;
+    const at = this.#timeline.indexOf(newest);
+    if (!this.#following) this.#slice.settle(messages, (id) => this.#timeline.indexOf(id));
+    // More than stands in the page at once: its end is not where the person reads.
+    else if (at >= 0 && messages.length - at > SPARE) this.#slice.around(messages, at);
+    else this.#slice.follow(messages);
   }
 
   /**
@@ -331,16 +341,7 @@ export class MessageLog extends HTMLElement {
     const self = this.#session.status.device_id;
     const rows = makeRows(this.#slice.messages(this.#timeline.messages), self, this.#unreadFrom, outgoing);
     const anchor = this.#following ? null : this.#rows.anchor();
-    const now = Date.now();
-    this.#rows.show(rows, (row) =>
-      JSON.stringify(
-        row.type === "day"
-          ? dayLabel(row.at, now, language())
-          : row.type === "outgoing"
-            ? [row, String(row.outgoing.error)]
-            : [row, row.type === "message" && row.message.reply_to ? this.find(row.message.reply_to) : null],
-      ),
-    );
+    this.#rows.show(rows, (id) => this.find(id));
     this.#top.replaceChildren(this.#timeline.more || this.#slice.from > 0 ? "" : say("room.begin"));
     if (this.#following) this.#toEnd();
     else this.#rows.hold(anchor);

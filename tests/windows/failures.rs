@@ -92,7 +92,7 @@ async fn a_link_that_lets_nobody_in_says_why() -> Result<()> {
     dave.resize(360, 640).await?;
     introduce(&dave, "Dave").await?;
     dave.click("join-open").await?;
-    let altered = format!("{}x", &used[..used.len() - 1]);
+    let altered = format!("{used}x");
     for (link, code) in [
         ("hello", "invalid_argument"),
         (altered.as_str(), "invalid_argument"),

@@ -56,7 +56,10 @@ async fn a_long_history_is_cheap_and_keeps_its_place() -> Result<()> {
     let (alice, bob) = in_a_room().await?;
     send_many(&alice, 1, 900).await?;
     bob.sees("jump-newest").await?;
+    let last = "return [...document.querySelectorAll('[data-testid=\"message-text\"]')].at(-1).textContent;";
+    assert_eq!(first_seen(&bob).await?, "Message 1", "what was not seen is not passed over");
     bob.click("jump-newest").await?;
+    bob.visible("[data-testid=\"jump-newest\"], [data-testid=\"jump-unread\"]").await?;
     let rows = "return document.querySelector('[data-testid=\"message-log\"]').childElementCount;";
     let mut seen = String::new();
     for _ in 0..120 {
@@ -76,8 +79,42 @@ async fn a_long_history_is_cheap_and_keeps_its_place() -> Result<()> {
     assert_eq!(first_seen(&bob).await?, "Message 1", "what comes at the end moves nothing at the beginning");
     bob.click("jump-newest").await?;
     bob.visible("[data-testid=\"message\"]:last-child").await?;
-    let last = "return [...document.querySelectorAll('[data-testid=\"message-text\"]')].at(-1).textContent;";
     assert_eq!(bob.script(last).await?, json!("Message 1000"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_late_message_is_offered_and_not_passed_over() -> Result<()> {
+    let (alice, bob) = in_a_room().await?;
+    alice.click("server-stop").await?;
+    bob.shows("people-open", "data-online", "0").await?;
+    bob.fill("composer-input", "Said in time, heard late").await?;
+    bob.click("composer-send").await?;
+    bob.status_of("Said in time, heard late", &["queued"]).await?;
+    send_many(&alice, 1, 30).await?;
+    // Another room and back: that is the newest page.
+    let garden = alice.visible("[data-testid=\"room-item\"]").await?.attr("data-room").await?.unwrap_or_default();
+    alice.click("room-create-open").await?;
+    alice.fill("room-name-input", "Shed").await?;
+    alice.click("room-create").await?;
+    alice.visible(&format!("[data-testid=\"conversation\"]:not([data-room=\"{garden}\"])")).await?;
+    alice.click_on(&format!("[data-testid=\"room-item\"][data-room=\"{garden}\"]")).await?;
+    alice.status_of("Message 30", &["queued"]).await?;
+
+    alice.click("server-start").await?;
+    // The port is another one now.
+    let address = alice.text("server-address").await?;
+    bob.script(&format!("return window.__TAURI__.core.invoke('connect', {{ address: '{address}' }});")).await?;
+    alice.sees("jump-unread").await?;
+    alice.comes_to_rest().await?;
+    alice.picture("late-wide")?;
+    assert_ne!(first_seen(&alice).await?, "Said in time, heard late");
+    alice.click("jump-unread").await?;
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !alice.is_without("jump-unread").await? {
+        ensure!(tokio::time::Instant::now() < deadline, "it was seen");
+    }
+    assert_eq!(first_seen(&alice).await?, "Said in time, heard late");
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 // @ts-check
 /** @import {Message} from "../types.js" */
 
-/** As many messages stand in the page at once, and so many more until some are taken out again. */
+/** As many messages stand in the page at once. */
 const SIZE = 240;
-const SPARE = 120;
+/** So many more may, until some are taken out again. */
+export const SPARE = 120;
 
 /**
  * The part of the held messages that stands in the page, so that a room of ten thousand costs what one screen does.

@@ -5,6 +5,8 @@ const PAGE = 50;
 const LARGEST_PAGE = 500;
 /** Pages pulled to close a gap between what is held and what is newest, before the stretch stands still. */
 const GAP_PAGES = 8;
+/** As many messages are held while nobody comes to read them; beyond, the stretch stands still too. */
+const MOST = 20_000;
 
 /**
  * A stretch of a room's messages, without a hole, oldest first, as the backend orders them: up to the newest, unless so
@@ -156,6 +158,10 @@ export class Timeline {
    * @param {Set<string>} pulled
    */
   async #catchUp(pulled) {
+    if (this.messages.length >= MOST) {
+      this.behind = true;
+      return;
+    }
     const back = await this.#back(undefined, PAGE, GAP_PAGES);
     if (back.short) this.behind = true;
     else this.#merge(this.messages.length, back, pulled);
