@@ -13,8 +13,10 @@ use lanline_protocol::{
     identity::DeviceId,
 };
 
-use crate::api::{ApiError, ErrorCode, NAME_MAX};
-use crate::settings::valid_name;
+use crate::{
+    api::{ApiError, ErrorCode, NAME_MAX},
+    name::valid_name,
+};
 
 /// A device's or room's name as it is kept.
 fn checked_name(given: &str) -> Result<String, ApiError> {
