@@ -1,7 +1,7 @@
 //! The data folder: made, locked, and holding the device's identity key.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -18,8 +18,23 @@ const LOCK_FILE: &str = "lock";
 const KEY_FILE: &str = "identity.key";
 const NEW_KEY_FILE: &str = "identity.key.new";
 
-/// How long to wait for the lock: a `lanline call` or a process that is just ending may hold it for a moment.
+/// Stands beside the lock while it is held for a single command. Not in the lock itself, which Windows lets nobody else
+/// read meanwhile.
+const ONE_COMMAND_FILE: &str = "lock.call";
+
+/// How long to wait for the lock: a process that is just ending may hold it for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for the lock while it is held for a single command, which may last 20 s.
+const ONE_COMMAND_PATIENCE: Duration = Duration::from_secs(25);
+
+/// For how long a folder is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stay {
+    /// Until the device is closed.
+    Lasting,
+    /// For a single command.
+    OneCommand,
+}
 
 /// The data folder, held by this process alone until dropped.
 #[derive(Debug)]
@@ -27,6 +42,18 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// The operating system lets go of the lock when the process ends, however it ends.
     lock: File,
+    stay: Stay,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // The lock goes after it.
+        if self.stay == Stay::OneCommand
+            && let Err(error) = platform::remove_file(&self.path.join(ONE_COMMAND_FILE))
+        {
+            tracing::debug!(%error, "the mark of a single command could not be removed");
+        }
+    }
 }
 
 /// The data folder or the key in it cannot be used.
@@ -49,6 +76,13 @@ pub enum FolderError {
         /// What the system said.
         reason: io::Error,
     },
+    /// Others can look into it, and it is not this device's alone.
+    #[error(
+        "The folder {} is open to other users of this machine and holds other files: choose an empty one with \
+         --data-dir, or run `chmod 700` on it.",
+        .0.display()
+    )]
+    Exposed(PathBuf),
     /// The key file cannot be read.
     #[error("The identity key {} cannot be read ({reason}): make it readable for this user.", path.display())]
     KeyUnreadable {
@@ -81,34 +115,47 @@ impl FolderError {
         match self {
             Self::Locked(_) => ErrorCode::Locked,
             Self::Unwritable { .. } => ErrorCode::ReadOnly,
-            Self::KeyUnreadable { .. } | Self::KeyDamaged(_) | Self::KeyExposed(_) | Self::NoRandomness(_) => {
-                ErrorCode::Internal
-            }
+            Self::Exposed(_)
+            | Self::KeyUnreadable { .. }
+            | Self::KeyDamaged(_)
+            | Self::KeyExposed(_)
+            | Self::NoRandomness(_) => ErrorCode::Internal,
         }
     }
 }
 
 impl Folder {
-    /// Makes the folder where it is missing and takes it for this process. Blocks for at most a second.
-    pub(crate) fn open(path: &Path) -> Result<Self, FolderError> {
+    /// Makes the folder where it is missing and takes it for this process. Blocks for at most a second, or while it is
+    /// held for a single command: to stay, it waits for that.
+    pub(crate) fn open(path: &Path, stay: Stay) -> Result<Self, FolderError> {
         let unwritable = |reason| FolderError::Unwritable { path: path.to_owned(), reason };
         platform::create_private_dir(path).map_err(unwritable)?;
-        let lock_path = path.join(LOCK_FILE);
-        let deadline = Instant::now() + LOCK_PATIENCE;
+        keep_to_this_user(path)?;
+        let (lock_path, one_command) = (path.join(LOCK_FILE), path.join(ONE_COMMAND_FILE));
+        let begun = Instant::now();
         loop {
             // Opened anew each time: the one that was waited for may have been deleted meanwhile, and whoever locks one
             // that no longer stands there locks nobody out.
             let lock = open_lock(&lock_path).map_err(unwritable)?;
             match lock.try_lock() {
                 Ok(()) if Pin::of(&lock, &lock_path).map_err(unwritable)?.holds() => {
-                    return Ok(Self { path: path.to_owned(), lock });
+                    match stay {
+                        Stay::OneCommand => drop(open_lock(&one_command).map_err(unwritable)?),
+                        // Whoever made it was killed.
+                        Stay::Lasting => platform::remove_file(&one_command).map_err(unwritable)?,
+                    }
+                    return Ok(Self { path: path.to_owned(), lock, stay });
                 }
                 Ok(()) => {}
                 Err(TryLockError::Error(reason)) => return Err(unwritable(reason)),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                Err(TryLockError::WouldBlock) => {
+                    let waits = stay == Stay::Lasting && one_command.exists();
+                    let patience = if waits { ONE_COMMAND_PATIENCE } else { LOCK_PATIENCE };
+                    if begun.elapsed() >= patience {
+                        return Err(FolderError::Locked(path.to_owned()));
+                    }
                     std::thread::sleep(Duration::from_millis(20));
                 }
-                Err(TryLockError::WouldBlock) => return Err(FolderError::Locked(path.to_owned())),
             }
         }
     }
@@ -153,7 +200,25 @@ impl Folder {
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    let file = platform::open_private_file(path)?;
+    platform::make_private(path)?;
+    Ok(file)
+}
+
+/// Sees to it that others cannot look into a folder of this device's. One that holds other things is not touched: it may
+/// be one that everybody uses.
+fn keep_to_this_user(path: &Path) -> Result<(), FolderError> {
+    let unwritable = |reason| FolderError::Unwritable { path: path.to_owned(), reason };
+    if platform::is_private_dir(path).map_err(unwritable)? {
+        return Ok(());
+    }
+    let marks = [Some(path.join(KEY_FILE)), Some(path.join(LOCK_FILE)), platform::socket_in(path)];
+    let own = marks.iter().flatten().any(|mark| mark.exists());
+    if !own && path.read_dir().map_err(unwritable)?.next().is_some() {
+        return Err(FolderError::Exposed(path.to_owned()));
+    }
+    tracing::warn!(folder = %path.display(), "the data folder was open to other users of this machine; it no longer is");
+    platform::make_private_dir(path).map_err(unwritable)
 }
 
 fn read_seed(file: File, path: PathBuf) -> Result<Zeroizing<[u8; 32]>, FolderError> {
@@ -181,7 +246,7 @@ mod tests {
     fn a_missing_folder_is_made_for_this_user_alone() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a").join("b");
-        let _folder = Folder::open(&path).unwrap();
+        let _folder = Folder::open(&path, Stay::Lasting).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -192,12 +257,12 @@ mod tests {
     #[test]
     fn a_folder_has_one_holder_at_a_time() {
         let parent = tempfile::tempdir().unwrap();
-        let alice = Folder::open(parent.path()).unwrap();
-        let error = Folder::open(parent.path()).unwrap_err();
+        let alice = Folder::open(parent.path(), Stay::Lasting).unwrap();
+        let error = Folder::open(parent.path(), Stay::Lasting).unwrap_err();
         assert_eq!(error.code(), ErrorCode::Locked);
         assert!(error.to_string().contains(&parent.path().display().to_string()));
         drop(alice);
-        Folder::open(parent.path()).unwrap();
+        Folder::open(parent.path(), Stay::Lasting).unwrap();
     }
 
     #[test]
@@ -206,7 +271,7 @@ mod tests {
         let file = parent.path().join("file");
         std::fs::write(&file, "").unwrap();
         for path in [file.clone(), file.join("below")] {
-            let error = Folder::open(&path).unwrap_err().to_string();
+            let error = Folder::open(&path, Stay::Lasting).unwrap_err().to_string();
             assert!(error.contains(&path.display().to_string()) && !error.contains('\n'), "{error}");
         }
     }
@@ -214,7 +279,7 @@ mod tests {
     #[test]
     fn the_identity_is_drawn_once_and_kept() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::open(parent.path()).unwrap();
+        let folder = Folder::open(parent.path(), Stay::Lasting).unwrap();
         std::fs::write(parent.path().join(NEW_KEY_FILE), "half").unwrap();
         let seed = folder.read_or_create_seed().unwrap();
         assert_eq!(folder.read_or_create_seed().unwrap(), seed);
@@ -225,7 +290,7 @@ mod tests {
     #[test]
     fn a_key_of_the_wrong_length_is_refused_and_kept() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::open(parent.path()).unwrap();
+        let folder = Folder::open(parent.path(), Stay::Lasting).unwrap();
         let path = parent.path().join(KEY_FILE);
         for length in [0, 31, 33, 4096] {
             let mut file = platform::create_private_file(&path).unwrap();
@@ -241,7 +306,7 @@ mod tests {
     fn a_key_that_others_can_read_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::open(parent.path()).unwrap();
+        let folder = Folder::open(parent.path(), Stay::Lasting).unwrap();
         folder.read_or_create_seed().unwrap();
         let path = parent.path().join(KEY_FILE);
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -249,5 +314,49 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             assert!(matches!(folder.read_or_create_seed(), Err(FolderError::KeyExposed(_))));
         }
+    }
+
+    #[test]
+    fn who_comes_to_stay_waits_for_a_single_command() {
+        let parent = tempfile::tempdir().unwrap();
+        let call = Folder::open(parent.path(), Stay::OneCommand).unwrap();
+        let path = parent.path().to_owned();
+        let begun = Instant::now();
+        let waiting = std::thread::spawn(move || Folder::open(&path, Stay::Lasting).unwrap());
+        // Another single command is not waited for, so that this takes longer than it would have waited.
+        let error = Folder::open(parent.path(), Stay::OneCommand).unwrap_err();
+        assert!(error.code() == ErrorCode::Locked && begun.elapsed() >= LOCK_PATIENCE);
+        assert!(!waiting.is_finished());
+        drop(call);
+        let _folder = waiting.join().unwrap();
+        assert!(!parent.path().join(ONE_COMMAND_FILE).exists());
+        assert_eq!(Folder::open(parent.path(), Stay::Lasting).unwrap_err().code(), ErrorCode::Locked);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_cannot_look_into_the_folder_or_take_the_lock() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let open_to_all = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let folder = parent.path().join("data");
+        std::fs::create_dir(&folder).unwrap();
+        for _ in 0..2 {
+            open_to_all(&folder, 0o755);
+            let _folder = Folder::open(&folder, Stay::Lasting).unwrap();
+            assert_eq!((mode(&folder), mode(&folder.join(LOCK_FILE))), (0o700, 0o600));
+            open_to_all(&folder.join(LOCK_FILE), 0o644);
+        }
+
+        let theirs = parent.path().join("shared");
+        std::fs::create_dir(&theirs).unwrap();
+        std::fs::write(theirs.join("holiday.jpg"), "").unwrap();
+        open_to_all(&theirs, 0o755);
+        let error = Folder::open(&theirs, Stay::Lasting).unwrap_err().to_string();
+        assert!(error.contains(&theirs.display().to_string()) && error.contains("chmod 700"), "{error}");
+        assert_eq!((mode(&theirs), theirs.read_dir().unwrap().count()), (0o755, 1), "it is as it was");
     }
 }

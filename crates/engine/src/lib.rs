@@ -9,6 +9,7 @@ mod core;
 mod dialing;
 pub mod events;
 mod folder;
+mod name;
 pub mod net;
 mod node;
 mod platform;

@@ -9,12 +9,12 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     Settings,
-    api::{CallError, Job},
+    api::{ApiError, CallError, Job},
     board::Board,
     core::{Core, CoreError, Started},
     dialing,
     events::EventStream,
-    folder::{Folder, FolderError},
+    folder::{Folder, FolderError, Stay},
     net::{Net, Timeouts, TlsError},
     presenter::Presenter,
     server::Server,
@@ -37,6 +37,8 @@ struct Inner {
     net: Arc<Net>,
     server: Arc<Server>,
     presenter: Presenter,
+    /// Whether it is there for a single command.
+    alone: bool,
     /// `None` once closed.
     open: Mutex<Option<Open>>,
 }
@@ -107,12 +109,13 @@ impl OpenError {
 
 impl Node {
     /// Takes the data folder and starts the device: it dials the members of its rooms, and other processes of this user
-    /// reach it over the local socket. It listens only once `start_server` is called.
+    /// reach it over the local socket. It listens only once `start_server` is called. Where a single command holds the
+    /// folder, that is waited for.
     ///
     /// # Errors
     /// The folder is held by another process or cannot be written; the key or the database in it cannot be used.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
-        let (node, targets) = Self::begin(settings).await?;
+        let (node, targets) = Self::begin(settings, Stay::Lasting).await?;
         let socket = Socket::open(&node.inner.settings.data_dir, node.weak())
             // A device that other processes cannot reach still works.
             .inspect_err(|error| tracing::warn!(%error, "no local socket: other terminals cannot reach this device"))
@@ -133,15 +136,15 @@ impl Node {
     /// # Errors
     /// Those of [`open`](Self::open).
     pub async fn open_alone(settings: Settings) -> Result<Self, OpenError> {
-        Self::begin(settings).await.map(|(node, _)| node)
+        Self::begin(settings, Stay::OneCommand).await.map(|(node, _)| node)
     }
 
-    async fn begin(settings: Settings) -> Result<(Self, Targets), OpenError> {
+    async fn begin(settings: Settings, stay: Stay) -> Result<(Self, Targets), OpenError> {
         let path = settings.data_dir.clone();
         let board = Arc::new(Board::new());
         let core_board = Arc::clone(&board);
         let (key, started) = tokio::task::spawn_blocking(move || {
-            let folder = Folder::open(&path)?;
+            let folder = Folder::open(&path, stay)?;
             let seed = folder.read_or_create_seed()?;
             let key = DeviceKey::from_seed(&seed);
             Ok::<_, OpenError>((key, Core::start(folder, seed, core_board)?))
@@ -164,6 +167,7 @@ impl Node {
                 net,
                 server,
                 presenter: Presenter::default(),
+                alone: stay == Stay::OneCommand,
                 open: Mutex::new(Some(Open { socket: None, line, serving, tasks: vec![failing], ended })),
                 settings,
             }),
@@ -214,6 +218,16 @@ impl Node {
         // An error is an end as well.
         let _ = ended.await;
         self.inner.board.close();
+    }
+
+    /// Refuses a command whose effect ends with a device that is there for a single command.
+    pub(crate) fn must_stay(&self) -> Result<(), ApiError> {
+        if self.inner.alone {
+            return Err(ApiError::invalid(
+                "This needs a device that keeps running: start one with `lanline serve`, then call it again.",
+            ));
+        }
+        Ok(())
     }
 
     /// How this device is set up.

@@ -3,13 +3,13 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    net::IpAddr,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 use tracing::level_filters::LevelFilter;
 
-use crate::{api::NAME_MAX, platform};
+use crate::{name::valid_name, net::parse_ip, platform};
 
 /// The TCP port a device listens on when not told otherwise.
 pub const DEFAULT_PORT: u16 = 12345;
@@ -38,8 +38,8 @@ pub struct Settings {
     pub name: Option<String>,
     /// The TCP port `start_server` takes when not told; 0 takes any free one.
     pub port: u16,
-    /// The addresses to listen on; empty means all.
-    pub listen: Vec<IpAddr>,
+    /// The addresses to listen on, their ports 0; empty means all.
+    pub listen: Vec<SocketAddr>,
     /// Whether to announce this device and look for others; known addresses are dialled in any case.
     pub discovery: bool,
     /// How much goes to the log: a level, or a list such as `lanline_engine=debug,warn`.
@@ -132,7 +132,8 @@ impl Settings {
 
 const NAME_TAKES: &str = "a name of 1 to 128 bytes of text, not blank and without control characters";
 const PORT_TAKES: &str = "a whole number from 0 to 65535";
-const LISTEN_TAKES: &str = "IP addresses separated by commas";
+const LISTEN_TAKES: &str =
+    "IP addresses of this device separated by commas, those that begin with fe80 with their interface (fe80::1%eth0)";
 const LOG_TAKES: &str = "off, error, warn, info, debug or trace, or a list such as lanline_engine=debug,warn";
 
 fn bad(setting: &'static str, takes: &'static str, value: &OsStr) -> SettingError {
@@ -151,25 +152,20 @@ fn name_from(setting: &'static str, given: &str) -> Result<String, SettingError>
     valid_name(given).ok_or_else(|| bad(setting, NAME_TAKES, given.as_ref()))
 }
 
-/// The name without white space around it, if it can be a device's or room's name.
-pub(crate) fn valid_name(given: &str) -> Option<String> {
-    let name = given.trim();
-    (!name.is_empty() && name.len() <= NAME_MAX && !name.chars().any(char::is_control)).then(|| name.to_owned())
-}
-
 fn parse_port(given: &str) -> Option<u16> {
     given.trim().parse().ok()
 }
 
-fn parse_listen(given: &str) -> Option<Vec<IpAddr>> {
-    given
-        .split(',')
-        .map(|part| {
-            let part = part.trim();
-            let unbracketed = part.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
-            unbracketed.unwrap_or(part).parse().ok()
-        })
-        .collect()
+/// Each once: the same address twice would be in use by itself.
+fn parse_listen(given: &str) -> Option<Vec<SocketAddr>> {
+    let mut addresses = Vec::new();
+    for part in given.split(',') {
+        let address = parse_ip(part.trim())?;
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Some(addresses)
 }
 
 fn parse_log(given: &str) -> Option<String> {
@@ -228,9 +224,10 @@ mod tests {
 
     #[test]
     fn listen_takes_addresses_of_both_families() {
-        let settings = resolve(Flags::default(), &[("LANLINE_LISTEN", "127.0.0.1, ::1,[fe80::1]")]).unwrap();
-        let expected: Vec<IpAddr> = ["127.0.0.1", "::1", "fe80::1"].iter().map(|a| a.parse().unwrap()).collect();
-        assert_eq!(settings.listen, expected);
+        let given = "127.0.0.1, ::1,[fe80::1%1], fe80::1%2,::ffff:127.0.0.1,[::1]";
+        let settings = resolve(Flags::default(), &[("LANLINE_LISTEN", given)]).unwrap();
+        let expected = ["127.0.0.1:0", "[::1]:0", "[fe80::1%1]:0", "[fe80::1%2]:0"];
+        assert_eq!(settings.listen, expected.map(|address| address.parse().unwrap()));
     }
 
     #[test]
@@ -243,6 +240,9 @@ mod tests {
             ("LANLINE_NAME", "a\u{7}b", NAME_TAKES),
             ("LANLINE_LISTEN", "0.0.0.0,", LISTEN_TAKES),
             ("LANLINE_LISTEN", "localhost", LISTEN_TAKES),
+            ("LANLINE_LISTEN", "127.0.0.1:80", LISTEN_TAKES),
+            ("LANLINE_LISTEN", "fe80::1", LISTEN_TAKES),
+            ("LANLINE_LISTEN", "fe80::1%no such interface", LISTEN_TAKES),
             ("LANLINE_LOG", "loud", LOG_TAKES),
             ("LANLINE_LOG", "lanline_engine=loud,warn", LOG_TAKES),
             ("LANLINE_LOG", "warn,", LOG_TAKES),

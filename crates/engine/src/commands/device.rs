@@ -27,6 +27,7 @@ impl Node {
 
     /// Begins to listen for other devices.
     pub async fn start_server(&self, params: StartServer) -> Result<Listening, ApiError> {
+        self.must_stay()?;
         self.server().start(params.port.unwrap_or(self.settings().port)).await
     }
 
@@ -40,6 +41,7 @@ impl Node {
 
     /// Stops listening and takes leave of everyone who had dialled in.
     pub async fn stop_server(&self, _: NoParams) -> Result<Nothing, ApiError> {
+        self.must_stay()?;
         self.server().stop().await
     }
 }

@@ -16,9 +16,11 @@ use lanline_protocol::{
     link::InviteLink,
 };
 
-use crate::api::{ApiError, ErrorCode, NAME_MAX};
-use crate::core::sentence;
-use crate::settings::valid_name;
+use crate::{
+    api::{ApiError, ErrorCode, NAME_MAX},
+    core::sentence,
+    name::valid_name,
+};
 
 /// A device's or room's name as it is kept.
 fn checked_name(given: &str) -> Result<String, ApiError> {

@@ -19,6 +19,7 @@ const CONNECT: Duration = Duration::from_millis(9_800);
 impl Node {
     /// Dials a device, by address, by id, or by both.
     pub async fn connect(&self, params: Connect) -> Result<Connected, ApiError> {
+        self.must_stay()?;
         let address = params.address.as_deref().map(|text| Address::parse(text, DEFAULT_PORT));
         let address = address.transpose().map_err(|error| ApiError::invalid(error.to_string()))?;
         let expected = params.device_id.as_deref().map(device_id).transpose()?;
@@ -42,6 +43,7 @@ impl Node {
 
     /// Takes leave of a connected device.
     pub async fn disconnect(&self, params: Disconnect) -> Result<Nothing, ApiError> {
+        self.must_stay()?;
         let device = device_id(&params.device_id)?;
         let parted = self.core().write(move |machine, now| {
             let connection = machine.replica.connection(device).ok_or(CommandError::NotFound(NOT_CONNECTED))?;

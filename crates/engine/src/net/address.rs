@@ -1,7 +1,7 @@
 //! Addresses as people type them and as Lanline shows them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 
 use super::interface::{needs_zone, zone_index, zone_name};
@@ -101,6 +101,40 @@ pub fn show(address: &SocketAddr) -> String {
     }
 }
 
+/// An address without its port, as [`show`] shows it.
+pub(super) fn show_ip(address: &SocketAddr) -> String {
+    match address {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), zone_name(v6.scope_id())),
+        _ => address.ip().to_string(),
+    }
+}
+
+/// Reads an IP address to listen on: as [`Address::parse`], without a port, which the result has as 0.
+pub(crate) fn parse_ip(text: &str) -> Option<SocketAddr> {
+    if let Ok(ip) = Ipv4Addr::from_str(text) {
+        return Some((ip, 0).into());
+    }
+    let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match parse_v6(inside.unwrap_or(text), 0) {
+        Ok(Some(Address::Socket(address))) => Some(address),
+        _ => None,
+    }
+}
+
+/// The address of a peer: of IPv4 as such, also where one socket serves both, and of a link with its zone.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => (v4, v6.port()).into(),
+            None => {
+                let zone = if needs_zone(v6.ip()) { v6.scope_id() } else { 0 };
+                SocketAddrV6::new(*v6.ip(), v6.port(), 0, zone).into()
+            }
+        },
+        SocketAddr::V4(_) => address,
+    }
+}
+
 /// `None`: not an IPv6 address at all.
 fn parse_v6(text: &str, port: u16) -> Result<Option<Address>, AddressError> {
     let (ip, zone) = match text.split_once('%') {
@@ -171,6 +205,19 @@ mod tests {
         ] {
             assert_eq!(parsed(text), expected);
             assert_eq!(parsed(expected), expected);
+        }
+    }
+
+    #[test]
+    fn a_peer_keeps_its_zone_and_loses_what_only_maps_it() {
+        let peer = |ip: &str, zone| SocketAddrV6::new(ip.parse().unwrap(), 7, 9, zone).into();
+        for (given, kept) in [
+            (peer("::ffff:10.0.0.1", 0), "10.0.0.1:7"),
+            (peer("fe80::1", 3), "[fe80::1%3]:7"),
+            (peer("2001:db8::1", 3), "[2001:db8::1]:7"),
+            ("10.0.0.1:7".parse().unwrap(), "10.0.0.1:7"),
+        ] {
+            assert_eq!(canonical(given).to_string(), kept);
         }
     }
 

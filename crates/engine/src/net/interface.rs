@@ -3,7 +3,9 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use if_addrs::{IfAddr, IfOperStatus, Interface};
+use if_addrs::{IfAddr, Interface};
+
+use crate::platform;
 
 /// The addresses at which others may reach a server on this port: those of the local network first,
 /// link-local IPv6 with its zone last, loopback only when there is nothing else. The zone of a
@@ -35,7 +37,7 @@ pub(super) fn zone_name(index: u32) -> String {
 fn ranked(interfaces: Vec<Interface>, port: u16) -> Vec<SocketAddr> {
     let mut ranked: Vec<(Rank, SocketAddr)> = interfaces
         .iter()
-        .filter(|interface| matches!(interface.oper_status, IfOperStatus::Up | IfOperStatus::Unknown))
+        .filter(|interface| interface.is_loopback() || platform::is_up(&interface.oper_status))
         .filter(|interface| !interface.ip().is_unspecified() && !interface.ip().is_multicast())
         .map(|interface| (rank(interface), socket_address(interface, port)))
         .collect();
@@ -98,7 +100,7 @@ pub(super) fn needs_zone(ip: &Ipv6Addr) -> bool {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use if_addrs::{Ifv4Addr, Ifv6Addr};
+    use if_addrs::{IfOperStatus, Ifv4Addr, Ifv6Addr};
 
     use super::*;
 
@@ -154,6 +156,17 @@ mod tests {
         let mut down = interface("eth0", 2, "192.168.1.5");
         down.oper_status = IfOperStatus::Down;
         assert_eq!(shown(vec![down, interface("lo", 1, "127.0.0.1")]), ["127.0.0.1:12345"]);
+    }
+
+    /// A cable that is out, as Unix systems tell it.
+    #[cfg(unix)]
+    #[test]
+    fn an_interface_that_is_not_known_to_run_is_none() {
+        let mut out = interface("eth0", 2, "192.168.1.5");
+        out.oper_status = IfOperStatus::Unknown;
+        let mut lo = interface("lo", 1, "127.0.0.1");
+        lo.oper_status = IfOperStatus::Unknown;
+        assert_eq!(shown(vec![out, lo]), ["127.0.0.1:12345"]);
     }
 
     #[test]

@@ -14,11 +14,12 @@ use tokio_rustls::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::address::show;
+use super::address::{canonical, show, show_ip};
 use super::interface::local_addresses;
 use super::limits::Slot;
 use super::tls::{self, Peer, Refusal, tls_error};
 use super::{Inner, Net, connection};
+use crate::platform::{self, PORT_ADVICE};
 
 /// Connections that the system may hold until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -41,13 +42,13 @@ pub enum ListenError {
     #[error("Port {0} is already in use; choose another one, or 0 for any that is free.")]
     PortInUse(u16),
     /// The system does not let this user listen there.
-    #[error("This device does not allow listening on port {0}; choose one of 1024 or above.")]
+    #[error("This device does not allow listening on port {0}; {PORT_ADVICE}.")]
     NotAllowed(u16),
     /// The address is not one of this device's.
-    #[error("{0} is not an address of this device; check the addresses to listen on.")]
+    #[error("{0} is not an address of this device; correct LANLINE_LISTEN, or connect that network.")]
     NoSuchAddress(String),
     /// Anything else the system says.
-    #[error("Listening on {address} failed ({reason}); check the network of this device.")]
+    #[error("Listening on {address} failed ({reason}); check the network of this device and LANLINE_LISTEN.")]
     Other {
         /// Where.
         address: String,
@@ -88,7 +89,8 @@ impl Listener {
         addresses
     }
 
-    /// Stops listening, and returns when the port is free again.
+    /// Stops listening, and returns when the port is free again and no more connection will open: those whose handshake
+    /// was done have opened, the others are closed.
     pub async fn stop(self) {
         self.cancel.cancel();
         self.tasks.close();
@@ -118,7 +120,8 @@ impl Net {
             };
             bound.push(address);
             tracing::info!(address = %show(&address), "listening");
-            tasks.spawn_on(accept(Arc::clone(&self.inner), listener, cancel.clone()), &self.inner.runtime);
+            let accepting = accept(Arc::clone(&self.inner), listener, tasks.clone(), cancel.clone());
+            self.inner.tasks.spawn_on(tasks.track_future(accepting), &self.inner.runtime);
         }
         Ok(Listener { bound, cancel, tasks })
     }
@@ -175,9 +178,7 @@ fn bind_one(address: SocketAddr, dual: bool) -> io::Result<StdListener> {
     if address.is_ipv6() {
         socket.set_only_v6(!dual)?;
     }
-    // On Unix it means that connections of the last run do not hold the port; on Windows it would
-    // let another program take the port away.
-    if cfg!(unix) {
+    if platform::REUSES_ADDRESSES {
         socket.set_reuse_address(true)?;
     }
     socket.bind(&address.into())?;
@@ -190,7 +191,7 @@ fn explain(address: SocketAddr, error: &io::Error) -> ListenError {
     match error.kind() {
         io::ErrorKind::AddrInUse => ListenError::PortInUse(address.port()),
         io::ErrorKind::PermissionDenied => ListenError::NotAllowed(address.port()),
-        io::ErrorKind::AddrNotAvailable => ListenError::NoSuchAddress(address.ip().to_string()),
+        io::ErrorKind::AddrNotAvailable => ListenError::NoSuchAddress(show_ip(&address)),
         _ => other(address, error),
     }
 }
@@ -199,7 +200,7 @@ fn other(address: SocketAddr, error: &io::Error) -> ListenError {
     ListenError::Other { address: show(&address), reason: error.to_string() }
 }
 
-async fn accept(inner: Arc<Inner>, listener: TcpListener, cancel: CancellationToken) {
+async fn accept(inner: Arc<Inner>, listener: TcpListener, tasks: TaskTracker, cancel: CancellationToken) {
     let mut pause = PAUSE_MIN;
     loop {
         let accepted = tokio::select! {
@@ -209,10 +210,10 @@ async fn accept(inner: Arc<Inner>, listener: TcpListener, cancel: CancellationTo
         match accepted {
             Ok((stream, address)) => {
                 pause = PAUSE_MIN;
-                let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+                let address = canonical(address);
                 let slot = inner.pending.admit(address.ip());
                 let greeted = greet(Arc::clone(&inner), stream, address, slot, cancel.clone());
-                inner.tasks.spawn(greeted);
+                inner.tasks.spawn(tasks.track_future(greeted));
             }
             // The stranger hung up before we came to it.
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
@@ -233,6 +234,7 @@ async fn accept(inner: Arc<Inner>, listener: TcpListener, cancel: CancellationTo
 /// One stranger, from the door to its name or out again.
 async fn greet(inner: Arc<Inner>, stream: TcpStream, address: SocketAddr, slot: Slot, cancel: CancellationToken) {
     let greeted = tokio::select! {
+        biased;
         () = cancel.cancelled() => return,
         () = slot.evicted() => Err("crowded out by newer connections".to_owned()),
         greeted = handshake(&inner, stream) => greeted,

@@ -34,6 +34,7 @@ use tokio_rustls::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use address::parse_ip;
 pub use address::{Address, AddressError, show};
 pub use close::CloseReason;
 pub use dialer::{DialError, Dialled};

@@ -23,6 +23,62 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Opens a file to read and write; makes one that only this user can read where it is missing.
+pub(crate) fn open_private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Lets only this user open a file or a socket (mode 0600).
+#[cfg(unix)]
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    set_mode(path, 0o600)
+}
+
+/// Lets only this user into a folder (mode 0700).
+#[cfg(unix)]
+pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
+    set_mode(path, 0o700)
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    // Not where nothing is to be changed, which only the owner may.
+    if std::fs::metadata(path)?.permissions().mode() & 0o777 == mode {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+/// Lets only this user open a file: the folder's own protection is trusted here, and a pipe has no file.
+#[cfg(not(unix))]
+pub(crate) fn make_private(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Lets only this user into a folder: what the system gave it is trusted here.
+#[cfg(not(unix))]
+pub(crate) fn make_private_dir(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether only its owner can look into a folder.
+#[cfg(unix)]
+pub(crate) fn is_private_dir(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 == 0)
+}
+
+/// Whether only its owner can look into a folder: what the system gave it is trusted here.
+#[cfg(not(unix))]
+pub(crate) fn is_private_dir(_: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
 /// Removes a file, if it is there.
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {

@@ -1,4 +1,4 @@
-use crate::settings::valid_name;
+use crate::name::valid_name;
 
 /// The system's host name, without its domain; "Device" where it has none that can be shown.
 pub(crate) fn host_name() -> String {

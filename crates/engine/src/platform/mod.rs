@@ -3,13 +3,18 @@
 mod files;
 mod folders;
 mod host;
+mod network;
 mod pin;
 mod socket;
 mod space;
 
-pub(crate) use files::{create_private_dir, create_private_file, is_private, remove_file, sync_dir};
+pub(crate) use files::{
+    create_private_dir, create_private_file, is_private, is_private_dir, make_private, make_private_dir,
+    open_private_file, remove_file, sync_dir,
+};
 pub(crate) use folders::{default_data_dir, default_downloads_dir};
 pub(crate) use host::host_name;
+pub(crate) use network::{PORT_ADVICE, REUSES_ADDRESSES, is_up};
 pub(crate) use pin::Pin;
-pub(crate) use socket::{for_this_user, is_same_user, make_private, remove_socket, socket_elsewhere, socket_in};
+pub(crate) use socket::{for_this_user, is_same_user, remove_socket, socket_elsewhere, socket_in};
 pub(crate) use space::is_full;

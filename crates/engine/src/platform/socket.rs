@@ -58,19 +58,6 @@ pub(crate) fn for_this_user(options: ListenerOptions<'_>) -> io::Result<Listener
     Ok(options.security_descriptor(SecurityDescriptor::deserialize(&owner_only)?))
 }
 
-/// Lets only this user open the socket's file (mode 0600).
-#[cfg(unix)]
-pub(crate) fn make_private(socket: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))
-}
-
-/// Lets only this user open the socket's file: a pipe has none.
-#[cfg(windows)]
-pub(crate) fn make_private(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
 /// Removes a socket that nobody listens at, if it is there; nothing that is not a socket.
 #[cfg(unix)]
 pub(crate) fn remove_socket(path: &Path) -> io::Result<()> {

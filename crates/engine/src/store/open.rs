@@ -105,6 +105,13 @@ pub(super) fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Resul
     if db.is_readonly("main").map_err(refused)? {
         return Err(OpenStoreError::Unwritable { path: path.to_owned(), reason: "it is read-only".to_owned() });
     }
+    // Now that it is known to be this program's. SQLite gives the files beside it the same mode, where it makes them.
+    for file in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+        if file.is_file() {
+            platform::make_private(&file)
+                .map_err(|error| OpenStoreError::Unwritable { path: file, reason: error.to_string() })?;
+        }
+    }
     let mode = set_up(&db).map_err(refused)?;
     if mode != "wal" {
         let reason = format!("its disk only allows the journal mode {mode}");

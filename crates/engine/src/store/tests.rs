@@ -94,6 +94,24 @@ fn only_this_user_can_read_the_files() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn files_that_others_could_read_are_theirs_no_more() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = place();
+    // Killed, so that all three are there.
+    std::mem::forget(with_room(&path).0);
+    let files: Vec<_> = folder.path().read_dir().unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 3);
+    for file in &files {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let _store = open(&path);
+    for file in &files {
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+}
+
 #[test]
 fn what_was_promised_about_the_disk_is_set() {
     let (_folder, path) = place();

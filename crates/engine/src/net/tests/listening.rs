@@ -53,3 +53,30 @@ async fn several_addresses_share_one_port() {
         bob.dial(address).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_connection_opens_after_a_server_has_stopped() {
+    let mut alice = Device::new(1, patient());
+    let bob = Arc::new(Device::new(2, patient()));
+    for _ in 0..20 {
+        let (listener, address) = alice.listen();
+        let dials = (0..8).map(|_| {
+            let bob = Arc::clone(&bob);
+            tokio::spawn(async move { bob.dial(address).await.is_ok() })
+        });
+        let dials: Vec<_> = dials.collect();
+        // Stopped while most are in their handshake.
+        alice.opened().await;
+        listener.stop().await;
+        let mut opened = 1;
+        while let Ok(event) = alice.events.try_recv() {
+            opened += usize::from(matches!(event, ConnectionEvent::Opened { .. }));
+        }
+        for dial in dials {
+            timeout(PATIENCE, dial).await.expect("every dial ends").unwrap();
+        }
+        while let Ok(event) = alice.events.try_recv() {
+            assert!(!matches!(event, ConnectionEvent::Opened { .. }), "one more after {opened}");
+        }
+    }
+}
