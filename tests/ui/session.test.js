@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { Session } from "../../ui/session.js";
+
+/** The shell as the page sees it: answers commands, and events are sent by hand. */
+function shell() {
+  const made = { calls: [], handlers: new Map(), unlistened: 0, refuse: "" };
+  const answers = { status: { name: "Alice", store: { state: "ok" }, server: {} }, rooms: [], peers: [] };
+  globalThis.window = {
+    __TAURI__: {
+      core: {
+        invoke: async (command) => {
+          made.calls.push(command);
+          return answers[command];
+        },
+      },
+      event: {
+        listen: async (event, handler) => {
+          if (event === made.refuse) throw "not allowed";
+          made.handlers.set(event, (payload) => handler({ payload }));
+          return () => (made.unlistened += 1);
+        },
+      },
+    },
+  };
+  return made;
+}
+
+const settled = () => new Promise((done) => setTimeout(done, 250));
+
+let session;
+afterEach(async () => {
+  session?.stop();
+  // What it was about to pull goes to its own shell.
+  await settled();
+});
+
+async function started() {
+  const made = shell();
+  session = new Session({ name: "Alice", store: { state: "ok" }, server: {} });
+  await session.start();
+  made.calls.length = 0;
+  made.news = [];
+  session.addEventListener("room", ({ detail }) => made.news.push(detail));
+  return made;
+}
+
+test("a device whose connection was replaced by none is told to be gone", async () => {
+  const { handlers } = await started();
+  handlers.get("peer-connected")({ device_id: "b", name: "Bob", address: "" });
+  handlers.get("peer-disconnected")({ device_id: "b", reason: "replaced" });
+  assert.deepEqual(session.connection, { device: "b", name: "Bob", connected: false, reason: "replaced" });
+});
+
+test("what another door sent or read is asked for", async () => {
+  const { handlers, calls, news } = await started();
+  handlers.get("message-sent")({ message: { id: "m", room: "r", sent_at: 7 } });
+  assert.deepEqual(news, [{ room: "r", message: { id: "m", sentAt: 7, incoming: false } }]);
+  await settled();
+  assert.deepEqual(calls, ["rooms"]);
+  handlers.get("room-read")({ room: "r" });
+  await settled();
+  assert.deepEqual(calls, ["rooms", "rooms"]);
+  assert.equal(news.length, 1, "where only the mark moved, no message is pulled");
+});
+
+test("a start that fails leaves nobody listening", async () => {
+  const made = shell();
+  made.refuse = "room-read";
+  session = new Session({ name: "Alice", store: { state: "ok" }, server: {} });
+  await assert.rejects(session.start(), /not allowed/);
+  session.stop();
+  assert.equal(made.unlistened, made.handlers.size);
+});
