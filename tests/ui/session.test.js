@@ -26,8 +26,14 @@ function shell() {
   return made;
 }
 
+const settled = () => new Promise((done) => setTimeout(done, 250));
+
 let session;
-afterEach(() => session?.stop());
+afterEach(async () => {
+  session?.stop();
+  // What it was about to pull goes to its own shell.
+  await settled();
+});
 
 async function started() {
   const made = shell();
@@ -38,8 +44,6 @@ async function started() {
   session.addEventListener("room", ({ detail }) => made.news.push(detail));
   return made;
 }
-
-const settled = () => new Promise((done) => setTimeout(done, 250));
 
 test("a device whose connection was replaced by none is told to be gone", async () => {
   const { handlers } = await started();
