@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use lanline_engine::api::{
-    ApiError, CallError, ErrorCode, InRoom, Invite, Invited, Join, Joined, MarkRead, Member, Members, MessagePage,
-    Messages, NoParams, Nothing, OfMessage, Receipts, RoomSummary, Rooms, SendMessage, Sent,
+    ApiError, CallError, ErrorCode, InRoom, Invite, Invited, Join, Joined, Listening, MarkRead, Member, Members,
+    MessagePage, Messages, NoParams, Nothing, OfMessage, Receipts, RoomSummary, Rooms, SendMessage, Sent, StartServer,
 };
 
 use crate::{commands, device::Device, line::Line, plain, qr::Qr, room};
@@ -131,6 +131,12 @@ pub(super) fn invite(device: &Device, room: &RoomSummary, draw: bool) -> Asked {
         };
         Answer::Lines(lines)
     })
+}
+
+/// That it listens is told by an event; here it is whether it cannot.
+pub(super) fn listen(device: &Device, port: Option<u16>) -> Asked {
+    let started = device.submit::<_, Listening>("start_server", StartServer { port });
+    Box::pin(async move { Answer::Lines(started.await.map(|_| Vec::new())) })
 }
 
 pub(super) fn join(device: &Device, link: String) -> Asked {

@@ -36,7 +36,7 @@ pub(crate) struct Conversation {
     /// The oldest message that was shown on entering: what stands before it is history and not shown later either.
     begin: Option<String>,
     entered: bool,
-    /// What came before the first page did, which may hold it or not.
+    /// What came while a page with what stands before it is awaited, which may hold it or not.
     early: Vec<Message>,
     /// Events were missed before that.
     missed_early: bool,
@@ -199,9 +199,11 @@ impl Conversation {
         for message in &messages {
             match self.shown.get(&message.id) {
                 Some(Shown::Whole) => self.fates.reached(&message.id, message.status, now),
+                Some(Shown::Partly) if !is_whole(message) => {}
                 _ => steps.extend(self.show(message)),
             }
         }
+        steps.extend(self.show_early());
         // What the newest messages do not hold was said elsewhere, or before this room was entered.
         let shown = &self.shown;
         self.foreign.extend(self.fates.take_unknown().into_iter().filter(|id| !shown.contains_key(id)));
@@ -213,10 +215,11 @@ impl Conversation {
     }
 
     /// What was asked will not be answered: the device is another one now.
-    pub(crate) fn forget_questions(&mut self) {
+    pub(crate) fn forget_questions(&mut self) -> Vec<Step> {
         self.catching_up = None;
         self.reading.marking = false;
         self.reading.behind = self.reading.newest.is_some();
+        if self.entered { self.show_early() } else { Vec::new() }
     }
 
     /// A message is being sent.
@@ -299,18 +302,28 @@ impl Conversation {
         self.entered = true;
         self.begin = messages.first().map(|message| message.id.clone());
         let mut steps: Vec<Step> = Vec::new();
-        for message in messages.iter().chain(&std::mem::take(&mut self.early)) {
-            if !self.shown.contains_key(&message.id) {
-                steps.extend(self.show(message));
-            }
+        for message in &messages {
+            steps.extend(self.show(message));
         }
+        steps.extend(self.show_early());
         steps.extend(if self.missed_early { self.catch_up(true) } else { self.settle() });
         steps.extend(self.mark());
         steps
     }
 
+    fn show_early(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for message in std::mem::take(&mut self.early) {
+            if !self.shown.contains_key(&message.id) {
+                steps.extend(self.show(&message));
+            }
+        }
+        steps
+    }
+
     fn arrived(&mut self, message: &Message) -> Vec<Step> {
-        if !self.entered {
+        let is_early = !self.entered || self.catching_up.as_ref().is_some_and(|under_way| under_way.thoroughly);
+        if is_early {
             self.early.push(message.clone());
             return Vec::new();
         }

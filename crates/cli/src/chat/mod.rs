@@ -103,6 +103,7 @@ async fn choose(
 
 /// Starts the server on the port that is set; without one, those who listen are reached all the same.
 async fn listen(device: &Device, screen: &Screen) {
+    // What is told while starting comes before anybody listens to it.
     let started: Result<Listening, CallError> = device.call("start_server", StartServer::default()).await;
     match started {
         Ok(listening) => {
@@ -110,7 +111,12 @@ async fn listen(device: &Device, screen: &Screen) {
         }
         Err(error) => {
             let error = plain::line(&error.to_string());
-            note(screen, &format!("{error} Until then this device only reaches others that listen."));
+            note(
+                screen,
+                &format!(
+                    "{error} `/listen 0` takes any free port; until then this device reaches only others that listen."
+                ),
+            );
         }
     }
 }

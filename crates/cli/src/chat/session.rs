@@ -190,6 +190,7 @@ impl<'a> Session<'a> {
             Typed::Invite => {
                 self.asked.push(answer::invite(self.device, &self.room, self.qr || self.screen.is_terminal()));
             }
+            Typed::Listen(port) => self.asked.push(answer::listen(self.device, port)),
             Typed::Join(link) => {
                 self.moving = true;
                 self.note("Joining…");
@@ -288,9 +289,8 @@ impl<'a> Session<'a> {
             | Answer::Page { room, page: Err(error) }
                 if room == here =>
             {
-                self.conversation.forget_questions();
                 self.note(&plain::line(&error.to_string()));
-                Vec::new()
+                self.conversation.forget_questions()
             }
             Answer::Marked { room } if room == here => self.conversation.marked(),
             Answer::Sent { room, number, sent } => {
@@ -386,8 +386,8 @@ impl<'a> Session<'a> {
         for (number, unanswered) in &self.unanswered {
             self.send(*number, unanswered);
         }
-        self.conversation.forget_questions();
-        let steps = self.conversation.lost();
+        let mut steps = self.conversation.forget_questions();
+        steps.extend(self.conversation.lost());
         self.take(steps);
         Ok(())
     }

@@ -17,6 +17,8 @@ pub(crate) enum Typed {
     Members,
     /// Makes an invite.
     Invite,
+    /// Lets other devices connect: on a port, or on the one that is set.
+    Listen(Option<u16>),
     /// Joins a room by a link, and goes there.
     Join(String),
     /// Leaves this room for good; said twice.
@@ -33,17 +35,18 @@ pub(crate) enum Typed {
 }
 
 /// What `/help` says.
-pub(crate) const HELP: &str = "\
+pub(crate) const HELP: &str = "Commands:
   /rooms            lists the rooms of this device
   /room ROOM        goes to another one
   /members          lists who is in this room
   /invite           makes a link that lets one device in, for 24 hours
+  /listen [PORT]    lets other devices connect to this one; 0 for any free port
   /join LINK        joins a room by a link, and goes there
   /receipts         says who holds and has read what you said last
   /leave            leaves this room for good
   /quit             ends, as Ctrl-D does
   //words           says what begins with a slash
-  Of what you said you are told: stored (another member holds it), delivered and read (every other member said so).";
+Of what you said you are told: stored (another member holds it), delivered and read (every other member said so).";
 
 /// Understands a line. One that goes over several is pasted, and never a command.
 pub(crate) fn understand(line: &str) -> Typed {
@@ -64,6 +67,10 @@ pub(crate) fn understand(line: &str) -> Typed {
         ("room", room) if !room.is_empty() => Typed::Room(room.to_owned()),
         ("members", "") => Typed::Members,
         ("invite", "") => Typed::Invite,
+        ("listen", "") => Typed::Listen(None),
+        ("listen", port) => {
+            port.parse().map_or_else(|_| Typed::Unknown(line.to_owned()), |port| Typed::Listen(Some(port)))
+        }
         ("join", link) if !link.is_empty() => Typed::Join(link.to_owned()),
         ("leave", "") => Typed::Leave { sure: false },
         ("leave", "yes") => Typed::Leave { sure: true },
@@ -96,6 +103,9 @@ mod tests {
             ("/room The back yard ", Typed::Room("The back yard".into())),
             ("/room", Typed::Unknown("/room".into())),
             ("/join lanline:j/abc", Typed::Join("lanline:j/abc".into())),
+            ("/listen", Typed::Listen(None)),
+            ("/listen 0", Typed::Listen(Some(0))),
+            ("/listen 65536", Typed::Unknown("/listen 65536".into())),
             ("/leave", Typed::Leave { sure: false }),
             ("/leave yes", Typed::Leave { sure: true }),
             ("/leave now", Typed::Unknown("/leave now".into())),

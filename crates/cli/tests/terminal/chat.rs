@@ -1,6 +1,6 @@
 //! `lanline chat`: two people, over pipes and on a terminal.
 
-use std::{path::Path, process::Stdio};
+use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -161,10 +161,11 @@ fn it_acts_through_the_process_that_runs_and_outlives_it() {
     first.child.kill().unwrap();
     second.shows("has ended");
     second.shows("listens on");
+    // What another terminal said is shown once it is known to have been said.
+    second.shows("<Alice> from outside");
     second.types("on its own");
     second.shows("<Alice> on its own");
     assert_eq!(texts(home.path()), ["from outside", "from the second", "on its own"]);
-    // What another terminal said is shown once it is known to have been said, and never twice.
     let shown = second.all();
     for words in ["<Alice> from the second", "<Alice> on its own", "<Alice> from outside"] {
         assert_eq!(shown.matches(words).count(), 1, "{shown}");
@@ -186,6 +187,36 @@ fn lines_of_a_pipe_are_all_sent_before_it_ends() {
         page["messages"].as_array().unwrap().iter().rev().take(3).map(|m| m["text"].as_str().unwrap()).collect();
     assert_eq!(last, ["last", "/slash", "line 999"]);
     assert!(lines.iter().all(|line| shown.matches(&format!("<Alice> {line}\n")).count() == 1));
+}
+
+/// More than a device keeps for a reader that is behind.
+const MANY: usize = 12_000;
+
+#[test]
+fn who_stood_still_for_long_catches_up_with_all_of_it_once_and_in_order() {
+    let home = alice();
+    let mut command = lanline(home.path(), &["rpc", "--port", "0"]);
+    command.env("LANLINE_LISTEN", "127.0.0.1");
+    let mut alices = Rpc::spawn(command);
+    alices.ask("start_server", Value::Null);
+    let bobs = bob(&link(home.path()));
+    let mut alice = Chat::start(home.path(), &[]);
+    alice.shows("let <Bob> in");
+    kill_process(Pid::from_child(&alice.child), Signal::STOP).unwrap();
+
+    let mut bob = lanline(bobs.path(), &["send", "Garden"]).spawn().unwrap();
+    let lines: String = (0..MANY).map(|n| format!("line {n}.\n")).collect();
+    std::io::Write::write_all(&mut bob.stdin.take().unwrap(), lines.as_bytes()).unwrap();
+    let last = format!("line {}.", MANY - 1);
+    while alices.read()["params"]["message"]["text"] != json!(last) {}
+    assert!(ended(&mut bob).success());
+    kill_process(Pid::from_child(&alice.child), Signal::CONT).unwrap();
+    alice.shows(&last);
+    alice.types("there I am");
+    alice.shows("<Alice> there I am");
+    let shown = alice.all();
+    let heard = shown.lines().filter_map(|line| line.split_once("<Bob> line ")).map(|(_, text)| text);
+    assert!(heard.eq((0..MANY).map(|n| format!("{n}."))), "not each of them once and in order");
 }
 
 #[test]
@@ -216,12 +247,18 @@ fn a_taken_port_is_said_and_no_reason_to_stop() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let home = alice();
-    let mut command = lanline(home.path(), &["chat", "--port", &port]);
-    let mut child = command.env("LANLINE_LISTEN", "127.0.0.1").stdin(Stdio::null()).spawn().unwrap();
-    assert!(ended(&mut child).success());
-    let output = child.wait_with_output().unwrap();
-    let shown = String::from_utf8(output.stdout).unwrap();
-    assert!(shown.contains(&port) && shown.contains("in use") && shown.contains("In <Garden>"), "{shown}");
+    let mut alice = Chat::start(home.path(), &["--port", &port]);
+    alice.shows(&port);
+    alice.shows("in use");
+    alice.shows("In <Garden>");
+    alice.types("/invite");
+    alice.shows("An invite needs a running server");
+    alice.types("/listen 0");
+    alice.shows("This device listens on 127.0.0.1:");
+    alice.types("/invite");
+    alice.shows("lanline:j/");
+    alice.end_input();
+    assert!(alice.until_ended().0.success());
 }
 
 #[test]

@@ -37,8 +37,8 @@ struct Shown {
 impl Chat {
     /// Over pipes.
     pub(crate) fn start(home: &Path, args: &[&str]) -> Self {
-        let mut command = lanline(home, &[&["chat", "--port", "0"], args].concat());
-        let mut child = command.env("LANLINE_LISTEN", "127.0.0.1").spawn().unwrap();
+        let mut command = lanline(home, &[&["chat"], args].concat());
+        let mut child = command.env("LANLINE_LISTEN", "127.0.0.1").env("LANLINE_PORT", "0").spawn().unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         Self::of(child, Box::new(input), output, None)
     }
@@ -51,7 +51,8 @@ impl Chat {
         let name = ptsname(&ours, Vec::new()).unwrap();
         let theirs = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
         tcsetwinsize(&theirs, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-        let mut command = lanline(home, &[&["chat", "--port", "0"], args].concat());
+        let mut command = lanline(home, &[&["chat"], args].concat());
+        command.env("LANLINE_PORT", "0");
         let end = || Stdio::from(theirs.try_clone().unwrap());
         command.stdin(end()).stdout(end()).stderr(end());
         command.env("LANLINE_LISTEN", "127.0.0.1").env("TERM", "xterm").env_remove("NO_COLOR");

@@ -110,8 +110,10 @@ fn after_lost_events_everything_since_entering_is_asked_for_and_what_is_new_is_s
     assert_eq!(conversation.page(page(&texts[7..10], true), NOON), [Step::Page(Some("7".into()))]);
     assert_eq!(conversation.page(page(&texts[5..7], true), NOON), [Step::Page(Some("5".into()))]);
     // What stands before the first that was shown is history.
+    // What comes meanwhile waits for what stands before it.
+    assert_eq!(conversation.event(&incoming(said("10", BOB, "10")), NOON), []);
     let steps = conversation.page(page(&texts[1..5], true), NOON);
-    assert_eq!(lines(&steps), ["12:00 <Bob> 5", "12:00 <Bob> 6", "12:00 <Bob> 7", "12:00 <Bob> 8"]);
+    assert_eq!(lines(&steps), [5, 6, 7, 8, 10].map(|n| format!("12:00 <Bob> {n}")));
     assert_eq!(conversation.event(&incoming(texts[6].clone()), NOON), []);
 }
 
@@ -271,7 +273,9 @@ fn the_server_and_the_disk_are_told_of() {
 fn words_that_were_missing_are_shown_when_they_come() {
     let mut missing = said("1", BOB, "");
     (missing.text, missing.state) = (None, Some(lanline_engine::api::MessageState::Missing));
-    let mut conversation = entered(&[missing]);
+    let mut conversation = entered(std::slice::from_ref(&missing));
+    conversation.event(&Event::EventsLost { count: 1 }, NOON);
+    assert_eq!(lines(&conversation.page(page(&[missing], false), NOON)), [""; 0]);
     let come = Event::MessageChanged { message: Box::new(said("1", BOB, "here")) };
     assert_eq!(lines(&conversation.event(&come, NOON)), ["12:00 <Bob> here"]);
     assert_eq!(conversation.event(&come, NOON), []);
