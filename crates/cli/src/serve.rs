@@ -9,8 +9,12 @@ use crate::{exit::Failure, signal};
 
 /// Runs a listening device until a signal comes.
 pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
-    let asked_to_end = tokio::spawn(signal::asked_to_end());
-    let node = Node::open(settings).await.map_err(Failure::input)?;
+    let mut asked_to_end = tokio::spawn(signal::asked_to_end());
+    // It may have to wait for a single command that holds the folder.
+    let node = tokio::select! {
+        opened = Node::open(settings) => opened.map_err(Failure::input)?,
+        _ = &mut asked_to_end => return Ok(()),
+    };
     let started = node.start_server(StartServer::default()).await;
     let result = match started {
         Ok(listening) => {

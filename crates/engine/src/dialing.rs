@@ -1,7 +1,8 @@
 //! Dialling by itself: the members of this device's rooms that it is not connected to, at their known addresses.
 //!
 //! At once when a device becomes one to dial or gets other addresses, then after 0.5 s doubling to 5 s, jittered. A
-//! connection that does not last counts as one more attempt, so that a peer that hangs up is not dialled in a storm.
+//! connection that does not last counts as one more attempt, so that a peer that hangs up is not dialled in a storm. At
+//! once again when this device is on another network than before.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,8 +50,14 @@ struct Dialling {
     next_at: Instant,
 }
 
-/// Dials what `targets` names, until that ends.
-pub(crate) async fn run(net: Arc<Net>, core: Core, mut targets: watch::Receiver<Vec<Target>>) {
+/// Dials what `targets` names, until that ends. Begins anew when this device has `moved` to another network: what was
+/// tried there says nothing here.
+pub(crate) async fn run(
+    net: Arc<Net>,
+    core: Core,
+    mut targets: watch::Receiver<Vec<Target>>,
+    mut moved: watch::Receiver<()>,
+) {
     let mut devices: BTreeMap<DeviceId, Dialling> = BTreeMap::new();
     let mut attempts: JoinSet<(DeviceId, bool)> = JoinSet::new();
     targets.mark_changed();
@@ -63,6 +70,11 @@ pub(crate) async fn run(net: Arc<Net>, core: Core, mut targets: watch::Receiver<
                     return;
                 }
                 take_targets(&mut devices, &targets.borrow_and_update(), Instant::now());
+            }
+            Ok(()) = moved.changed() => {
+                // Dropping them ends them.
+                attempts = JoinSet::new();
+                begin_anew(&mut devices, Instant::now());
             }
             Some(ended) = attempts.join_next() => {
                 if let Ok((id, greeted)) = ended
@@ -91,6 +103,13 @@ fn due_first(devices: &BTreeMap<DeviceId, Dialling>, now: Instant) -> Vec<Device
     let mut due: Vec<_> = devices.iter().filter(|(_, device)| due(device)).map(|(id, d)| (d.next_at, *id)).collect();
     due.sort_unstable();
     due.into_iter().map(|(_, id)| id).collect()
+}
+
+/// As if no device had been dialled yet.
+fn begin_anew(devices: &mut BTreeMap<DeviceId, Dialling>, now: Instant) {
+    for device in devices.values_mut() {
+        (device.running, device.attempts, device.next_at) = (false, 0, now);
+    }
 }
 
 fn take_targets(devices: &mut BTreeMap<DeviceId, Dialling>, targets: &[Target], now: Instant) {
@@ -263,6 +282,20 @@ mod tests {
         device.ended(false, later, 1.0);
         take_targets(&mut devices, &targets(2), later + LASTED);
         assert_eq!(devices.values().next().unwrap().next_at, later + PAUSE_MAX);
+    }
+
+    #[test]
+    fn on_another_network_everyone_is_dialled_at_once() {
+        let begun = Instant::now();
+        let mut devices = BTreeMap::new();
+        take_targets(&mut devices, &targets(3), begun);
+        for device in devices.values_mut().take(2) {
+            (0..5).for_each(|_| device.ended(false, begun, 1.0));
+        }
+        devices.values_mut().last().unwrap().running = true;
+        assert_eq!(due_first(&devices, begun), []);
+        begin_anew(&mut devices, begun);
+        assert_eq!(due_first(&devices, begun).len(), 3, "also the one whose attempt was ended");
     }
 
     #[test]

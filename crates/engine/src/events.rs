@@ -9,8 +9,8 @@ use tokio::sync::broadcast;
 
 use crate::api::Event;
 
-/// How many events are kept for a reader that is behind.
-const CAPACITY: usize = 10_000;
+/// How many events are kept for a reader that is behind. A power of two, to which the channel rounds up.
+const CAPACITY: usize = 16_384;
 
 /// Where the device tells what happened.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Events {
     }
 }
 
-/// One subscriber's view of what happens. Holds at most 10,000 events behind; see [`Event::EventsLost`].
+/// One subscriber's view of what happens. Holds at most 16,384 events behind; see [`Event::EventsLost`].
 #[derive(Debug)]
 pub struct EventStream {
     receiver: broadcast::Receiver<Arc<Event>>,

@@ -20,6 +20,7 @@ pub mod settings;
 pub mod socket;
 pub mod store;
 mod turn;
+mod whereabouts;
 
 pub use self::core::CoreError;
 pub use node::{Node, OpenError};

@@ -1,10 +1,13 @@
 //! A running device.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
 
 use lanline_protocol::identity::{DeviceId, DeviceKey};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
@@ -20,7 +23,11 @@ use crate::{
     server::Server,
     socket::Socket,
     turn::{self, Line},
+    whereabouts,
 };
+
+/// How long closing may take.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// A running device: what every door holds. Clones are the same device.
 #[derive(Clone, Debug)]
@@ -121,8 +128,9 @@ impl Node {
             .inspect_err(|error| tracing::warn!(%error, "no local socket: other terminals cannot reach this device"))
             .ok();
         let (net, core, server) = (Arc::clone(node.net()), node.core().clone(), Arc::clone(node.server()));
-        let dialing = AbortOnDropHandle::new(tokio::spawn(dialing::run(net, core, targets)));
-        let watching = AbortOnDropHandle::new(tokio::spawn(async move { server.watch().await }));
+        let (moved, moves) = watch::channel(());
+        let dialing = AbortOnDropHandle::new(tokio::spawn(dialing::run(net, core, targets, moves)));
+        let watching = AbortOnDropHandle::new(tokio::spawn(whereabouts::watch(server, moved)));
         if let Some(open) = node.lock().as_mut() {
             open.socket = socket;
             open.tasks.extend([dialing, watching]);
@@ -203,10 +211,19 @@ impl Node {
         self.inner.board.subscribe()
     }
 
-    /// Finishes what was asked, takes leave of everyone and lets go of the data folder. Later calls fail.
+    /// Finishes what was asked, takes leave of everyone and lets go of the data folder, within 5 s. Later calls fail.
     pub async fn close(&self) {
         let open = self.lock().take();
-        let Some(Open { socket, line, serving, tasks, ended }) = open else { return };
+        let Some(open) = open else { return };
+        if tokio::time::timeout(CLOSE, self.finish(open)).await.is_err() {
+            // A disk that does not answer would otherwise keep this process for ever. What is under way there is not
+            // answered; the database takes it whole or not at all.
+            tracing::error!("this device did not finish what it was doing: the disk does not answer");
+        }
+        self.inner.board.close();
+    }
+
+    async fn finish(&self, Open { socket, line, serving, tasks, ended }: Open) {
         if let Some(socket) = socket {
             socket.close().await;
         }
@@ -217,7 +234,6 @@ impl Node {
         self.core().close();
         // An error is an end as well.
         let _ = ended.await;
-        self.inner.board.close();
     }
 
     /// Refuses a command whose effect ends with a device that is there for a single command.

@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use lanline_protocol::command::CommandError;
@@ -19,9 +18,6 @@ use crate::{
     core::{Core, Machine},
     net::{CloseReason, ListenError, Listener, Net, show},
 };
-
-/// How often it is looked whether this device has other addresses than before.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// Under what the port is kept while this device is to listen, also after it was started again.
 const KEPT: &str = "server";
@@ -126,16 +122,13 @@ impl Server {
         self.board.set_server(ServerState::default());
     }
 
-    /// Notes, now and then, whether this device has other addresses; for as long as it runs.
-    pub(crate) async fn watch(&self) {
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let listener = self.listener.lock().await;
-            if let Some(running) = listener.as_ref()
-                && self.board.server().addresses != shown(running)
-            {
-                self.announce(running);
-            }
+    /// This device has other addresses: tells those who are to know.
+    pub(crate) async fn moved(&self) {
+        let listener = self.listener.lock().await;
+        if let Some(running) = listener.as_ref()
+            && self.board.server().addresses != shown(running)
+        {
+            self.announce(running);
         }
     }
 

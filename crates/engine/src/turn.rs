@@ -1,5 +1,10 @@
 //! Commands taken in turn: what was asked first takes effect first, and nothing waits that need not.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use futures_util::{FutureExt, future::poll_immediate};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -14,6 +19,8 @@ pub(crate) struct Line {
     /// Unbounded, so that putting in line needs no waiting and so fixes the order; each door bounds what it has asked
     /// and not yet had answered.
     sender: mpsc::UnboundedSender<Waiting>,
+    /// Whether what is aside was ended with the line.
+    ended: Arc<AtomicBool>,
 }
 
 /// How many commands that may take seconds can be under way at once; one more fails rather than hold the others up.
@@ -29,7 +36,8 @@ impl Line {
     /// A line, and the task that serves it until the line is dropped.
     pub(crate) fn new() -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender }, serve(receiver))
+        let ended = Arc::new(AtomicBool::new(false));
+        (Self { sender, ended: Arc::clone(&ended) }, serve(receiver, ended))
     }
 
     /// Puts a command in line; the order is fixed when this returns. The answer may be dropped: the command runs all
@@ -37,10 +45,12 @@ impl Line {
     pub(crate) fn put(&self, job: Job) -> impl Future<Output = Answer> + Send + use<> {
         let (answer, answered) = oneshot::channel();
         let sent = self.sender.send(Waiting { job, answer });
+        let ended = Arc::clone(&self.ended);
         async move {
             match (sent, answered.await) {
                 (Ok(()), Ok(answer)) => answer,
                 (Err(_), _) => Err(closed()),
+                (Ok(()), Err(_)) if ended.load(Ordering::Acquire) => Err(closed()),
                 // The task died with it: a panic, which is a fault of ours.
                 (Ok(()), Err(_)) => Err(CallError::Failed(ApiError::new(
                     ErrorCode::Internal,
@@ -55,7 +65,7 @@ pub(crate) fn closed() -> CallError {
     CallError::Failed(ApiError::new(ErrorCode::Internal, "This device is shutting down: start it again."))
 }
 
-async fn serve(mut line: mpsc::UnboundedReceiver<Waiting>) {
+async fn serve(mut line: mpsc::UnboundedReceiver<Waiting>, ended: Arc<AtomicBool>) {
     let mut pipelined = JoinSet::new();
     let mut aside = JoinSet::new();
     while let Some(Waiting { job, answer }) = line.recv().await {
@@ -91,14 +101,13 @@ async fn serve(mut line: mpsc::UnboundedReceiver<Waiting>) {
         }
     }
     while pipelined.join_next().await.is_some() {}
+    // What is aside goes with this task.
+    ended.store(true, Ordering::Release);
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{Arc, Mutex},
-        time::Duration,
-    };
+    use std::{sync::Mutex, time::Duration};
 
     use serde_json::{Value, json};
     use tokio::sync::Notify;
@@ -182,6 +191,15 @@ mod tests {
         let refused = soon(line.put(job(Order::Aside, std::future::pending()))).await.unwrap_err();
         assert!(matches!(refused, CallError::Failed(ApiError { code: ErrorCode::Refused, .. })));
         drop(slow);
+    }
+
+    #[tokio::test]
+    async fn what_is_aside_when_the_line_ends_is_told_so() {
+        let line = line();
+        let answer = line.put(job(Order::Aside, std::future::pending()));
+        soon(line.put(job(Order::InTurn, async { json!(1) }))).await.unwrap();
+        drop(line);
+        assert_eq!(soon(answer).await, Err(closed()));
     }
 
     #[tokio::test]

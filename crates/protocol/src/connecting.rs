@@ -167,11 +167,20 @@ impl<S: Store> Replica<S> {
 
     /// Devices that this one wants to be connected to, and is not.
     pub fn targets(&self) -> Vec<Target> {
+        self.addresses_of(|device| !self.by_device.contains_key(&device))
+    }
+
+    /// Where a member of a room in common may be, connected or not, as `ip:port`, best first.
+    pub fn known_addresses(&self, device: DeviceId) -> Vec<String> {
+        self.addresses_of(|found| found == device).pop().map(|target| target.addresses).unwrap_or_default()
+    }
+
+    fn addresses_of(&self, wanted: impl Fn(DeviceId) -> bool) -> Vec<Target> {
         let mut found: BTreeMap<DeviceId, Vec<String>> = BTreeMap::new();
         for room in self.rooms.values().filter(|room| room.is_member(&self.me)) {
             for key in room.membership.iter().flat_map(|membership| membership.members.keys()) {
                 let device = key.device_id();
-                if *key == self.me || self.by_device.contains_key(&device) {
+                if *key == self.me || !wanted(device) {
                     continue;
                 }
                 let told = room.addresses.iter().filter(|((author, _), _)| author == key);

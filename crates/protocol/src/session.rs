@@ -27,6 +27,17 @@ pub enum FrameLimit {
     Data,
 }
 
+impl FrameLimit {
+    /// The limit in bytes, without the length that precedes the frame.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Stranger => crate::limits::STRANGER_FRAME,
+            Self::Control => crate::limits::CONTROL_FRAME,
+            Self::Data => crate::limits::DATA_FRAME,
+        }
+    }
+}
+
 /// One lane of one shared room: what flows out, and what comes in.
 #[derive(Debug, Default)]
 pub(crate) struct LaneState {

@@ -25,8 +25,9 @@ impl<S: Store> Replica<S> {
                 return Ok(());
             }
             let Some(telling) = session.tellings.pop_front() else { return Ok(()) };
-            let (frame, rest) = self.next_frame(telling)?;
-            if let Some(frame) = frame {
+            let fits = session.queued.map_or(usize::MAX, |queued| limits::QUEUE_BYTES.saturating_sub(queued));
+            let (frames, rest) = self.next_frames(telling, fits)?;
+            for frame in frames {
                 self.send(connection, &frame);
             }
             if let Some(rest) = rest
@@ -48,8 +49,9 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    /// The next frame, and what then is left to tell.
-    fn next_frame(&self, telling: Telling) -> Result<(Option<Frame>, Option<Telling>), StoreError> {
+    /// What is told next, and what then is left. Where it costs as much to look up one part as all, `fits` says how many
+    /// bytes to give.
+    fn next_frames(&self, telling: Telling, fits: usize) -> Result<(Vec<Frame>, Option<Telling>), StoreError> {
         match telling {
             Telling::Heads { room, slot, lane, heads, told } => {
                 let mut left = heads.get(told..).unwrap_or_default().chunks(limits::HEADS_PAGE);
@@ -57,39 +59,45 @@ impl<S: Store> Replica<S> {
                 let last = left.next().is_none();
                 let told = told + page.len();
                 let frame = Frame::Heads(Heads { slot, lane, heads: page, last });
-                Ok((Some(frame), (!last).then_some(Telling::Heads { room, slot, lane, heads, told })))
+                Ok((vec![frame], (!last).then_some(Telling::Heads { room, slot, lane, heads, told })))
             }
             Telling::Records { room, slot, mut after } => {
-                let Some(held) = self.rooms.get(&room) else { return Ok((None, None)) };
-                let (mut records, mut bytes) = (Vec::new(), 0);
+                let Some(held) = self.rooms.get(&room) else { return Ok((Vec::new(), None)) };
+                let (mut batches, mut bytes, mut total) = (Vec::new(), limits::BATCH_BYTES, 0_usize);
+                let mut rest = None;
                 for record in self.store.records(room)? {
                     // The peer's own too: where its database was rolled back, they are how it notices.
                     if after.is_some_and(|after| record.key <= after) || !held.is_member(&record.key.author) {
                         continue;
                     }
                     if bytes >= limits::BATCH_BYTES {
-                        let frame = Frame::Batch(Batch { records, ..beside(slot, Lane::Content) });
-                        return Ok((Some(frame), Some(Telling::Records { room, slot, after })));
+                        if total >= fits {
+                            rest = Some(Telling::Records { room, slot, after });
+                            break;
+                        }
+                        batches.push(beside(slot, Lane::Content));
+                        bytes = 0;
                     }
-                    bytes += record.size();
+                    (bytes, total) = (bytes + record.size(), total + record.size());
                     after = Some(record.key);
-                    records.push(record.to_wire());
+                    if let Some(batch) = batches.last_mut() {
+                        batch.records.push(record.to_wire());
+                    }
                 }
-                let frame = Frame::Batch(Batch { records, ..beside(slot, Lane::Content) });
-                Ok(((bytes > 0).then_some(frame), None))
+                Ok((batches.into_iter().map(Frame::Batch).collect(), rest))
             }
             Telling::Membership { room, slot, after, until } => {
                 // A group that starts below it still fits a control frame.
                 let bytes = limits::CONTROL_FRAME / 4;
                 let mut page = self.store.page(room, Lane::Membership, after, limits::BATCH_ITEMS, bytes)?;
                 page.retain(|item| item.arrival() <= until);
-                let Some(after) = page.last().map(Item::arrival) else { return Ok((None, None)) };
+                let Some(after) = page.last().map(Item::arrival) else { return Ok((Vec::new(), None)) };
                 let entries = page.iter().filter_map(|item| match item {
                     Item::Entry(stored) => Some(stored.entry.to_wire()),
                     Item::Record(..) => None,
                 });
                 let frame = Frame::Batch(Batch { entries: entries.collect(), ..beside(slot, Lane::Membership) });
-                Ok((Some(frame), Some(Telling::Membership { room, slot, after, until })))
+                Ok((vec![frame], Some(Telling::Membership { room, slot, after, until })))
             }
         }
     }

@@ -58,3 +58,11 @@ fn bad_input_is_one_sentence_and_exit_code_2_and_a_failed_command_1() {
     alice.ask("status", Value::Null);
     check();
 }
+
+#[test]
+fn what_needs_a_device_that_stays_is_refused_without_one() {
+    let home = tempfile::tempdir().unwrap();
+    for args in [["start_server", "{}"], ["stop_server", "{}"], ["connect", r#"{"address": "10.0.0.1"}"#]] {
+        assert_failed(&run(home.path(), &["call", args[0], args[1]]), 2, &["lanline serve"]);
+    }
+}

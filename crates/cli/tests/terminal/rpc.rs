@@ -99,7 +99,7 @@ fn at_the_end_of_input_it_ends_even_if_nobody_reads_its_output() {
 #[test]
 fn a_signal_ends_it_cleanly() {
     use rustix::process::{Pid, Signal, kill_process};
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let home = tempfile::tempdir().unwrap();
         let mut alice = Rpc::start(home.path(), &[]);
         alice.ask("status", Value::Null);
@@ -107,4 +107,39 @@ fn a_signal_ends_it_cleanly() {
         assert!(crate::process::ended(&mut alice.child).success());
         assert!(!home.path().join("data").join("socket").exists());
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let home = tempfile::tempdir().unwrap();
+    let mut child = crate::process::lanline(home.path(), &["rpc"]).spawn().unwrap();
+    // Its answers are not read, so that it waits for a while before it gives up on them.
+    let mut requests = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || {
+        use std::io::Write;
+        for _ in 0..100_000 {
+            if requests.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}\n").is_err() {
+                break;
+            }
+        }
+    });
+    let lock = home.path().join("data").join("socket");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !lock.exists() {
+        assert!(Instant::now() < deadline, "it does not start");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // As often as it takes: two that come together count as one.
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it does not end");
+        let _ = kill_process(Pid::from_child(&child), Signal::TERM);
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(status.code(), Some(1));
+    writer.join().unwrap();
 }

@@ -33,17 +33,19 @@ pub use room::{
     Rooms,
 };
 
+use lanline_protocol::limits;
+
 /// What a command answers that gives nothing: `null`.
 pub type Nothing = ();
 
 /// The most bytes of a message's text.
-pub const TEXT_MAX: usize = 16 * 1024;
+pub const TEXT_MAX: usize = limits::TEXT_BYTES;
 /// The most bytes of a device's or a room's name.
-pub const NAME_MAX: usize = 128;
+pub const NAME_MAX: usize = limits::NAME_BYTES;
 /// The most bytes of a `client_id`.
-pub const CLIENT_ID_MAX: usize = 128;
+pub const CLIENT_ID_MAX: usize = limits::NAME_BYTES;
 /// The most bytes of an invite's link.
-pub const LINK_MAX: usize = lanline_protocol::limits::LINK_BYTES;
+pub const LINK_MAX: usize = limits::LINK_BYTES;
 /// The most bytes of any text that a QR code holds. Of capitals, digits and `` $%*+-./:``, as an invite's link in
 /// capitals has them, it holds [`QR_CAPITALS_MAX`].
 pub const QR_TEXT_MAX: usize = 2953;
@@ -54,6 +56,6 @@ pub const PAGE_MAX: u32 = 500;
 /// How many messages a page holds when not told.
 pub const PAGE_DEFAULT: u32 = 50;
 /// The longest an invite lives: 30 days, in milliseconds.
-pub const INVITE_TTL_MAX_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+pub const INVITE_TTL_MAX_MS: u64 = limits::INVITE_TTL_MS;
 /// How long an invite lives when not told: 24 hours, in milliseconds.
 pub const INVITE_TTL_DEFAULT_MS: u64 = 24 * 60 * 60 * 1000;

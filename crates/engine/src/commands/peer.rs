@@ -15,6 +15,8 @@ use crate::{
 
 /// How long `connect` may take.
 const CONNECT: Duration = Duration::from_millis(9_800);
+/// How long of that a device that is connected already may take to say hello.
+const HELLO: Duration = Duration::from_secs(4);
 
 impl Node {
     /// Dials a device, by address, by id, or by both.
@@ -29,7 +31,10 @@ impl Node {
         if expected == Some(self.device_id()) {
             return Err(ApiError::invalid("This is this device's own id: give that of another."));
         }
-        if let Some(device) = self.connected_to(expected, address.as_ref()).await? {
+        let deadline = Instant::now() + CONNECT;
+        if let Some((connection, device)) = self.connected_to(expected, address.as_ref()).await?
+            && self.hears(connection, device, deadline).await?
+        {
             return Ok(Connected { device_id: device.to_string() });
         }
         let addresses = match (address, expected) {
@@ -37,7 +42,7 @@ impl Node {
             (None, Some(device)) => self.known_addresses(device).await?,
             (None, None) => Vec::new(),
         };
-        let device = self.reach(&addresses, expected, Instant::now() + CONNECT).await?;
+        let device = self.reach(&addresses, expected, deadline).await?;
         Ok(Connected { device_id: device.to_string() })
     }
 
@@ -69,38 +74,47 @@ impl Node {
         peers.await
     }
 
-    /// The device that is meant, if it is connected already.
+    /// The device that is meant and the connection with it, if there is one already; it may not have said hello yet.
     async fn connected_to(
         &self,
         expected: Option<DeviceId>,
         address: Option<&Address>,
-    ) -> Result<Option<DeviceId>, ApiError> {
+    ) -> Result<Option<(ConnectionId, DeviceId)>, ApiError> {
         let address = match address {
             Some(Address::Socket(address)) => Some(show(address)),
             _ => None,
         };
         let found = self.core().read(move |machine| {
+            if let Some(device) = expected {
+                return Ok(machine.replica.connection(device).map(|connection| (connection, device)));
+            }
             let mut peers = machine.replica.peers().into_iter();
-            let found = peers.find(|peer| match expected {
-                Some(device) => peer.device == device,
-                None => peer.dialled && Some(&peer.address) == address.as_ref(),
-            });
-            Ok(found.map(|peer| peer.device))
+            let found = peers.find(|peer| peer.dialled && Some(&peer.address) == address.as_ref());
+            Ok(found.map(|peer| (peer.connection, peer.device)))
         });
         found.await
+    }
+
+    /// Whether the device on a connection that is there already says hello; `false`: it ended, or took too long.
+    async fn hears(&self, connection: ConnectionId, device: DeviceId, deadline: Instant) -> Result<bool, ApiError> {
+        let until = deadline.min(Instant::now() + HELLO);
+        match tokio::time::timeout_at(until, self.core().greeted(connection, device)).await {
+            Ok(greeted) => greeted.map(|greeted| greeted.is_ok()),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Where a device that is not connected may be.
     async fn known_addresses(&self, device: DeviceId) -> Result<Vec<Address>, ApiError> {
         let found = self.core().read(move |machine| {
-            let target = machine.replica.targets().into_iter().find(|target| target.device == device);
-            let target = target.ok_or(CommandError::NotFound("no address of that device is known; give one"))?;
-            Ok(target.addresses)
+            let addresses = machine.replica.known_addresses(device);
+            let unknown = CommandError::NotFound("no address of that device is known; give one");
+            if addresses.is_empty() { Err(unknown) } else { Ok(addresses) }
         });
         Ok(readable(&found.await?))
     }
 
-    /// Dials, and waits for the device's hello.
+    /// Dials, and waits for the device's hello. Where that does not come, the connection is ended.
     pub(super) async fn reach(
         &self,
         addresses: &[Address],
@@ -116,12 +130,15 @@ impl Node {
         if expected.is_none() {
             self.release(device).await?;
         }
-        let silent = || DialError::TimedOut(show(&address));
-        let greeted = tokio::time::timeout_at(deadline, self.core().greeted(connection, device));
-        match greeted.await.map_err(|_| silent())?? {
-            Ok(()) => Ok(device),
-            Err(CloseReason::Silent | CloseReason::Stalled) => Err(silent().into()),
-            Err(_) => Err(DialError::HungUp(show(&address)).into()),
+        match tokio::time::timeout_at(deadline, self.core().greeted(connection, device)).await {
+            Ok(greeted) => greeted?.map(|()| device).map_err(|reason| parted(&show(&address), &reason)),
+            Err(_) => {
+                // It did not answer, so that nobody relies on this connection.
+                let ended =
+                    self.core().write(move |machine, now| Ok(machine.end(now, connection, &CloseReason::Silent)?));
+                ended.await?;
+                Err(DialError::TimedOut(show(&address)).into())
+            }
         }
     }
 
@@ -138,6 +155,26 @@ impl Node {
     pub(super) async fn is_connected(&self, device: DeviceId) -> Result<bool, ApiError> {
         self.core().read(move |machine| Ok(is_greeted(&machine.replica, device))).await
     }
+}
+
+/// Why a device hung up that was dialled, as far as it said.
+fn parted(address: &str, reason: &CloseReason) -> ApiError {
+    let said = match reason {
+        CloseReason::Silent | CloseReason::Stalled => return DialError::TimedOut(address.to_owned()).into(),
+        CloseReason::Goodbye(word) => word.as_str(),
+        own => own.name(),
+    };
+    let sentence = match said {
+        "read_only" => {
+            format!("{address} cannot write to its disk and takes nothing in: free some space there, then try again.")
+        }
+        "shutdown" => format!("{address} is shutting down: start Lanline there again."),
+        "server_stopped" => format!("The server at {address} was stopped: start it there again."),
+        "evicted" => format!("{address} is crowded: try again in a moment."),
+        "" | "reset" => return DialError::HungUp(address.to_owned()).into(),
+        word => format!("{address} ended the connection ({word}): try again in a moment."),
+    };
+    ApiError::new(ErrorCode::Unreachable, sentence)
 }
 
 const NOT_CONNECTED: &str = "that device is not connected; see `peers` for those that are";
@@ -160,3 +197,6 @@ impl From<DialError> for ApiError {
         Self::new(code, error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,6 +48,8 @@ pub(super) struct Open {
 struct Greeting {
     connection: ConnectionId,
     device: DeviceId,
+    /// Until when, in steady milliseconds, another connection may take over from the one that ended, and why it ended.
+    until: Option<(u64, CloseReason)>,
     answer: oneshot::Sender<Result<(), CloseReason>>,
 }
 
@@ -68,6 +70,11 @@ impl Connections {
         self.changed = true;
         if !dialled {
             self.held.remove(&device);
+        }
+        for greeting in self.greetings.iter_mut().filter(|greeting| greeting.device == device) {
+            if greeting.until.take().is_some() {
+                greeting.connection = id;
+            }
         }
     }
 
@@ -107,11 +114,19 @@ impl Connections {
             Err(CloseReason::Reset)
         } else {
             self.greetings.retain(|greeting| !greeting.answer.is_closed());
-            self.greetings.push(Greeting { connection, device, answer });
+            let other = self.open.iter().find(|(_, open)| open.device == device).map(|(id, _)| *id);
+            let connection = if self.open.contains_key(&connection) { connection } else { other.unwrap_or(connection) };
+            self.greetings.push(Greeting { connection, device, until: None, answer });
             return;
         };
         // Whoever asked may have gone.
         let _ = answer.send(result);
+    }
+
+    /// How many wait for a device's hello.
+    #[cfg(test)]
+    pub(crate) fn awaited(&self, device: DeviceId) -> usize {
+        self.greetings.iter().filter(|greeting| greeting.device == device).count()
     }
 
     /// Answers when a join is decided or its connection ends.
@@ -128,14 +143,25 @@ impl Connections {
     }
 
     /// A connection is over: takes it off the list. The replica is told by the caller, if it does not know.
-    pub(super) fn ended(&mut self, connection: ConnectionId, reason: &CloseReason) -> Option<Open> {
+    pub(super) fn ended(&mut self, steady_ms: u64, connection: ConnectionId, reason: &CloseReason) -> Option<Open> {
         let open = self.open.remove(&connection)?;
         self.changed = true;
         self.ended.insert(open.device, word(reason));
-        if word(reason) != REPLACED {
-            for greeting in self.greetings.extract_if(.., |greeting| greeting.connection == connection) {
-                let _ = greeting.answer.send(Err(reason.clone()));
+        let other = self.open.iter().find(|(_, other)| other.device == open.device).map(|(id, _)| *id);
+        for mut greeting in
+            self.greetings.extract_if(.., |greeting| greeting.connection == connection).collect::<Vec<_>>()
+        {
+            match other {
+                Some(other) => greeting.connection = other,
+                None if word(reason) == REPLACED => {
+                    greeting.until = Some((steady_ms.saturating_add(REPLACED_MS), reason.clone()));
+                }
+                None => {
+                    let _ = greeting.answer.send(Err(reason.clone()));
+                    continue;
+                }
             }
+            self.greetings.push(greeting);
         }
         for join in self.joins.extract_if(.., |join| join.connection == connection) {
             let _ = join.answer.send(JoinEnd::Closed(reason.clone()));
@@ -165,6 +191,11 @@ impl Connections {
 
     /// Devices that people still believe connected and that are not, with the reason; after each commit.
     pub(super) fn overdue(&mut self, replica: &Replica, steady_ms: u64) -> Vec<(DeviceId, String)> {
+        let late = |greeting: &mut Greeting| greeting.until.as_ref().is_some_and(|(at, _)| *at <= steady_ms);
+        for greeting in self.greetings.extract_if(.., late) {
+            let reason = greeting.until.map_or(CloseReason::Replaced, |(_, reason)| reason);
+            let _ = greeting.answer.send(Err(reason));
+        }
         let ended = std::mem::take(&mut self.ended);
         let due = self.told.extract_if(.., |device, gone| match gone {
             Some((at, _)) => *at <= steady_ms,
@@ -179,7 +210,8 @@ impl Connections {
 
     /// When [`Self::overdue`] has something to say by itself, in steady milliseconds.
     pub(super) fn overdue_at(&self) -> Option<u64> {
-        self.told.values().flatten().map(|(at, _)| *at).min()
+        let told = self.told.values().flatten().map(|(at, _)| *at);
+        told.chain(self.greetings.iter().filter_map(|greeting| greeting.until.as_ref().map(|(at, _)| *at))).min()
     }
 
     /// Ends every connection; the replica is to be opened anew. The devices that people believe connected.

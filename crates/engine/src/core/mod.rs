@@ -71,7 +71,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// Ends a connection from this side, for a reason that is not the replica's.
     pub(crate) fn end(&mut self, now: Time, connection: ConnectionId, reason: &CloseReason) -> Result<(), StoreError> {
-        if let Some(open) = self.connections.ended(connection, reason) {
+        if let Some(open) = self.connections.ended(now.steady_ms, connection, reason) {
             open.handle.close(reason.clone());
             self.replica.disconnected(now, connection)?;
         }

@@ -6,14 +6,14 @@ use lanline_protocol::{
     id::EntryId,
     identity::DeviceId,
     replica::{self, Event as Happened, Output},
-    session::{self, ConnectionId},
+    session::ConnectionId,
 };
 
 use super::Machine;
 use crate::{
     api::{Event, Message},
     board::Board,
-    net::{CloseReason, FrameLimit},
+    net::CloseReason,
 };
 
 impl Machine {
@@ -28,17 +28,17 @@ impl Machine {
                 }
                 Output::Limit(connection, limit) => {
                     if let Some(handle) = self.connections.handle(connection) {
-                        handle.set_limit(frame_limit(limit));
+                        handle.set_limit(limit);
                     }
                 }
                 Output::Close(connection, reason) => {
                     let reason = close_reason(reason);
-                    if let Some(open) = self.connections.ended(connection, &reason) {
+                    if let Some(open) = self.connections.ended(now.steady_ms, connection, &reason) {
                         open.handle.close(reason);
                     }
                 }
                 Output::Event(happened) => {
-                    if let Some(event) = self.event(now, happened) {
+                    if let Some(event) = self.event(now, happened, board) {
                         board.emit(event);
                     }
                 }
@@ -50,10 +50,10 @@ impl Machine {
     }
 
     /// What people are told, if anything.
-    fn event(&mut self, now: Time, happened: Happened) -> Option<Event> {
+    fn event(&mut self, now: Time, happened: Happened, board: &Board) -> Option<Event> {
         match happened {
             Happened::Incoming(id) => {
-                let message = Box::new(self.message(id)?);
+                let message = Box::new(self.message(id, board)?);
                 Some(Event::IncomingMessage { message })
             }
             Happened::Sent(id) => {
@@ -61,7 +61,7 @@ impl Machine {
                 Some(Event::MessageSent { message })
             }
             Happened::Status(id) => {
-                let Message { id, status, stored_by, delivered_to, read_by, .. } = self.message(id)?;
+                let Message { id, status, stored_by, delivered_to, read_by, .. } = self.message(id, board)?;
                 Some(Event::MessageStatus { id, status, stored_by, delivered_to, read_by })
             }
             Happened::PeerConnected(connection, device) => {
@@ -94,23 +94,17 @@ impl Machine {
     }
 
     /// `None` where it does not count, or no more.
-    fn message(&self, id: EntryId) -> Option<Message> {
+    fn message(&self, id: EntryId, board: &Board) -> Option<Message> {
         match self.replica.message(id) {
             Ok(message) => Some(message.into()),
             Err(CommandError::NotFound(_)) => None,
             Err(error) => {
                 tracing::error!(%error, "a message that was just stored cannot be read");
+                // Whoever shows messages asks for them again, and hears then what is wrong.
+                board.emit(Event::EventsLost { count: 1 });
                 None
             }
         }
-    }
-}
-
-fn frame_limit(limit: session::FrameLimit) -> FrameLimit {
-    match limit {
-        session::FrameLimit::Stranger => FrameLimit::Stranger,
-        session::FrameLimit::Control => FrameLimit::Control,
-        session::FrameLimit::Data => FrameLimit::Data,
     }
 }
 

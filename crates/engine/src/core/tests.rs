@@ -227,3 +227,20 @@ async fn only_members_that_said_goodbye_are_left_alone_and_of_strangers_nothing_
     alice.close().await;
     bob.close().await;
 }
+
+#[tokio::test]
+async fn a_disk_that_does_not_answer_does_not_keep_a_device_from_being_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, _) = alice_in_a_garden(folder.path()).await;
+    let (answer, answered) = std::sync::mpsc::channel::<()>();
+    let stuck = alice.core().write(move |_, _| {
+        let _ = answered.recv();
+        Ok(())
+    });
+    tokio::time::timeout(PATIENCE, alice.close()).await.expect("it is closed all the same");
+    let flags = Flags { data_dir: Some(folder.path().into()), ..Flags::default() };
+    let second = Node::open(Settings::load(flags).unwrap()).await.unwrap_err();
+    assert_eq!(second.code(), ErrorCode::Locked, "who is not done holds the folder");
+    drop(answer);
+    stuck.await.unwrap();
+}

@@ -396,7 +396,7 @@ impl Machine {
                 {
                     self.hold(id, open.device);
                 }
-                match self.connections.ended(id, &reason) {
+                match self.connections.ended(now.steady_ms, id, &reason) {
                     Some(_) => self.replica.disconnected(now, id),
                     None => Ok(()),
                 }

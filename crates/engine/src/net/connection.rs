@@ -13,7 +13,8 @@ use tokio::time::{sleep_until, timeout};
 
 use super::close::CloseReason;
 use super::frame::{self, FrameLimit, Kind, Next, PING, PONG};
-use super::handle::{FramePermit, Shared, Work};
+use super::handle::FramePermit;
+use super::shared::{Shared, Work};
 use super::{ConnectionEvent, Sink, Timeouts, tls};
 
 /// Frames of one connection that may wait for the core.

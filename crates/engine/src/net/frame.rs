@@ -23,28 +23,9 @@ pub(super) const PONG: [u8; 7] = [0, 0, 0, 3, 0x82, 0x03, 0xA0];
 /// Bytes of the reason that is kept from a peer's goodbye.
 const REASON_MAX: usize = 64;
 
-/// How long a frame from the peer may be. A connection begins at [`FrameLimit::Stranger`]; the core
-/// raises it as it learns who the peer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameLimit {
-    /// 4 KiB: the peer is no member and holds no invite, as far as is known.
-    Stranger,
-    /// 64 KiB: control chain and adds.
-    Control,
-    /// 1 MiB of content and 64 KiB around it.
-    Data,
-}
-
-impl FrameLimit {
-    /// The limit in bytes, without the length that precedes the frame.
-    pub const fn bytes(self) -> usize {
-        match self {
-            Self::Stranger => 4 * 1024,
-            Self::Control => 64 * 1024,
-            Self::Data => 1024 * 1024 + 64 * 1024,
-        }
-    }
-}
+/// How long a frame from the peer may be. A connection begins at [`FrameLimit::Stranger`]; the core raises it as it
+/// learns who the peer is.
+pub use lanline_protocol::session::FrameLimit;
 
 /// What the bytes that arrived so far hold.
 #[derive(Debug, PartialEq, Eq)]

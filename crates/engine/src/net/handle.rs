@@ -1,18 +1,15 @@
-//! The core's side of one connection, and what the connection's task shares with it.
+//! The core's side of one connection.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::close::CloseReason;
-use super::frame::{FrameLimit, HEADER};
-use super::lock;
+use super::frame::FrameLimit;
+use super::shared::Shared;
 
 /// Bytes waiting for the peer below which the core may go on filling; see [`ConnectionEvent::Drained`](super::ConnectionEvent::Drained).
 pub const QUEUE_LOW: usize = 256 * 1024;
@@ -48,16 +45,6 @@ pub struct FramePermit {
 pub struct ConnectionHandle(pub(super) Arc<Shared>);
 
 impl ConnectionHandle {
-    /// Which connection this is.
-    pub fn id(&self) -> ConnectionId {
-        self.0.id
-    }
-
-    /// The peer's address and port at the time it connected.
-    pub fn address(&self) -> SocketAddr {
-        self.0.address
-    }
-
     /// Sends an encoded frame, in the order called. It must not be longer than
     /// [`FrameLimit::Data`]. When more than [`QUEUE_MAX`] bytes would wait, the connection is
     /// closed as stalled instead; look at [`Self::queued_bytes`] before filling it.
@@ -67,14 +54,14 @@ impl ConnectionHandle {
 
     /// Bytes that wait to be written.
     pub fn queued_bytes(&self) -> usize {
-        self.0.queued.load(Ordering::Acquire)
+        self.0.queued()
     }
 
     /// How long the peer's frames may be from now on. A frame that arrived too early is judged once
     /// the core has dropped the permits of all before it: set the limit before dropping the permit
     /// of the frame that raised it.
     pub fn set_limit(&self, limit: FrameLimit) {
-        self.0.limit.store(limit.bytes(), Ordering::Release);
+        self.0.set_limit(limit);
     }
 
     /// Ends the connection: what is queued is written, then a goodbye with the reason's name, all
@@ -85,190 +72,17 @@ impl ConnectionHandle {
 
     /// For how long a ping has been waiting for its answer.
     pub fn unanswered(&self) -> Option<Duration> {
-        lock(&self.0.ping).sent.map(|sent| sent.elapsed())
+        self.0.unanswered()
     }
 
     /// How long the last ping took to be answered.
     pub fn rtt(&self) -> Option<Duration> {
-        lock(&self.0.ping).rtt
+        self.0.rtt()
     }
 }
 
 impl fmt::Debug for ConnectionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionHandle").field("id", &self.0.id).field("address", &self.0.address).finish()
-    }
-}
-
-/// What the core's handle and the connection's task share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) id: ConnectionId,
-    address: SocketAddr,
-    dialled: bool,
-    queue: Mutex<Queue>,
-    ping: Mutex<PingState>,
-    /// Bytes given to be sent and not yet taken by the socket.
-    queued: AtomicUsize,
-    limit: AtomicUsize,
-    /// Counts the writes that the socket took.
-    progress: AtomicU64,
-    pong_due: AtomicBool,
-    /// The writer has something to do.
-    pub(super) wake: Notify,
-    /// The socket took bytes.
-    pub(super) drained: Notify,
-    /// A reason to close was given.
-    closing: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    frames: VecDeque<Bytes>,
-    closing: Option<CloseReason>,
-}
-
-#[derive(Debug, Default)]
-struct PingState {
-    sent: Option<Instant>,
-    rtt: Option<Duration>,
-}
-
-/// What the writer finds to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Work {
-    Frame(Bytes),
-    /// The queue is empty and stays so.
-    End,
-    Nothing,
-}
-
-impl Shared {
-    pub(super) fn new(id: ConnectionId, address: SocketAddr, dialled: bool) -> Self {
-        Self {
-            id,
-            address,
-            dialled,
-            queue: Mutex::default(),
-            ping: Mutex::default(),
-            queued: AtomicUsize::new(0),
-            limit: AtomicUsize::new(FrameLimit::Stranger.bytes()),
-            progress: AtomicU64::new(0),
-            pong_due: AtomicBool::new(false),
-            wake: Notify::new(),
-            drained: Notify::new(),
-            closing: Notify::new(),
-        }
-    }
-
-    fn send(&self, frame: Bytes) {
-        let length = HEADER + frame.len();
-        {
-            let mut queue = lock(&self.queue);
-            if queue.closing.is_some() {
-                return;
-            }
-            if frame.len() > FrameLimit::Data.bytes() {
-                tracing::error!(connection = %self.id, length, "a frame of this device's own is too long to send");
-                queue.closing = Some(CloseReason::FrameTooLarge);
-            } else if self.queued.load(Ordering::Acquire) + length > QUEUE_MAX {
-                queue.closing = Some(CloseReason::Stalled);
-                queue.frames.clear();
-            } else {
-                // Counted before the writer can see the frame, so that the count never falls below zero.
-                self.queued.fetch_add(length, Ordering::AcqRel);
-                queue.frames.push_back(frame);
-            }
-            if queue.closing.is_some() {
-                self.closing.notify_one();
-            }
-        }
-        self.wake.notify_one();
-    }
-
-    pub(super) fn close(&self, reason: CloseReason) {
-        lock(&self.queue).closing.get_or_insert(reason);
-        self.closing.notify_one();
-        self.wake.notify_one();
-    }
-
-    /// As [`Self::close`], for reasons that leave no one to write the rest to.
-    pub(super) fn cut(&self, reason: CloseReason) {
-        lock(&self.queue).frames.clear();
-        self.close(reason);
-    }
-
-    /// The reason, once there is one.
-    pub(super) async fn closing(&self) -> CloseReason {
-        loop {
-            let closing = self.closing.notified();
-            if let Some(reason) = lock(&self.queue).closing.clone() {
-                return reason;
-            }
-            closing.await;
-        }
-    }
-
-    pub(super) fn next_work(&self) -> Work {
-        let mut queue = lock(&self.queue);
-        match queue.frames.pop_front() {
-            Some(frame) => Work::Frame(frame),
-            None if queue.closing.is_some() => Work::End,
-            None => Work::Nothing,
-        }
-    }
-
-    /// Counts bytes that did not come through [`Self::send`].
-    pub(super) fn count(&self, bytes: usize) {
-        self.queued.fetch_add(bytes, Ordering::AcqRel);
-    }
-
-    /// The socket took this many bytes. Whether the queue fell below [`QUEUE_LOW`] with them.
-    pub(super) fn took(&self, bytes: usize) -> bool {
-        let before = self.queued.fetch_sub(bytes, Ordering::AcqRel);
-        self.progress.fetch_add(1, Ordering::AcqRel);
-        self.drained.notify_one();
-        before >= QUEUE_LOW && before.saturating_sub(bytes) < QUEUE_LOW
-    }
-
-    pub(super) fn progress(&self) -> u64 {
-        self.progress.load(Ordering::Acquire)
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.queued.load(Ordering::Acquire) > QUEUE_HIGH
-    }
-
-    pub(super) fn limit(&self) -> usize {
-        self.limit.load(Ordering::Acquire)
-    }
-
-    /// Whether the peer came by itself, the core does not know it as a member or as a holder of an invite, and it is
-    /// not on its way out. To know a room's id, for which the core takes longer frames, is not enough.
-    pub(super) fn is_stranger(&self) -> bool {
-        !self.dialled && self.limit() < FrameLimit::Data.bytes() && lock(&self.queue).closing.is_none()
-    }
-
-    /// The peer asked for a pong. However often it asks, one is owed at a time.
-    pub(super) fn owe_pong(&self) {
-        self.pong_due.store(true, Ordering::Release);
-        self.wake.notify_one();
-    }
-
-    pub(super) fn take_pong(&self) -> bool {
-        self.pong_due.swap(false, Ordering::AcqRel)
-    }
-
-    /// A ping goes out. The time of an unanswered one stands, so that no answer looks quicker than
-    /// it was.
-    pub(super) fn ping_sent(&self, now: Instant) {
-        lock(&self.ping).sent.get_or_insert(now);
-    }
-
-    pub(super) fn pong_heard(&self, now: Instant) {
-        let mut ping = lock(&self.ping);
-        if let Some(sent) = ping.sent.take() {
-            ping.rtt = Some(now.saturating_duration_since(sent));
-        }
+        f.debug_struct("ConnectionHandle").field("id", &self.0.id).finish()
     }
 }

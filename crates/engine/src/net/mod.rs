@@ -15,6 +15,7 @@ mod handle;
 mod interface;
 mod limits;
 mod listener;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -45,8 +46,8 @@ pub use limits::{PENDING_MAX, PENDING_PER_ADDRESS_MAX, STRANGERS_MAX};
 pub use listener::{ListenError, Listener};
 pub use tls::{ALPN, TlsError};
 
-use handle::Shared;
 use limits::{LogGate, Pending};
+use shared::Shared;
 use tls::{Peer, Tls};
 
 /// How long things may take. The default is what the protocol promises; tests are less patient.
@@ -213,7 +214,7 @@ impl Inner {
         dialled: bool,
     ) -> Option<ConnectionId> {
         let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let shared = Arc::new(Shared::new(id, address, dialled));
+        let shared = Arc::new(Shared::new(id, dialled));
         let handle = ConnectionHandle(Arc::clone(&shared));
         lock(&self.connections).insert(id, handle.clone());
         // Asked after it is listed: `stop` either finds it in the list or is noticed here.

@@ -31,11 +31,11 @@ async fn without_addresses_it_listens_on_all_with_both_families() {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.port()));
     bob.dial(loopback).await.unwrap();
     // IPv4 is shown as IPv4 although one socket serves both.
-    assert!(alice.opened().await.handle.address().is_ipv4());
+    assert!(alice.opened().await.address.is_ipv4());
     let six = SocketAddr::from((Ipv6Addr::LOCALHOST, listener.port()));
     if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
         bob.dial(six).await.unwrap();
-        assert!(alice.opened().await.handle.address().is_ipv6());
+        assert!(alice.opened().await.address.is_ipv6());
     }
 }
 

@@ -41,10 +41,10 @@ struct Device {
 
 /// One side of a connection.
 struct Side {
-    id: ConnectionId,
     peer: PublicKey,
     exporter: [u8; 32],
     dialled: bool,
+    address: SocketAddr,
     handle: ConnectionHandle,
 }
 
@@ -74,8 +74,8 @@ impl Device {
 
     async fn opened(&mut self) -> Side {
         match self.event().await {
-            ConnectionEvent::Opened { id, peer, exporter, dialled, handle, .. } => {
-                Side { id, peer, exporter, dialled, handle }
+            ConnectionEvent::Opened { peer, exporter, dialled, address, handle, .. } => {
+                Side { peer, exporter, dialled, address, handle }
             }
             other => panic!("not Opened: {other:?}"),
         }

@@ -287,7 +287,7 @@ async fn what_waits_for_the_core_is_limited_in_bytes_too() {
 /// A connection over a pipe that holds little, so that neither side can write while the other does
 /// not read.
 fn piped(stream: tokio::io::DuplexStream) -> (ConnectionHandle, UnboundedReceiver<ConnectionEvent>) {
-    let shared = Arc::new(Shared::new(ConnectionId(1), SocketAddr::from(([127, 0, 0, 1], 1)), true));
+    let shared = Arc::new(Shared::new(ConnectionId(1), true));
     let (sender, events) = unbounded_channel();
     let sink: Sink = Arc::new(move |event| drop(sender.send(event)));
     tokio::spawn(connection::run(stream, Arc::clone(&shared), sink, patient()));
@@ -323,7 +323,7 @@ async fn two_devices_that_flood_each_other_do_not_lock_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_says_goodbye_to_everyone_within_a_second() {
-    let (mut alice, at_alice, mut bob, _at_bob, _listener) = pair(Timeouts::default()).await;
+    let (mut alice, _, mut bob, _at_bob, _listener) = pair(Timeouts::default()).await;
     let mut carol = Device::new(3, Timeouts::default());
     let (_carols, address) = carol.listen();
     alice.dial(address).await.unwrap();
@@ -350,5 +350,4 @@ async fn a_shutdown_says_goodbye_to_everyone_within_a_second() {
     assert!(TcpStream::connect(alices).await.is_err());
     assert_eq!(alice.dial(address).await, Err(DialError::Stopping));
     door.stop().await;
-    assert_eq!(at_alice.handle.id(), at_alice.id);
 }
