@@ -57,7 +57,7 @@ impl Machine {
                 Some(Event::IncomingMessage { message })
             }
             Happened::Sent(id) => {
-                let message = Box::new(self.message(id)?);
+                let message = Box::new(self.message(id, board)?);
                 Some(Event::MessageSent { message })
             }
             Happened::Status(id) => {
