@@ -38,8 +38,8 @@ async fn the_readmes_pictures_show_a_conversation_light_and_dark_wide_and_narrow
         bob.shows("Saturday")?;
         bob.says("I do, with the big ladder")?;
         carol.shows("ladder")?;
-        carol.says("Me too. My phone has no signal there, so I brought Lanline 🍅")?;
-        bob.shows("Lanline")?;
+        carol.says("Me too. There is no signal out there, so it is this or shouting.")?;
+        bob.shows("shouting")?;
         alice.shows("people-open", "data-online", "2").await?;
         alice.fill("composer-input", "That is what it is for.").await?;
         alice.click("composer-send").await?;
@@ -49,12 +49,13 @@ async fn the_readmes_pictures_show_a_conversation_light_and_dark_wide_and_narrow
         picture(&alice, &format!("wide-{name}"))?;
 
         alice.resize(360, 640).await?;
-        alice.status_of("That is what it is for.", &["read"]).await?;
+        alice.sees("composer-input").await?;
         alice.fits().await?;
         picture(&alice, &format!("narrow-{name}"))?;
         alice.click("invite-open").await?;
         alice.click("invite-create").await?;
-        alice.sees("invite-qr").await?;
+        let link = alice.value("invite-link").await?;
+        alice.scans(&link.to_uppercase()).await?;
         alice.fits().await?;
         picture(&alice, &format!("invite-{name}"))?;
     }

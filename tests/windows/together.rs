@@ -44,9 +44,6 @@ async fn a_window_two_terminals_nc_and_python_see_the_same_conversation() -> Res
     let listening = bridge.shows("Ctrl-C")?;
     let port = listening.split_once("127.0.0.1:").and_then(|(_, rest)| rest.split_once('.')).context("no port")?.0;
     let mut nc = Terminal::start("nc", Command::new("nc").args(["127.0.0.1", port]))?;
-    for chat in [&bob, &carol] {
-        chat.shows("In <Garden>: 5 members")?;
-    }
 
     // Each speaks once it has heard the one before, so that there is one order for all.
     for (turn, (name, text)) in SAID.iter().enumerate() {

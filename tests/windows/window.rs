@@ -126,10 +126,18 @@ impl Window {
         self.client.as_ref().with_context(|| format!("{}'s window is closed", self.name))
     }
 
-    /// Sets the size of the window.
+    /// Sets the size of the window, and waits until the page has it.
     pub(crate) async fn resize(&self, width: u32, height: u32) -> Result<()> {
         self.client()?.set_window_size(width, height).await?;
-        Ok(())
+        // A frame that is asked for is drawn in the new size.
+        let script = "await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))); \
+             return [innerWidth, innerHeight];";
+        self.until(&format!("{width} × {height}"), async || {
+            let shown = self.script(script).await?;
+            ensure!(shown == serde_json::json!([width, height]), "it is {shown}");
+            Ok(())
+        })
+        .await
     }
 
     /// Runs a script in the page; what it returns must be JSON. Promises are awaited.

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod files;
+mod invariants;
 mod licences;
 mod pages;
 
@@ -17,6 +18,7 @@ const CHECKS_IN_ORDER: &[Check] = &[
     ("files", files::check),
     ("format", format),
     ("arrows", arrows::check),
+    ("invariants", invariants::check),
     ("pages", pages::check),
     ("licences", licences::check),
     ("clippy", clippy),

@@ -5,6 +5,7 @@ mod demo;
 mod lint;
 mod needs;
 mod run;
+mod screenshots;
 mod test;
 mod tools;
 
@@ -21,6 +22,8 @@ enum Chore {
     Run(run::Arguments),
     /// Open two windows whose devices are in one room, and forget both afterwards
     Demo,
+    /// Draw the README's pictures anew
+    Screenshots,
     /// Run all tests, those of the real windows last
     Test,
     /// Check format, code, docs, licences, pages and the layout's rules
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let done = match chore {
         Chore::Run(arguments) => run::run(&arguments),
         Chore::Demo => demo::demo(),
+        Chore::Screenshots => screenshots::screenshots(),
         Chore::Test => test::test(),
         Chore::Lint => lint::lint(),
     };

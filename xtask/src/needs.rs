@@ -70,6 +70,7 @@ pub(crate) const TESTS: &[Need] = &[
         arch: "webkit2gtk-4.1",
     },
     Need { found_by: FoundBy::Python, debian: "python3 python3-venv", fedora: "python3", arch: "python" },
+    Need { found_by: FoundBy::Program("nc"), debian: "netcat-openbsd", fedora: "netcat", arch: "openbsd-netcat" },
     Need { found_by: FoundBy::Program("ip"), debian: "iproute2", fedora: "iproute", arch: "iproute2" },
 ];
 

@@ -39,7 +39,7 @@ pub(crate) fn test() -> Result<()> {
     let mut commands = vec![page, interop(&python)?];
     for part in parts {
         let mut command = cargo(&part);
-        command.env("CARGO_NET_OFFLINE", "true");
+        command.env("CARGO_NET_OFFLINE", "true").env("LANLINE_PYTHON", &python);
         commands.push(command);
     }
     let mut failed = false;
