@@ -219,6 +219,8 @@ impl Node {
             // A disk that does not answer would otherwise keep this process for ever. What is under way there is not
             // answered; the database takes it whole or not at all.
             tracing::error!("this device did not finish what it was doing: the disk does not answer");
+            // Should it answer later, the folder is let go of then.
+            self.core().close();
         }
         self.inner.board.close();
     }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
-    Clock, Connections, Machine, Replica, fault,
+    Clock, Connections, Machine, Replica, database, fault,
     input::{Burst, Input},
     open_replica, open_store,
 };
@@ -306,6 +306,7 @@ impl Thread {
         self.refusal = Some(Refusal { error, farewell, retry: None });
         self.targets_at_ms = Some(0);
         self.board.set_store(state);
+        self.publish_targets();
         self.failed.cancel();
     }
 
@@ -333,6 +334,10 @@ impl Thread {
 
     fn try_again(&mut self, now: Time, cause: StoreError) -> Result<(), StoreError> {
         if self.machine.is_none() {
+            if !database(&self.folder).exists() {
+                // To make an empty one would be to lose all that was in it without a word.
+                return Err(StoreError::Failed("its file was deleted or moved".to_owned()));
+            }
             let store = open_store(&self.folder, &self.seed).map_err(|error| {
                 // Whatever it is: this device has read it before, and may again.
                 tracing::debug!(%error, "the database cannot be opened yet");
@@ -468,5 +473,13 @@ mod tests {
         let machine = thread.machine.as_ref().unwrap();
         assert!(machine.connections.held.contains(&me), "what was asked for is not forgotten");
         assert!(!thread.failed.is_cancelled());
+
+        // Where it is gone it is not begun anew.
+        thread.fail(later, &StoreError::Full);
+        thread.machine = None;
+        std::fs::remove_file(database(&thread.folder)).unwrap();
+        thread.retry(later, StoreError::Full);
+        assert!(thread.failed.is_cancelled() && thread.board.store().state == StoreCondition::Failed);
+        assert!(!database(&thread.folder).exists());
     }
 }
