@@ -15,5 +15,6 @@ mod hostile;
 mod joining;
 mod removing;
 mod schema;
+mod specification;
 mod talking;
 mod world;
