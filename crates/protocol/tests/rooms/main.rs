@@ -16,5 +16,6 @@ mod joining;
 mod queueing;
 mod removing;
 mod schema;
+mod specification;
 mod talking;
 mod world;

@@ -1,0 +1,18 @@
+//! A device as others meet it: real sockets, real TLS, and on the other side a peer that writes what it likes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod described;
+mod device;
+mod identity;
+mod peer;
+#[path = "../../../protocol/tests/rooms/schema.rs"]
+mod schema;
+mod specification;
