@@ -46,23 +46,26 @@ async fn the_readmes_pictures_show_a_conversation_light_and_dark_wide_and_narrow
         carol.shows("what it is for")?;
         alice.status_of("That is what it is for.", &["read"]).await?;
         alice.fits().await?;
-        picture(&alice, &format!("wide-{name}"))?;
+        picture(&alice, &format!("wide-{name}")).await?;
 
         alice.resize(360, 640).await?;
-        alice.sees("composer-input").await?;
+        // The mouse rests there and not on a message.
+        alice.click("composer-input").await?;
         alice.fits().await?;
-        picture(&alice, &format!("narrow-{name}"))?;
+        picture(&alice, &format!("narrow-{name}")).await?;
         alice.click("invite-open").await?;
         alice.click("invite-create").await?;
         let link = alice.value("invite-link").await?;
         alice.scans(&link.to_uppercase()).await?;
         alice.fits().await?;
-        picture(&alice, &format!("invite-{name}"))?;
+        picture(&alice, &format!("invite-{name}")).await?;
     }
     Ok(())
 }
 
-fn picture(window: &Window, name: &str) -> Result<()> {
+async fn picture(window: &Window, name: &str) -> Result<()> {
+    // What fades in or out has done so.
+    window.script("await Promise.all(document.getAnimations().map((fade) => fade.finished)); return null;").await?;
     match std::env::var_os("LANLINE_PICTURES") {
         Some(folder) => window.shot()?.write(&PathBuf::from(folder).join(format!("{name}.png"))),
         None => window.picture(name),
