@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
-use crate::command::{cargo, program, run, succeeds};
+use crate::command::{cargo, output, program, run, succeeds};
 use crate::needs::{APP, COMPILER, TESTS, meet};
 use crate::tools;
 
 /// The tests of the real windows, which want the machine for themselves.
 const WINDOWS: &str = "package(lanline-app) and kind(test)";
+const WINDOWS_TARGET: &str = "windows";
 
 /// Runs every test: the page's logic in node, Lanline against a client in Python, then with nextest, where it is
 /// installed, those of the real windows last and one by one.
@@ -23,6 +25,7 @@ pub(crate) fn test() -> Result<()> {
     run(&mut cargo(&["test", "--workspace", "--locked", "--no-run"]))?;
     let python = tools::python()?;
 
+    let targets = test_targets()?;
     let workspace = ["--workspace", "--locked", "--no-fail-fast"];
     let others = format!("not ({WINDOWS})");
     let parts = if succeeds(&mut cargo(&["nextest", "--version"])) {
@@ -32,7 +35,13 @@ pub(crate) fn test() -> Result<()> {
             [&["nextest", "run"], &workspace[..], &["--filterset", WINDOWS, "--test-threads", "1"]].concat(),
         ]
     } else {
-        vec![[&["test"], &workspace[..]].concat()]
+        // One binary after the other, the tests of each at once; so the windows' are left out and come last.
+        let others = targets.iter().filter(|name| *name != WINDOWS_TARGET).flat_map(|name| ["--test", name]);
+        vec![
+            [&["test"], &workspace[..], &["--lib", "--bins"]].concat().into_iter().chain(others).collect(),
+            [&["test", "--doc"], &workspace[..]].concat(),
+            [&["test"], &workspace[..], &["--test", WINDOWS_TARGET, "--", "--test-threads", "1"]].concat(),
+        ]
     };
     let mut page = program("node", &["--test"]);
     page.args(page_tests()?);
@@ -53,6 +62,16 @@ pub(crate) fn test() -> Result<()> {
         bail!("some tests failed");
     }
     Ok(())
+}
+
+/// The names of all integration tests.
+fn test_targets() -> Result<Vec<String>> {
+    let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
+    let metadata: Value = serde_json::from_str(&metadata).context("cargo's metadata cannot be read")?;
+    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let targets = list(&metadata, "packages").into_iter().flat_map(|package| list(&package, "targets"));
+    let tests = targets.filter(|target| target.pointer("/kind/0").and_then(Value::as_str) == Some("test"));
+    Ok(tests.filter_map(|target| Some(target.get("name")?.as_str()?.to_owned())).collect())
 }
 
 /// The tests of the terminal client against another implementation of the protocol, over real connections.
