@@ -5,6 +5,7 @@ import json
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 from lanline import body, cbor, entry, frame, identity, shape
 from lanline.body import Control
@@ -82,15 +83,23 @@ class Vectors(unittest.TestCase):
         self.assertTrue(entry.signature_holds(group))
 
     def test_membership(self) -> None:
-        vector = VECTORS["membership"]
-        for names in (vector["entries"], reversed(vector["entries"])):
-            membership = Membership(entry_of(name) for name in names)
-            self.assertEqual(membership.owner, actor(vector["owner"]).public)
-            self.assertEqual([link.id.hex() for link in membership.chain], vector["chain"])
-            self.assertEqual(
-                {key: (member.add.hex(), member.pending) for key, member in membership.members.items()},
-                {actor(name).public: (member["add"], False) for name, member in vector["members"].items()},
-            )
+        for name, vector in [("joined", VECTORS["membership"]), *VECTORS["memberships"].items()]:
+            entries = [entry_of(each) for each in vector["entries"]]
+            for ordered in (entries, reversed(entries)):
+                with self.subTest(name):
+                    self.assert_membership(Membership(ordered), vector)
+
+    def assert_membership(self, membership: Membership, vector: dict[str, Any]) -> None:
+        self.assertEqual(membership.owner, actor(vector["owner"]).public)
+        self.assertEqual([link.id.hex() for link in membership.chain], vector["chain"])
+        self.assertEqual(
+            {key: (member.add.hex(), member.pending) for key, member in membership.members.items()},
+            {actor(name).public: (member["add"], False) for name, member in vector["members"].items()},
+        )
+        entries = {name: entry_of(name) for name in vector["entries"]}
+        adds = {each.log: each.header.add or each.id for each in entries.values() if each.header.seq == 1}
+        counting = [name for name, each in entries.items() if membership.counts(each, adds[each.log])]
+        self.assertEqual(counting, vector.get("count", vector["entries"]))
 
     def test_records(self) -> None:
         for name, expected in (("addresses", Addresses), ("receipts", Receipts)):
@@ -135,6 +144,28 @@ class Vectors(unittest.TestCase):
                 name = lane.name.lower()
                 self.assertEqual([shape.encode(head).hex() for head in room.heads(lane)], vector[name])
                 self.assertEqual(room.digest(lane).hex(), VECTORS["digests"][name])
+
+    def test_heads_of_logs_that_are_forked_or_cut(self) -> None:
+        for name, entries in (
+            ("forked", ["create", "invite", "admit", "once"]),
+            ("cut", VECTORS["memberships"]["removed"]["entries"]),
+        ):
+            with tempfile.TemporaryDirectory() as folder, contextlib.closing(Store(Path(folder))) as store:
+                room = Room(store, actor("carol"), bytes.fromhex(VECTORS["room"]))
+                room.take(Lane.MEMBERSHIP, [entry_of(each).wire for each in entries], [], b"")
+                heads = [shape.encode(head).hex() for head in room.heads(Lane.MEMBERSHIP)]
+                self.assertEqual(heads, VECTORS["heads"][name])
+                self.assertEqual(room.digest(Lane.MEMBERSHIP).hex(), VECTORS["digests"][name])
+
+    def test_goodbyes(self) -> None:
+        for name, vector in VECTORS["goodbyes"].items():
+            encoded = bytes.fromhex(vector["frame"])
+            with self.subTest(name):
+                if vector["reason"] is None:
+                    with self.assertRaises(Refused):
+                        frame.decode(encoded)
+                else:
+                    self.assertEqual(frame.decode(encoded), frame.Goodbye(vector["reason"]))
 
     def test_frames(self) -> None:
         turns = VECTORS["conversation"]

@@ -14,7 +14,7 @@ from .frame import Goodbye, Ping, Pong
 from .identity import Identity, device_id
 
 ALPN = b"lanline/1"
-STRANGER, CONTROL, DATA = 4096, 65536, 1_114_112
+STRANGER, CONTROL, DATA = 4096, 65536, 1_048_576
 HANDSHAKE_SECONDS = 5
 PING_SECONDS, SILENT_SECONDS, GOODBYE_SECONDS = 2, 7, 0.8
 TICK_SECONDS = 0.5

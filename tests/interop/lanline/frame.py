@@ -1,6 +1,7 @@
 """The frames of a connection."""
 
 import enum
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,6 +10,9 @@ from .cbor import Refused
 from .shape import U32, U63, Hash, Limit, Name, Short, Signature
 
 TYPE_MAX = 65535
+REASON_MAX = 64
+UNSIGNED, TEXT, MAP = 0, 3, 5
+"""Major types of CBOR."""
 
 
 class Lane(enum.IntEnum):
@@ -175,8 +179,32 @@ def decode(data: bytes) -> Any:
 
 
 def _reason(data: bytes) -> str:
+    """What a goodbye says: its first field, where that is the reason."""
+    fields, at = _head(data, 2, MAP)
     try:
-        reason = shape.parse(Goodbye, cbor.decode(data)[1]).reason
+        key, at = _head(data, at, UNSIGNED)
     except Refused:
+        key = None
+    if not fields or key != 0:
         return ""
-    return reason[:64]
+    length, at = _head(data, at, TEXT)
+    if len(data) < at + length:
+        raise Refused("a goodbye that is cut short")
+    try:
+        text = data[at : at + length].decode()
+    except UnicodeDecodeError as error:
+        raise Refused("not UTF-8") from error
+    return re.sub("[^a-z_]", "", text)[:REASON_MAX]
+
+
+def _head(data: bytes, at: int, major: int) -> tuple[int, int]:
+    """The number in the head of an item of this type and of definite length, and where the head ends."""
+    if at >= len(data) or data[at] >> 5 != major:
+        raise Refused("not what stands there in a goodbye")
+    short = data[at] & 0x1F
+    if short < 24:
+        return short, at + 1
+    end = at + 1 + (1 << (short - 24))
+    if short > 27 or len(data) < end:
+        raise Refused("not what stands there in a goodbye")
+    return int.from_bytes(data[at + 1 : end], "big"), end

@@ -194,7 +194,7 @@ class Room:
             return True
         logs = [log for log in self.entries(first.lane) if log.header.add == first.header.add is not None]
         add = first.header.add or self._log_adds[first.log]
-        return len(logs) < LOGS_OF_AN_ADD and self.membership.counts(fresh[-1], add)
+        return len(logs) < LOGS_OF_AN_ADD and self.membership.counts(first, add)
 
     def _store_group(self, group: list[Entry]) -> None:
         for entry in group:

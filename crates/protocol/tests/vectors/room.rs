@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lanline_protocol::body::Body;
 use lanline_protocol::cbor;
-use lanline_protocol::entry::Entry;
-use lanline_protocol::frame::{Frame, Head, Heads};
+use lanline_protocol::entry::{Entry, LogKey};
+use lanline_protocol::frame::{Frame, Goodbye, Head, Heads};
 use lanline_protocol::id::{EntryId, Hash, StoreId};
 use lanline_protocol::kind::Lane;
 use lanline_protocol::membership::{Act, Membership, Role};
@@ -95,35 +95,74 @@ fn frames() {
     }
 }
 
-#[test]
-fn membership() {
-    let acts: BTreeMap<EntryId, Act> = at("/membership/entries")
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|name| entry(name.as_str().unwrap()))
-        .map(|entry| (entry.id, Act::of(&entry)))
-        .collect();
-    let membership = Membership::evaluate(room(), &acts).unwrap();
-    assert_eq!(membership.owner, key(text("/membership/owner")).public());
-    assert_eq!(membership.members.len(), names("/membership/members").len());
-    for name in names("/membership/members") {
+/// The entries that a list at a place names.
+fn acts(place: &str) -> BTreeMap<EntryId, Act> {
+    let named = at(place).as_array().unwrap().iter().map(|name| entry(name.as_str().unwrap()));
+    named.map(|entry| (entry.id, Act::of(&entry))).collect()
+}
+
+/// Who belongs by the entries at a place is who is listed there.
+fn belongs(place: &str) -> Membership {
+    let membership = Membership::evaluate(room(), &acts(&format!("{place}/entries"))).unwrap();
+    assert_eq!(membership.owner, key(text(&format!("{place}/owner"))).public(), "{place}");
+    let members = names(&format!("{place}/members"));
+    assert_eq!(membership.members.len(), members.len(), "{place}");
+    for name in members {
         let member = &membership.members[&key(name).public()];
-        let role = match text(&format!("/membership/members/{name}/role")) {
+        let role = match text(&format!("{place}/members/{name}/role")) {
             "owner" => Role::Owner,
             "member" => Role::Member,
             "pending" => Role::Pending,
             other => panic!("no such role: {other}"),
         };
-        assert_eq!((member.role, member.add), (role, EntryId::new(array(&format!("/membership/members/{name}/add")))));
+        let add = EntryId::new(array(&format!("{place}/members/{name}/add")));
+        assert_eq!((member.role, member.add), (role, add), "{place}: {name}");
     }
-    let chain: Vec<EntryId> = at("/membership/chain")
+    let chain: Vec<EntryId> = at(&format!("{place}/chain"))
         .as_array()
         .unwrap()
         .iter()
         .map(|hex| EntryId::from_slice(&bytes_of(hex.as_str().unwrap())).unwrap())
         .collect();
-    assert_eq!(membership.chain, chain);
+    assert_eq!(membership.chain, chain, "{place}");
+    membership
+}
+
+#[test]
+fn membership() {
+    belongs("/membership");
+    for name in names("/memberships") {
+        let place = format!("/memberships/{name}");
+        let membership = belongs(&place);
+        let acts = acts(&format!("{place}/entries"));
+        let add_of = |log: LogKey| {
+            let first = acts.values().find(|act| act.header.log_key() == log && act.header.seq == 1).unwrap();
+            first.header.add.unwrap_or(first.id)
+        };
+        let counts = |act: &&Act| {
+            let log = act.header.log_key();
+            membership.limit(log, add_of(log)).is_some_and(|limit| limit.admits(act.header.seq, act.id))
+        };
+        let counting: BTreeSet<EntryId> = acts.values().filter(counts).map(|act| act.id).collect();
+        let listed = at(&format!("{place}/count")).as_array().unwrap();
+        let listed: BTreeSet<EntryId> = listed.iter().map(|name| entry(name.as_str().unwrap()).id).collect();
+        assert_eq!(counting, listed, "{name}");
+    }
+}
+
+/// That the lenient ones are taken too is the connection's part, which reads goodbyes itself.
+#[test]
+fn goodbyes() {
+    for name in names("/goodbyes") {
+        let read = Frame::decode(&bytes(&format!("/goodbyes/{name}/frame")));
+        match at(&format!("/goodbyes/{name}/reason")).as_str() {
+            None => assert!(read.is_err(), "{name}: {read:?}"),
+            Some(reason) if name == "with_reason" => {
+                assert_eq!(read, Ok(Frame::Goodbye(Goodbye { reason: reason.to_owned() })));
+            }
+            Some(reason) => assert!(reason.len() <= 64 && reason.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')),
+        }
+    }
 }
 
 /// The digests by the words of protocol.md; that the code sends them is seen in the conversation.
@@ -141,6 +180,12 @@ fn heads_and_digests() {
     content.sort_unstable();
     assert_eq!(heads("membership"), [cbor::encode(&head("admit"))]);
     assert_eq!(heads("content"), content.map(|head| cbor::encode(&head)));
+    // Two tips of one log; and of a log that goes on behind its cut, the entry there.
+    for (name, mut tips) in [("forked", [head("admit"), head("once")]), ("cut", [head("remove"), head("bob_add")])] {
+        tips.sort_unstable();
+        assert_eq!(heads(name), tips.map(|head| cbor::encode(&head)));
+        assert_eq!(Hash::of(&heads(name).concat()).as_bytes().as_slice(), bytes(&format!("/digests/{name}")));
+    }
     let told = Heads { slot: 0, lane: Lane::Content, heads: content.to_vec(), last: true };
     assert_eq!(Frame::Heads(told).encode(), bytes("/frames/heads"));
 

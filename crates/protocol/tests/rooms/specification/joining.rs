@@ -61,6 +61,18 @@ fn members(hand: &mut Hand) -> usize {
     hand.world.replica(ALICE).members(room).unwrap().len()
 }
 
+/// Has Alice remove Bob, who connects again.
+fn remove_and_meet(hand: &mut Hand) {
+    let (now, room) = (hand.world.now, hand.room);
+    let bob = key_of(BOB).public().device_id();
+    hand.world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    hand.world.commit(ALICE);
+    hand.world.cut(BOB, ALICE);
+    hand.connect();
+    hand.hello();
+    hand.heard();
+}
+
 #[test]
 fn claim_bound_to_connection() {
     let other = |n: u8| Hash::new([n; 32]);
@@ -128,6 +140,16 @@ fn join_used() {
     let frame = join(&hand, &claim(&hand), &link.secret);
     assert_eq!(answer(&mut hand, &frame), None);
     assert_eq!(members(&mut hand), 3);
+    // Who was removed does not come back by it, though it has uses left.
+    let now = hand.world.now;
+    let link = hand.world.replica(ALICE).invite(now, room, 60_000, 2).unwrap();
+    remove_and_meet(&mut hand);
+    let frame = join(&hand, &claim(&hand), &link.secret);
+    assert_eq!(answer(&mut hand, &frame), None, "it added nobody yet");
+    remove_and_meet(&mut hand);
+    let frame = join(&hand, &claim(&hand), &link.secret);
+    assert_eq!(answer(&mut hand, &frame), Some(Refusal::Used));
+    assert_eq!(members(&mut hand), 2);
 }
 
 #[test]

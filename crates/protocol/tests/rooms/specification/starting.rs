@@ -76,8 +76,9 @@ fn wrong_anchor_wants_heads() {
             (newest, None, false),
             // Before that entry came, another was the last, or none.
             (at - 1, Some(anchor), false),
-            // What she never gave is no arrival of hers; she looks at the anchor.
-            (newest + 1_000, Some(anchor), true),
+            // What she never gave is no arrival of hers, whatever the anchor.
+            (newest + 1, Some(anchor), false),
+            (newest + 1_000, Some(anchor), false),
             (0, wrong, false),
         ] {
             let mut hand = connected();
