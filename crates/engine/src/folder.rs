@@ -78,8 +78,8 @@ pub enum FolderError {
     },
     /// Others can look into it, and it is not this device's alone.
     #[error(
-        "The folder {} is open to other users of this machine and holds other files: choose an empty one with \
-         --data-dir, or run `chmod 700` on it.",
+        "The folder {} is open to other users of this machine and holds other files, or cannot be closed to them: \
+         choose an empty one on another disk with --data-dir, or run `chmod 700` on it.",
         .0.display()
     )]
     Exposed(PathBuf),
@@ -212,13 +212,23 @@ fn keep_to_this_user(path: &Path) -> Result<(), FolderError> {
     if platform::is_private_dir(path).map_err(unwritable)? {
         return Ok(());
     }
-    let marks = [Some(path.join(KEY_FILE)), Some(path.join(LOCK_FILE)), platform::socket_in(path)];
-    let own = marks.iter().flatten().any(|mark| mark.exists());
-    if !own && path.read_dir().map_err(unwritable)?.next().is_some() {
+    if !path.join(KEY_FILE).exists() {
+        // Without the key in it, it is this device's only if there is nothing in it that another program put there.
+        let own = [LOCK_FILE, ONE_COMMAND_FILE, "socket", "socket.path"];
+        for entry in path.read_dir().map_err(unwritable)? {
+            let name = entry.map_err(unwritable)?.file_name();
+            if !own.iter().any(|own| name == *own) {
+                return Err(FolderError::Exposed(path.to_owned()));
+            }
+        }
+    }
+    platform::make_private_dir(path).map_err(unwritable)?;
+    // Some file systems take it and do nothing.
+    if !platform::is_private_dir(path).map_err(unwritable)? {
         return Err(FolderError::Exposed(path.to_owned()));
     }
     tracing::warn!(folder = %path.display(), "the data folder was open to other users of this machine; it no longer is");
-    platform::make_private_dir(path).map_err(unwritable)
+    Ok(())
 }
 
 fn read_seed(file: File, path: PathBuf) -> Result<Zeroizing<[u8; 32]>, FolderError> {

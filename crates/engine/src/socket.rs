@@ -105,7 +105,7 @@ fn recorded(folder: &Path) -> Option<PathBuf> {
 
 async fn accept(listener: Listener, node: WeakNode, stop: CancellationToken, connections: TaskTracker) {
     let free = Arc::new(Semaphore::new(CONNECTIONS));
-    while let Some(Ok(permit)) = stop.run_until_cancelled(free.clone().acquire_owned()).await {
+    loop {
         let stream = match stop.run_until_cancelled(listener.accept()).await {
             None => break,
             Some(Ok(stream)) => stream,
@@ -119,6 +119,11 @@ async fn accept(listener: Listener, node: WeakNode, stop: CancellationToken, con
             tracing::warn!("another user was refused at the local socket");
             continue;
         }
+        let Ok(permit) = free.clone().try_acquire_owned() else {
+            // Told at once, by the end of the connection, rather than kept waiting for others to go.
+            tracing::warn!("{CONNECTIONS} processes are connected to the local socket already; one more was refused");
+            continue;
+        };
         let Some(node) = node.upgrade() else { break };
         let stop = stop.clone();
         connections.spawn(async move {

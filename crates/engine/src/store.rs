@@ -243,7 +243,7 @@ impl Store for SqliteStore {
         Ok(counted.and_then(|counted| usize::try_from(counted).ok()).unwrap_or(0))
     }
 
-    fn seq_at(&self, room: RoomId, log: LogKey, at: Order) -> Result<u64, StoreError> {
+    fn first_after(&self, room: RoomId, log: LogKey, beyond: u64, at: Order) -> Result<Option<u64>, StoreError> {
         let values = params![
             room.as_bytes(),
             log.author.as_bytes(),
@@ -252,8 +252,9 @@ impl Store for SqliteStore {
             at.author.as_bytes(),
             bound(at.seq),
             at.id.as_bytes(),
+            bound(beyond),
         ];
-        Ok(self.one(sql::SEQ_AT, values, |row| row.get(0).map(from_bits))?.unwrap_or(0))
+        self.one(sql::FIRST_AFTER, values, |row| row.get(0).map(from_bits))
     }
 
     fn missing(&self, room: RoomId) -> Result<Vec<(LogKey, u64)>, StoreError> {

@@ -173,8 +173,10 @@ impl<S: Store> Replica<S> {
         let mut read = room.read.clone();
         for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
             let before = read.get(log).copied().unwrap_or(0);
-            if state.highest().is_some_and(|tip| tip.seq > before) {
-                let seq = self.store.seq_at(id, *log, stored.order)?;
+            if let Some(tip) = state.highest().filter(|tip| tip.seq > before) {
+                // A log is read up to the first of it that is shown further down, whatever of it stands above.
+                let unread = self.store.first_after(id, *log, before, stored.order)?;
+                let seq = unread.map_or(tip.seq, |first| first - 1);
                 if seq > before {
                     read.insert(*log, seq);
                 }

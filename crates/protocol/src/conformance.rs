@@ -37,7 +37,7 @@ pub fn suite<S: Store>(mut fresh: impl FnMut(StoreId) -> S, mut crash: impl FnMu
     reads::branches_and_kinds_are_found(fresh(STORE));
     reads::the_timeline_is_in_order(fresh(STORE));
     reads::entries_of_a_kind_are_counted(fresh(STORE));
-    reads::seq_at_follows_what_is_shown(fresh(STORE));
+    reads::the_first_after_a_place_follows_what_is_shown(fresh(STORE));
     reads::missing_bodies_are_named(fresh(STORE));
     reads::records_are_replaced_in_place_and_arrive_anew(fresh(STORE));
     reads::small_things_are_replaced_and_told_apart(fresh(STORE));

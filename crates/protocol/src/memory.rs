@@ -229,17 +229,15 @@ impl Store for MemoryStore {
             .count())
     }
 
-    fn seq_at(&self, room: RoomId, log: LogKey, at: Order) -> Result<u64, StoreError> {
+    fn first_after(&self, room: RoomId, log: LogKey, beyond: u64, at: Order) -> Result<Option<u64>, StoreError> {
         Ok(self
             .now
             .logs
             .keys()
-            .filter(|(r, l, ..)| (*r, *l) == (room, log))
-            .filter_map(|(.., id)| self.stored(*id))
-            .filter(|stored| stored.order <= at)
-            .map(|stored| stored.entry.header.seq)
-            .max()
-            .unwrap_or(0))
+            .filter(|(r, l, seq, _)| (*r, *l) == (room, log) && *seq > beyond)
+            .filter(|(.., id)| self.stored(*id).is_some_and(|stored| stored.order > at))
+            .map(|(_, _, seq, _)| *seq)
+            .min())
     }
 
     fn missing(&self, room: RoomId) -> Result<Vec<(LogKey, u64)>, StoreError> {

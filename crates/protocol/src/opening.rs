@@ -173,9 +173,10 @@ impl<S: Store> Replica<S> {
             self.send(connection, &Frame::WantHeads(WantHeads { slot, lane }));
             return Ok(true);
         }
-        let sent = resume.arrival.min(newest);
+        let sent = resume.arrival;
         let state = shared.lanes.get_mut(lane);
-        if !state.flowing {
+        // Once heads were told they decide, when what is on its way has been acknowledged.
+        if !state.flowing && !state.heads_told {
             state.flowing = true;
             state.sent = sent;
             state.acked = sent;
@@ -236,6 +237,7 @@ impl<S: Store> Replica<S> {
         let state = shared.lanes.get_mut(lane);
         state.flowing = true;
         state.have = have;
+        state.gaps.clear();
         state.sent = start;
         state.acked = start;
         state.anchor = anchor;

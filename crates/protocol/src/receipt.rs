@@ -84,7 +84,9 @@ impl<S: Store> Replica<S> {
                 room.watermark(member, &header.log_key())
             };
             let acked = room.acks.get(header.lane()).get(&device).copied().unwrap_or(0);
-            if *member == self.me || acked >= stored.arrival || delivered >= header.seq {
+            // What this device lost the words of it did not send, whatever was acknowledged after it.
+            let took = acked >= stored.arrival && stored.entry.body.is_some();
+            if *member == self.me || took || delivered >= header.seq {
                 standing.stored.push(device);
             }
             if delivered >= header.seq {

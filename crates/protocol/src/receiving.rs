@@ -21,7 +21,7 @@ use crate::store::{Cursor, NewEntry, Order, Store, StoreError};
 enum Verdict {
     /// Stored, or held already.
     Held,
-    /// Valid in itself, and nothing that counts here: not stored. Some of it was the sender's own.
+    /// Valid in itself, and nothing that counts here: not stored.
     Refused,
     /// What no honest peer sends.
     Invalid,
@@ -103,6 +103,9 @@ impl<S: Store> Replica<S> {
             // removed and does not know is told instead.
             state.refused = true;
             state.their_end |= batch.end;
+            if lane == Lane::Membership {
+                self.resume_content(connection, id)?;
+            }
             return Ok(true);
         }
         if own_refused {

@@ -30,7 +30,7 @@ impl Scan {
 }
 
 /// Picks of a page what the peer lacks. Groups go whole or not at all.
-fn pick(room: &Room, state: &LaneState, peer: &crate::identity::PublicKey, items: &[Item]) -> Scan {
+fn pick(room: &Room, state: &mut LaneState, peer: &PublicKey, items: &[Item]) -> Scan {
     let mut scan = Scan { entries: Vec::new(), records: Vec::new(), bytes: 0 };
     let mut group: Vec<&Entry> = Vec::new();
     for item in items {
@@ -51,9 +51,14 @@ fn pick(room: &Room, state: &LaneState, peer: &crate::identity::PublicKey, items
                         let forked = room.logs.get(entry.header.lane()).get(&log).is_some_and(|l| l.tips.len() > 1);
                         forked || entry.header.seq > held
                     });
+                    // A group without all its words cannot be sent, and nothing of its log that comes after it could
+                    // be taken.
+                    let log = stored.entry.header.log_key();
+                    if lacked && group.iter().any(|entry| entry.body.is_none()) {
+                        state.gaps.insert(log);
+                    }
                     // A cut may fall within a group; what of it counts proves itself only with the rest.
-                    let whole = group.iter().all(|entry| entry.body.is_some());
-                    if lacked && whole && group.first().is_some_and(|entry| room.counts(entry)) {
+                    if lacked && !state.gaps.contains(&log) && group.first().is_some_and(|entry| room.counts(entry)) {
                         scan.bytes += group.iter().map(|entry| entry.size()).sum::<usize>();
                         scan.entries.extend(group.iter().map(|entry| entry.to_wire()));
                     }

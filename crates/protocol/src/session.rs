@@ -53,6 +53,8 @@ pub(crate) struct LaneState {
     pub(crate) in_flight: VecDeque<(Arrival, usize)>,
     /// Numbers up to which the peer is known to hold a log.
     pub(crate) have: BTreeMap<LogKey, u64>,
+    /// Logs of which something that the peer lacks cannot be sent, because its words are lost here.
+    pub(crate) gaps: BTreeSet<LogKey>,
     /// Whether all records are to be sent once, outside of arrival order.
     pub(crate) records_due: bool,
     /// Whether the peer was told that it has all there is.

@@ -183,8 +183,8 @@ pub trait Store {
         limit: usize,
     ) -> Result<usize, StoreError>;
 
-    /// The highest number of a log that is shown at or before a place; 0 if none.
-    fn seq_at(&self, room: RoomId, log: LogKey, at: Order) -> Result<u64, StoreError>;
+    /// The lowest number of a log, beyond another, that is shown after a place; `None` if all of it stands before.
+    fn first_after(&self, room: RoomId, log: LogKey, beyond: u64, at: Order) -> Result<Option<u64>, StoreError>;
 
     /// Logs with missing (not erased) bodies in the content lane, each with the lowest number.
     fn missing(&self, room: RoomId) -> Result<Vec<(LogKey, u64)>, StoreError>;

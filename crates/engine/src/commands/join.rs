@@ -177,7 +177,10 @@ fn refusal_of(refusal: Refusal) -> Asked {
         Refusal::Expired => {
             Asked::Final(ApiError::new(ErrorCode::Expired, "This invite's time is over: ask for a new one."))
         }
-        Refusal::Used => Asked::Final(ApiError::new(ErrorCode::Used, "This invite is used up: ask for a new one.")),
+        Refusal::Used => Asked::Final(ApiError::new(
+            ErrorCode::Used,
+            "This invite is used up, or let this device in before: ask for a new one.",
+        )),
         Refusal::Unknown => Asked::Next(refused("The other device does not know this invite: ask for a new one.")),
         Refusal::Unavailable => {
             Asked::Next(refused("The other device cannot add anyone at the moment: try again, or ask another member."))

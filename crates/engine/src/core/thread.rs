@@ -392,7 +392,10 @@ impl Machine {
                 }
                 self.connections.opened(id, device, handle, dialled);
                 let (exporter, address) = (Hash::new(exporter), show(&address));
-                self.replica.connected(now, id, peer, exporter, dialled, address)
+                self.replica.connected(now, id, peer, exporter, dialled, address)?;
+                // Nothing of it is known yet, which would mean that there is no limit.
+                self.replica.set_queued(id, 0);
+                Ok(())
             }
             ConnectionEvent::Closed { id, reason } => {
                 let id = ConnectionId(id.0);

@@ -13,7 +13,10 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::request::{self, Told};
+use super::{
+    lines::LINE_MAX,
+    request::{self, Told},
+};
 use crate::{
     api::{Answer, ApiError, CallError, ErrorCode},
     events::{EventStream, Events},
@@ -81,9 +84,14 @@ impl Client {
     pub fn submit(&self, name: &str, params: &Value) -> impl Future<Output = Result<Value, CallError>> + Send + use<> {
         let id = self.inner.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        // Under the lock, so that nobody is kept waiting for what was asked just when the other process ended.
-        if let Some(waiting) = self.inner.shared.waiting().as_mut()
-            && self.inner.requests.send(request::call(id, name, params)).is_ok()
+        let request = request::call(id, name, params);
+        if request.len() > LINE_MAX {
+            let sentence = format!("A request may have {LINE_MAX} bytes: ask for less at once.");
+            // The receiver is right here.
+            let _ = answer.send(Err(CallError::Failed(ApiError::new(ErrorCode::TooLarge, sentence))));
+        } else if let Some(waiting) = self.inner.shared.waiting().as_mut()
+            // Under the lock, so that nobody is kept waiting for what was asked just when the other process ended.
+            && self.inner.requests.send(request).is_ok()
         {
             waiting.insert(id, answer);
         }

@@ -130,9 +130,21 @@ pub(crate) fn read(text: &[u8]) -> Option<Told> {
     }
     #[derive(Deserialize)]
     struct Data {
-        code: ErrorCode,
+        code: Value,
     }
-    let written: Written = serde_json::from_slice(text).ok()?;
+    #[derive(Deserialize)]
+    struct Numbered {
+        id: u64,
+    }
+    let written: Written = match serde_json::from_slice(text) {
+        Ok(written) => written,
+        // Whoever waits for it must not wait for ever.
+        Err(error) => {
+            let Numbered { id } = serde_json::from_slice(text).ok()?;
+            let sentence = format!("What the running Lanline answered cannot be read ({error}): start it again.");
+            return Some(Told::Answer(id, Err(CallError::Failed(ApiError::new(ErrorCode::Internal, sentence)))));
+        }
+    };
     if let Some(name) = written.method {
         return match Event::from_parts(&name, written.params) {
             Ok(event) => event.map(Told::Event),
@@ -146,7 +158,9 @@ pub(crate) fn read(text: &[u8]) -> Option<Told> {
     let answer = match written.error {
         None => Ok(written.result),
         Some(fault) => {
-            let code = fault.data.map_or(ErrorCode::Internal, |data| data.code);
+            // A newer version may have codes that this one does not know; the sentence says what to do all the same.
+            let code = fault.data.and_then(|data| serde_json::from_value(data.code).ok());
+            let code = code.unwrap_or(ErrorCode::Internal);
             let error = ApiError::new(code, fault.message);
             Err(match fault.code {
                 code::METHOD_NOT_FOUND => CallError::UnknownCommand(String::new()),

@@ -66,12 +66,12 @@ pub(super) const COUNT_KIND: &str = "SELECT count(*) FROM (
                  WHERE room = (SELECT room FROM rooms WHERE id = ?1) AND author = ?2 AND id = ?3)
       AND seq > ?5 AND seq <= ?6 AND kind = ?4 LIMIT ?7)";
 
-/// The author is the log's, so the rows need not name it. Read from the log's end: places asked for are near it.
-pub(super) const SEQ_AT: &str = "SELECT seq FROM entries
+/// The author is the log's, so the rows need not name it.
+pub(super) const FIRST_AFTER: &str = "SELECT seq FROM entries
     WHERE log = (SELECT log FROM logs
                  WHERE room = (SELECT room FROM rooms WHERE id = ?1) AND author = ?2 AND id = ?3)
-      AND (time_us, ?2, seq, id) <= (?4, ?5, ?6, ?7)
-    ORDER BY seq DESC LIMIT 1";
+      AND seq > ?8 AND (time_us, ?2, seq, id) > (?4, ?5, ?6, ?7)
+    ORDER BY seq LIMIT 1";
 
 pub(super) const MISSING: &str = "SELECT l.author, l.id, min(e.seq)
     FROM entries AS e CROSS JOIN logs AS l ON l.log = e.log
@@ -165,7 +165,7 @@ pub(super) const HOT: [&str; 32] = [
     OF_KIND,
     TIMELINE,
     COUNT_KIND,
-    SEQ_AT,
+    FIRST_AFTER,
     MISSING,
     RECORDS,
     RECORD,

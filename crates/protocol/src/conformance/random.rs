@@ -238,7 +238,7 @@ impl<A: Store, B: Store> Pair<A, B> {
         if let Some(place) = place {
             same!(entry(place.id));
             for tip in a.tips(room, lane).unwrap() {
-                same!(seq_at(room, tip.head.log, place));
+                same!(first_after(room, tip.head.log, arrival, place));
                 same!(count(room, tip.head.log, kind, arrival, place.seq, items));
                 same!(at(room, tip.head.log, place.seq));
             }

@@ -45,7 +45,7 @@ pub(super) fn an_empty_store_answers_everything<S: Store>(store: S) {
     assert_eq!(store.of_kind(room, TEXT).unwrap(), []);
     assert_eq!(store.timeline(room, None, &[], 10).unwrap(), []);
     assert_eq!(store.count(room, log, TEXT, 0, u64::MAX, 10).unwrap(), 0);
-    assert_eq!(store.seq_at(room, log, last()).unwrap(), 0);
+    assert_eq!(store.first_after(room, log, 0, last()).unwrap(), None);
     assert_eq!(store.missing(room).unwrap(), []);
     for lane in Lane::ALL {
         assert_eq!(store.tips(room, lane).unwrap(), []);
@@ -293,7 +293,7 @@ pub(super) fn entries_of_a_kind_are_counted<S: Store>(mut store: S) {
     assert_eq!(store.count(room, Chain::new(BOB, room, 3).key(), TEXT, 0, u64::MAX, 10).unwrap(), 0);
 }
 
-pub(super) fn seq_at_follows_what_is_shown<S: Store>(mut store: S) {
+pub(super) fn the_first_after_a_place_follows_what_is_shown<S: Store>(mut store: S) {
     let (room, _) = room(&mut store);
     let mut bob = Chain::new(BOB, room, 2);
     // The third is shown before the second: its own time was too far ahead.
@@ -303,20 +303,23 @@ pub(super) fn seq_at_follows_what_is_shown<S: Store>(mut store: S) {
         put(&mut store, &entry, shown, bob.add());
         orders.push(order(&entry, shown));
     }
-    let at = |order: Order| store.seq_at(room, bob.key(), order).unwrap();
-    assert_eq!(orders.iter().map(|order| at(*order)).collect::<Vec<_>>(), [1, 3, 3, 4]);
-    assert_eq!(at(Order { time_us: 9, ..orders[0] }), 0);
-    assert_eq!(at(Order { time_us: 99, ..orders[0] }), 1);
-    assert_eq!(at(Order { seq: 0, ..orders[0] }), 0);
-    assert_eq!(at(Order { id: EntryId::new([0; 32]), ..orders[0] }), 0);
-    assert_eq!(at(last()), 4);
+    let first = |beyond, order: Order| store.first_after(room, bob.key(), beyond, order).unwrap();
+    assert_eq!(orders.iter().map(|order| first(0, *order)).collect::<Vec<_>>(), [Some(2), Some(4), Some(2), None]);
+    assert_eq!(orders.iter().map(|order| first(2, *order)).collect::<Vec<_>>(), [Some(3), Some(4), Some(4), None]);
+    assert_eq!(first(4, orders[0]), None);
+    assert_eq!(first(u64::MAX, orders[0]), None);
+    assert_eq!(first(0, Order { time_us: 9, ..orders[0] }), Some(1));
+    assert_eq!(first(0, Order { time_us: 99, ..orders[0] }), Some(2));
+    assert_eq!(first(0, Order { seq: 0, ..orders[0] }), Some(1));
+    assert_eq!(first(0, Order { id: EntryId::new([0; 32]), ..orders[0] }), Some(1));
+    assert_eq!(first(0, last()), None);
     // At the same time, the author decides.
     for actor in [ALICE, CAROL] {
         let author = key(actor).public();
-        let expected = u64::from(orders[0].author < author);
-        assert_eq!(at(Order { author, ..orders[0] }), expected);
+        let expected = if orders[0].author < author { 2 } else { 1 };
+        assert_eq!(first(0, Order { author, ..orders[0] }), Some(expected));
     }
-    assert_eq!(store.seq_at(room, Chain::new(BOB, room, 3).key(), last()).unwrap(), 0);
+    assert_eq!(store.first_after(room, Chain::new(BOB, room, 3).key(), 0, orders[0]).unwrap(), None);
 }
 
 pub(super) fn missing_bodies_are_named<S: Store>(mut store: S) {

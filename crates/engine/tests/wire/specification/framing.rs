@@ -11,7 +11,7 @@ use crate::peer::Peer;
 
 const STRANGER: usize = 4_096;
 const CONTROL: usize = 65_536;
-const DATA: usize = 1_114_112;
+const DATA: usize = 1_048_576;
 
 #[tokio::test]
 async fn frame_is_a_pair() {

@@ -232,6 +232,18 @@ fn no_ack_for_refused_own() {
         let upto = hand.send(&[missing, after_a_gap]);
         assert_eq!(hand.acks(lane), [upto]);
     }
+    // Refused in what settles who belongs, and content begins all the same.
+    let mut hand = Hand::of_bob();
+    hand.connect();
+    hand.hello();
+    hand.open(0);
+    hand.resume(Lane::Membership);
+    let (_missing, after_a_gap) = (hand.write_kind(63, &[0; 20]), hand.write_kind(63, &[0; 20]));
+    hand.send(std::slice::from_ref(&after_a_gap));
+    hand.end(Lane::Membership);
+    let heard = hand.heard();
+    let asks = |frame: &Frame| matches!(frame, Frame::Resume(resume) if resume.lane == Lane::Content);
+    assert!(heard.iter().any(asks), "{heard:?}");
     // What somebody else wrote and does not count here holds nothing up.
     let mut world = World::new(&["alice", "bob", "carol"]);
     let room = world.room_of(3);
