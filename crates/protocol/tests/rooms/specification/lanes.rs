@@ -103,10 +103,14 @@ fn content_between_members() {
     hand.meet();
     let rooms = vec![Tag { slot: 1, tag: hand.tag(other) }];
     hand.say(&Frame::Open(lanline_protocol::frame::Open { rooms }));
+    hand.heard();
     let (bob, now) = (key_of(BOB).public().device_id(), hand.world.now);
     hand.world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    // In one burst with the removal, and after it; with nothing in it and with something.
+    let nothing = hand.batch_up_to(Lane::Content, &[], 50);
+    hand.world.tell(BOB, ALICE, &nothing.encode());
     hand.world.commit(ALICE);
-    hand.heard();
+    assert_eq!(hand.acks(Lane::Content), [] as [u64; 0]);
     let entry = hand.text("after the removal");
     hand.send(std::slice::from_ref(&entry));
     assert!(hand.is_connected());
@@ -125,6 +129,7 @@ fn content_between_members() {
     hand.open(0);
     hand.heard();
     let entry = hand.text("to a stranger");
+    hand.send_in(Lane::Content, Vec::new());
     hand.send(std::slice::from_ref(&entry));
     assert!(hand.is_connected());
     assert_eq!(hand.acks(Lane::Content), [] as [u64; 0]);
