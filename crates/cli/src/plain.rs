@@ -61,7 +61,7 @@ pub(crate) fn excerpt(text: &str) -> String {
     format!("“{}”", line(&shown))
 }
 
-/// JSON with what [`line`] would make visible escaped; the value stays the same. JSON has none of it outside its strings.
+/// JSON with what [`line()`] would make visible escaped; the value stays the same. JSON has none of it outside its strings.
 pub(crate) fn json(json: &str) -> Cow<'_, str> {
     let is_kept = |character: char| character == '\n' || !is_unsafe(character);
     if json.chars().all(is_kept) {
