@@ -7,10 +7,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use serde_json::Value;
-use tempfile::TempDir;
-
 use crate::{
+    people::{alice, bob, link},
     process::{SOON, assert_failed, ended, lanline, run},
     talk::Chat,
 };
@@ -65,33 +63,12 @@ impl Client {
     }
 }
 
-#[track_caller]
-fn ask(home: &Path, args: &[&str]) -> Value {
-    let output = run(home, &[args, &["--json"]].concat());
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn alice() -> TempDir {
-    let alice = tempfile::tempdir().unwrap();
-    ask(alice.path(), &["create", "Garden", "--name", "Alice"]);
-    alice
-}
-
-/// Bob, who joined the room of whoever listens in this folder.
-fn bob(alice: &Path) -> TempDir {
-    let link = ask(alice, &["invite", "Garden"])["link"].as_str().unwrap().to_owned();
-    let bob = tempfile::tempdir().unwrap();
-    ask(bob.path(), &["join", &link, "--name", "Bob"]);
-    bob
-}
-
 #[test]
 fn what_a_socket_writes_is_said_and_what_is_said_is_written_to_it() {
     let home = alice();
     let mut chat = Chat::start(home.path(), &["garden"]);
     chat.shows("This device listens on");
-    let bobs = bob(home.path());
+    let bobs = bob(&link(home.path()));
     let bridge = Bridge::start(home.path());
     let (mut sensor, mut screen) = (bridge.client(), bridge.client());
     let mut bob = Chat::start(bobs.path(), &[]);
@@ -179,7 +156,7 @@ fn a_socket_server_and_a_socket_client_talk_through_two_devices() {
     let home = alice();
     let mut alice = Chat::start(home.path(), &["garden"]);
     alice.shows("This device listens on");
-    let bobs = bob(home.path());
+    let bobs = bob(&link(home.path()));
     let (alices_bridge, bobs_bridge) = (Bridge::start(home.path()), Bridge::start(bobs.path()));
     let python = |script: &str, port: u16| {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples/plain").join(script);

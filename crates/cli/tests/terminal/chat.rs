@@ -1,48 +1,13 @@
 //! `lanline chat`: two people, over pipes and on a terminal.
 
-use std::path::Path;
-
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::{
+    people::{alice, ask, bob, link, texts},
     process::{Rpc, assert_failed, ended, lanline, run},
     talk::Chat,
 };
-
-/// What a command printed as JSON.
-#[track_caller]
-fn ask(home: &Path, args: &[&str]) -> Value {
-    let output = run(home, &[args, &["--json"]].concat());
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// Alice, who made a room.
-fn alice() -> TempDir {
-    let alice = tempfile::tempdir().unwrap();
-    ask(alice.path(), &["create", "Garden", "--name", "Alice"]);
-    alice
-}
-
-/// Bob, who joined by a link.
-fn bob(link: &str) -> TempDir {
-    let bob = tempfile::tempdir().unwrap();
-    assert_eq!(ask(bob.path(), &["join", link, "--name", "Bob"])["name"], "Garden");
-    bob
-}
-
-/// An invite made through the process that runs.
-fn link(home: &Path) -> String {
-    ask(home, &["invite", "Garden"])["link"].as_str().unwrap().to_owned()
-}
-
-fn texts(home: &Path) -> Vec<String> {
-    let page = ask(home, &["messages", "Garden"]);
-    let messages = page["messages"].as_array().unwrap();
-    messages.iter().filter_map(|message| message["text"].as_str().map(str::to_owned)).collect()
-}
 
 #[test]
 fn two_people_talk_one_of_them_on_a_terminal() {

@@ -11,6 +11,7 @@ mod chat;
 mod commands;
 #[cfg(unix)]
 mod devices;
+mod people;
 mod process;
 mod rpc;
 mod send;

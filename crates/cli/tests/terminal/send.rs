@@ -8,13 +8,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::process::{Rpc, SOON, ended, lanline, run};
-
-fn home() -> tempfile::TempDir {
-    let home = tempfile::tempdir().unwrap();
-    assert!(run(home.path(), &["create", "Garden", "--name", "Alice"]).status.success());
-    home
-}
+use crate::{
+    people::{alice, texts},
+    process::{Rpc, SOON, ended, lanline, run},
+};
 
 /// Sends what is written to it.
 fn pipe(home: &Path, args: &[&str], input: &[u8]) -> Output {
@@ -24,20 +21,13 @@ fn pipe(home: &Path, args: &[&str], input: &[u8]) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn texts(home: &Path) -> Vec<String> {
-    let output = run(home, &["messages", "Garden", "--json", "--limit", "500"]);
-    let page: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let messages = page["messages"].as_array().unwrap();
-    messages.iter().filter_map(|message| message["text"].as_str().map(str::to_owned)).collect()
-}
-
 fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 #[test]
 fn without_a_process_it_says_that_the_message_is_kept() {
-    let home = home();
+    let home = alice();
     let output = run(home.path(), &["send", "garden", "on", "my", "way"]);
     assert!(output.status.success() && output.stdout.is_empty());
     assert!(said(&output).contains("kept, and goes out when this device next runs"), "{}", said(&output));
@@ -48,7 +38,7 @@ fn without_a_process_it_says_that_the_message_is_kept() {
 
 #[test]
 fn with_one_it_goes_through_it_and_says_nothing() {
-    let home = home();
+    let home = alice();
     let mut alice = Rpc::start(home.path(), &[]);
     alice.ask("status", Value::Null);
     for args in [["send", "garden", "hello"].as_slice(), &["send", "garden"], &["send", "garden", "-"]] {
@@ -61,7 +51,7 @@ fn with_one_it_goes_through_it_and_says_nothing() {
 
 #[test]
 fn each_line_is_answered_with_an_object_in_order() {
-    let home = home();
+    let home = alice();
     let mut alice = Rpc::start(home.path(), &[]);
     alice.ask("status", Value::Null);
     let lines: Vec<String> = (0..400).map(|n| n.to_string()).collect();
@@ -92,7 +82,7 @@ fn answers(child: &mut Child) -> std::sync::mpsc::Receiver<Value> {
 
 #[test]
 fn a_line_is_sent_when_it_comes_and_not_when_the_input_ends() {
-    let home = home();
+    let home = alice();
     let mut child = lanline(home.path(), &["send", "garden", "--json"]).spawn().unwrap();
     let (mut input, answers) = (child.stdin.take().unwrap(), answers(&mut child));
     for n in 0..3 {
@@ -107,7 +97,7 @@ fn a_line_is_sent_when_it_comes_and_not_when_the_input_ends() {
 
 #[test]
 fn a_line_that_cannot_be_sent_ends_it_and_is_named() {
-    let home = home();
+    let home = alice();
     let long = "x".repeat(20_000);
     let longer = "x".repeat(200_000);
     for (bad, code, words) in
@@ -127,7 +117,7 @@ fn a_line_that_cannot_be_sent_ends_it_and_is_named() {
 
 #[test]
 fn what_was_sent_without_a_process_arrives_once_one_runs() {
-    let home = home();
+    let home = alice();
     let mut command = lanline(home.path(), &["rpc", "--port", "0"]);
     command.env("LANLINE_LISTEN", "127.0.0.1");
     let mut alice = Rpc::spawn(command);
