@@ -25,6 +25,7 @@ def answer(what):
 def main():
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 7001
     with socket.create_connection(("127.0.0.1", port)) as connection:
+        print("Connected.", flush=True)
         for line in connection.makefile("r", encoding="utf-8", newline="\n"):
             print(line.rstrip("\n"), flush=True)
             said = SAID.match(line)

@@ -1,3 +1,4 @@
+import "./custom-event.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Outbox } from "../../ui/logic/outbox.js";

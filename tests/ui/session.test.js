@@ -1,3 +1,4 @@
+import "./custom-event.js";
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { Session } from "../../ui/session.js";

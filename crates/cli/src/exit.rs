@@ -36,6 +36,7 @@ impl From<CallError> for Failure {
         let ApiError { code, message } = error.into();
         let code = match code {
             ErrorCode::InvalidArgument
+            | ErrorCode::TooLarge
             | ErrorCode::Unreachable
             | ErrorCode::Expired
             | ErrorCode::Used

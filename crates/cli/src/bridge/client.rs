@@ -12,7 +12,10 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{
+        OwnedSemaphorePermit, Semaphore,
+        mpsc::{self, error::TrySendError},
+    },
     time::timeout,
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -159,10 +162,15 @@ impl Clients {
     /// Hands lines to a client's writer. One that has too much unread is let go.
     fn write(&mut self, client: ClientId, lines: &Arc<str>) {
         let Some(connected) = self.connected.get(&client) else { return };
-        if connected.to_write.try_send(Arc::clone(lines)).is_err() {
-            tracing::warn!(client, "a client of the bridge reads too slowly and is let go");
-            self.connected.remove(&client);
+        match connected.to_write.try_send(Arc::clone(lines)) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => {
+                tracing::warn!(client, "a client of the bridge reads too slowly and is let go")
+            }
+            // It went, as who has posted its line does.
+            Err(TrySendError::Closed(_)) => {}
         }
+        self.connected.remove(&client);
     }
 
     /// Events were lost: what was said meanwhile is asked for.

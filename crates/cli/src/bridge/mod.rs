@@ -14,7 +14,7 @@ use std::{
 
 use lanline_engine::{
     Settings,
-    api::{MessagePage, Messages, NoParams, Status},
+    api::{CallError, Listening, MessagePage, Messages, NoParams, StartServer, Status},
 };
 use tokio::net::TcpListener;
 
@@ -25,8 +25,8 @@ use crate::{device::Device, exit::Failure, plain, room, signal};
 pub(crate) async fn run(settings: &Settings, address: SocketAddr, given: &str) -> Result<(), Failure> {
     let asked_to_end = tokio::spawn(signal::asked_to_end());
     let device = Device::to_stay(settings).await?;
-    if let Device::Here(node) = &device {
-        node.resume_server().await;
+    if device.is_here() {
+        listen(&device).await;
     }
     let result = tokio::select! {
         result = serve(&device, address, given) => result,
@@ -34,6 +34,15 @@ pub(crate) async fn run(settings: &Settings, address: SocketAddr, given: &str) -
     };
     device.close().await;
     result
+}
+
+/// Lets the other members in, whose devices may have none but this one to dial. Without a port, those who listen are
+/// reached all the same.
+async fn listen(device: &Device) {
+    let started: Result<Listening, CallError> = device.call("start_server", StartServer::default()).await;
+    if let Err(error) = started {
+        eprintln!("Other devices cannot connect to this one. {}", plain::line(&error.to_string()));
+    }
 }
 
 async fn serve(device: &Device, address: SocketAddr, given: &str) -> Result<(), Failure> {

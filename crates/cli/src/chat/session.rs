@@ -379,10 +379,11 @@ impl<'a> Session<'a> {
         self.asked.clear();
         self.moving = false;
         *self.device = Device::to_stay(self.settings).await?;
-        self.events = self.device.events();
         if self.device.is_here() {
             super::listen(self.device, self.screen).await;
         }
+        // What is told while starting was shown; what happened meanwhile is asked for below.
+        self.events = self.device.events();
         for (number, unanswered) in &self.unanswered {
             self.send(*number, unanswered);
         }

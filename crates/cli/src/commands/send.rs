@@ -2,7 +2,7 @@ use std::{collections::VecDeque, io::IsTerminal};
 
 use lanline_engine::{
     Settings,
-    api::{CallError, RoomSummary, SendMessage, Sent},
+    api::{CallError, ErrorCode, RoomSummary, SendMessage, Sent},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
@@ -134,7 +134,14 @@ async fn first(asked: &mut VecDeque<Asked>) -> Result<Sent, Failure> {
     let (line, answer) = (oldest.line, (&mut oldest.sent).await);
     asked.pop_front();
     let failed = |error: CallError| {
-        Failure::from(error).about(&format!("Line {line} was not sent, and what follows it may not have been"))
+        // Where the device ended, it may have written more than it could answer.
+        let about = match &error {
+            CallError::Failed(error) if error.code == ErrorCode::Internal => {
+                format!("It is not known whether line {line} and what follows it were sent")
+            }
+            _ => format!("Line {line} was not sent, and what follows it may not have been"),
+        };
+        Failure::from(error).about(&about)
     };
     answer.map_err(Failure::input)?.map_err(failed)
 }

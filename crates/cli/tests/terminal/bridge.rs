@@ -5,10 +5,11 @@ use std::{
     net::{Shutdown, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
 };
 
 use crate::{
-    people::{alice, bob, link},
+    people::{alice, ask, bob, link},
     process::{SOON, assert_failed, ended, lanline, run},
     talk::Chat,
 };
@@ -21,8 +22,12 @@ struct Bridge {
 
 impl Bridge {
     fn start(home: &Path) -> Self {
-        let mut command = lanline(home, &["bridge", "--plain", "0", "--room", "garden"]);
-        let mut child = command.env("LANLINE_LISTEN", "127.0.0.1").spawn().unwrap();
+        let mut command = lanline(home, &["bridge", "--plain", "0", "--room", "garden", "--port", "0"]);
+        Self::spawn(command.env("LANLINE_LISTEN", "127.0.0.1"))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut said = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
         let port = said.strip_prefix("Bridge to <Garden> on 127.0.0.1:").and_then(|rest| rest.split_once('.'));
@@ -61,6 +66,19 @@ impl Client {
         self.lines.read_line(&mut line).unwrap();
         line
     }
+}
+
+/// The lines of a program's output, as they come.
+fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
 }
 
 #[test]
@@ -103,6 +121,27 @@ fn what_a_socket_writes_is_said_and_what_is_said_is_written_to_it() {
     assert_eq!(sensor.reads(), "<Bob> see you\n");
 }
 
+/// Nothing but two bridges: the one whose device the other knows of lets it in.
+#[test]
+fn two_bridges_need_nothing_else() {
+    let home = alice();
+    let mut chat = Chat::start(home.path(), &["garden"]);
+    chat.shows("This device listens on");
+    let bobs = bob(&link(home.path()));
+    let port = ask(home.path(), &["status"])["server"]["port"].to_string();
+    chat.end_input();
+    chat.until_ended();
+
+    let mut command = lanline(home.path(), &["bridge", "--plain", "0", "--room", "garden", "--port", &port]);
+    let alices = Bridge::spawn(command.env("LANLINE_LISTEN", "127.0.0.1"));
+    let bobs = Bridge::start(bobs.path());
+    let (mut one, mut other) = (alices.client(), bobs.client());
+    one.writes(b"hello\n");
+    assert_eq!(other.reads(), "<Alice> hello\n");
+    other.writes(b"hello yourself\n");
+    assert_eq!(one.reads(), "<Bob> hello yourself\n");
+}
+
 #[test]
 fn a_client_that_does_not_read_harms_nobody() {
     let home = alice();
@@ -142,7 +181,8 @@ fn where_it_cannot_listen_it_says_so_and_an_open_address_is_warned_of() {
     assert_failed(&run(other.path(), &["bridge", "--plain", "0", "--room", "Shed"]), 2, &["Shed", "<Garden>"]);
     assert_failed(&run(other.path(), &["bridge", "--plain", "garden", "--room", "Garden"]), 2, &["--plain"]);
 
-    let mut open = lanline(other.path(), &["bridge", "--plain", "0.0.0.0:0", "--room", "Garden"]).spawn().unwrap();
+    let mut open =
+        lanline(other.path(), &["bridge", "--plain", "0.0.0.0:0", "--room", "Garden", "--port", "0"]).spawn().unwrap();
     let mut warning = String::new();
     BufReader::new(open.stderr.take().unwrap()).read_line(&mut warning).unwrap();
     open.kill().unwrap();
@@ -165,13 +205,20 @@ fn a_socket_server_and_a_socket_client_talk_through_two_devices() {
         command.spawn().expect("python3 is not installed; `cargo xtask test` installs it")
     };
     let mut server = python("server.py", alices_bridge.port);
+    let heard = lines_of(server.stdout.take().unwrap());
+    // It hears what is said from then on.
+    assert_eq!(heard.recv_timeout(SOON).unwrap(), "Connected.");
     let mut client = python("client.py", bobs_bridge.port);
-    let mut heard = BufReader::new(server.stdout.take().unwrap()).lines();
-    let shown = BufReader::new(client.stdout.take().unwrap()).lines();
+    let shown = lines_of(client.stdout.take().unwrap());
     let mut typed = client.stdin.take().unwrap();
     typed.write_all(b"1\ntime\n").unwrap();
-    assert_eq!(heard.next().unwrap().unwrap(), "<Bob> time");
-    let answer = shown.map(Result::unwrap).find(|line| line.starts_with('<')).unwrap();
+    assert_eq!(heard.recv_timeout(SOON).unwrap(), "<Bob> time");
+    let answer = loop {
+        let line = shown.recv_timeout(SOON).unwrap();
+        if line.starts_with('<') {
+            break line;
+        }
+    };
     assert!(answer.starts_with("<Alice> It is "), "{answer}");
     alice.shows("<Bob> time");
     typed.write_all(b"2\n").unwrap();

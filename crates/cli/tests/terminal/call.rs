@@ -43,6 +43,7 @@ fn many_at_once_wait_for_each_other() {
 fn bad_input_is_one_sentence_and_exit_code_2_and_a_failed_command_1() {
     let home = tempfile::tempdir().unwrap();
     let long = json!({"name": "n".repeat(200)}).to_string();
+    let nowhere = json!({"room": "a".repeat(52)}).to_string();
     let check = || {
         assert_failed(&run(home.path(), &["call", "no_such_command"]), 2, &["no_such_command"]);
         assert_failed(&run(home.path(), &["call", "status", "{"]), 2, &["JSON"]);
@@ -51,7 +52,8 @@ fn bad_input_is_one_sentence_and_exit_code_2_and_a_failed_command_1() {
         assert_failed(&run(home.path(), &["call", "join", r#"{"link": null}"#]), 2, &["link"]);
         let code = r#"{"address": "10.0.0.1", "code": "123"}"#;
         assert_failed(&run(home.path(), &["call", "join", code]), 2, &["link only"]);
-        assert_failed(&run(home.path(), &["call", "set_profile", &long]), 1, &["128"]);
+        assert_failed(&run(home.path(), &["call", "set_profile", &long]), 2, &["128"]);
+        assert_failed(&run(home.path(), &["call", "messages", &nowhere]), 1, &["room"]);
     };
     check();
     let mut alice = Rpc::start(home.path(), &[]);

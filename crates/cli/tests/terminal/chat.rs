@@ -121,13 +121,13 @@ fn it_acts_through_the_process_that_runs_and_outlives_it() {
     second.shows("In <Garden>");
     let sent = ask(home.path(), &["send", "Garden", "from", "outside"]);
     assert_eq!(sent["id"].as_str().unwrap().len(), 52);
+    // What another terminal said through the same device.
+    second.shows("<Alice> from outside");
     second.types("from the second");
     second.shows("<Alice> from the second");
     first.child.kill().unwrap();
     second.shows("has ended");
     second.shows("listens on");
-    // What another terminal said is shown once it is known to have been said.
-    second.shows("<Alice> from outside");
     second.types("on its own");
     second.shows("<Alice> on its own");
     assert_eq!(texts(home.path()), ["from outside", "from the second", "on its own"]);
