@@ -15,6 +15,8 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
         opened = Node::open(settings) => opened.map_err(Failure::input)?,
         _ = &mut asked_to_end => return Ok(()),
     };
+    // Nobody listens to what happens, so nobody is to be waited for.
+    drop(node.subscribe());
     let started = node.start_server(StartServer::default()).await;
     let result = match started {
         Ok(listening) => {

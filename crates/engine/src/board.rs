@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use crate::{
     api::{Event, ServerState, StoreCondition, StoreState},
     events::{EventStream, Events},
@@ -11,6 +13,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Board {
     events: Events,
+    /// Holds a permit from the first subscription on.
+    heard: Notify,
     notes: Mutex<Notes>,
 }
 
@@ -25,7 +29,7 @@ impl Board {
     pub(crate) fn new() -> Self {
         let store = StoreState { state: StoreCondition::Ok, reason: None };
         let notes = Notes { name: String::new(), server: ServerState::default(), store };
-        Self { events: Events::new(), notes: Mutex::new(notes) }
+        Self { events: Events::new(), heard: Notify::new(), notes: Mutex::new(notes) }
     }
 
     /// Tells every subscriber.
@@ -34,7 +38,14 @@ impl Board {
     }
 
     pub(crate) fn subscribe(&self) -> EventStream {
-        self.events.subscribe()
+        let events = self.events.subscribe();
+        self.heard.notify_one();
+        events
+    }
+
+    /// Done once somebody subscribed.
+    pub(crate) async fn heard(&self) {
+        self.heard.notified().await;
     }
 
     /// Ends every subscriber's stream.

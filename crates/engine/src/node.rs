@@ -71,6 +71,9 @@ fn end_with(failed: CancellationToken, server: Arc<Server>, net: Arc<Net>) -> Ab
     }))
 }
 
+/// How long a door may take to listen to a device that it opened.
+const DOOR: Duration = Duration::from_secs(1);
+
 type Targets = tokio::sync::watch::Receiver<Vec<lanline_protocol::replica::Target>>;
 
 /// A device that may be gone.
@@ -129,7 +132,13 @@ impl Node {
             .ok();
         let (net, core, server) = (Arc::clone(node.net()), node.core().clone(), Arc::clone(node.server()));
         let (moved, moves) = watch::channel(());
-        let dialing = AbortOnDropHandle::new(tokio::spawn(dialing::run(net, core, targets, moves)));
+        let board = Arc::clone(&node.inner.board);
+        let dialing = AbortOnDropHandle::new(tokio::spawn(async move {
+            // Nobody is reached before the door that this device was opened for listens to what happens, as every one of
+            // them does next, or is waited for in vain.
+            let _ = tokio::time::timeout(DOOR, board.heard()).await;
+            dialing::run(net, core, targets, moves).await;
+        }));
         let watching = AbortOnDropHandle::new(tokio::spawn(whereabouts::watch(server, moved)));
         if let Some(open) = node.lock().as_mut() {
             open.socket = socket;
