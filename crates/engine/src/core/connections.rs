@@ -177,6 +177,11 @@ impl Connections {
         self.told.insert(device, None).is_none()
     }
 
+    /// People were not told of a device after all.
+    pub(super) fn untold(&mut self, device: DeviceId) {
+        self.told.remove(&device);
+    }
+
     /// A device that had said hello is gone. The reason, if people are to be told now.
     pub(super) fn gone(&mut self, steady_ms: u64, device: DeviceId) -> Option<String> {
         let reason = self.ended.remove(&device).unwrap_or_else(|| CloseReason::Reset.name().to_owned());

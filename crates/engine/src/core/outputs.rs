@@ -6,7 +6,6 @@ use lanline_protocol::{
     id::EntryId,
     identity::DeviceId,
     replica::{self, Event as Happened, Output},
-    session::ConnectionId,
 };
 
 use super::Machine;
@@ -64,9 +63,16 @@ impl Machine {
                 let Message { id, status, stored_by, delivered_to, read_by, .. } = self.message(id, board)?;
                 Some(Event::MessageStatus { id, status, stored_by, delivered_to, read_by })
             }
-            Happened::PeerConnected(connection, device) => {
-                let news = self.connections.greeted(device);
-                if news { self.peer_connected(connection, device) } else { None }
+            Happened::PeerConnected(_, device) => {
+                if !self.connections.greeted(device) {
+                    return None;
+                }
+                let event = self.peer_connected(device);
+                if event.is_none() {
+                    // Gone again since: nobody heard that it came.
+                    self.connections.untold(device);
+                }
+                event
             }
             Happened::PeerDisconnected(device) => {
                 let reason = self.connections.gone(now.steady_ms, device)?;
@@ -88,8 +94,9 @@ impl Machine {
         }
     }
 
-    fn peer_connected(&self, connection: ConnectionId, device: DeviceId) -> Option<Event> {
-        let peer = self.replica.peers().into_iter().find(|peer| peer.connection == connection)?;
+    /// By its device: another connection may have taken over since it said hello.
+    fn peer_connected(&self, device: DeviceId) -> Option<Event> {
+        let peer = self.replica.peers().into_iter().find(|peer| peer.device == device)?;
         Some(Event::PeerConnected { device_id: device.to_string(), name: peer.name, address: peer.address })
     }
 
