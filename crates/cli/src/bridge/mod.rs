@@ -25,9 +25,6 @@ use crate::{device::Device, exit::Failure, plain, room, signal};
 pub(crate) async fn run(settings: &Settings, address: SocketAddr, given: &str) -> Result<(), Failure> {
     let asked_to_end = tokio::spawn(signal::asked_to_end());
     let device = Device::to_stay(settings).await?;
-    if device.is_here() {
-        listen(&device).await;
-    }
     let result = tokio::select! {
         result = serve(&device, address, given) => result,
         _ = asked_to_end => Ok(()),
@@ -49,6 +46,9 @@ async fn serve(device: &Device, address: SocketAddr, given: &str) -> Result<(), 
     let room = room::named(device, given).await?;
     let listener = TcpListener::bind(address).await.map_err(|error| cannot_listen(address, &error))?;
     let at = listener.local_addr().map_err(Failure::input)?;
+    if device.is_here() {
+        listen(device).await;
+    }
     // Listened to before it is asked what was said last, so that nothing falls between.
     let events = device.events();
     let status: Status = device.call("status", NoParams {}).await?;

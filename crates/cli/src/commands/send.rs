@@ -49,6 +49,8 @@ fn message(room: &RoomSummary, text: String) -> SendMessage {
 /// that what it sends goes out and other terminals reach it.
 async fn lines(settings: &Settings, given: &str, json: bool) -> Result<bool, Failure> {
     let device = Device::to_stay(settings).await?;
+    // Nobody listens to what happens, so nobody is to be waited for before others are dialled.
+    drop(device.events());
     let result = match room::named(&device, given).await {
         Ok(room) => {
             if std::io::stdin().is_terminal() {
