@@ -7,6 +7,7 @@ import { h, icon, named } from "./element.js";
 import { nothingOpen } from "./empty-state.js";
 import { FailureLine } from "./failure.js";
 import { say, tell } from "./locale.js";
+import { NoticeList } from "./notice-list.js";
 import { RoomList } from "./room-list.js";
 import { ServerPanel } from "./server-panel.js";
 
@@ -35,7 +36,7 @@ export class AppShell extends HTMLElement {
     this.append(
       h("h1", { class: "visually-hidden" }, "Lanline"),
       h("a", { class: "skip-link", href: "#conversation" }, say("app.skip")),
-      h("div", { class: "app-notices" }, this.#notices, this.#trouble),
+      h("div", { class: "app-notices" }, this.#notices, this.#trouble, new NoticeList(this.#session)),
       h(
         "div",
         { class: "panes" },

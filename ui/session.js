@@ -1,5 +1,5 @@
 // @ts-check
-/** @import {Events, MessageHint, Peer, Room, Status} from "./types.js" */
+/** @import {Events, MessageHint, Notice, Peer, Room, Status} from "./types.js" */
 import { ApiError, call, on } from "./backend.js";
 import { coalesce } from "./logic/coalesce.js";
 import { Drafts } from "./logic/drafts.js";
@@ -66,6 +66,7 @@ export class Session extends EventTarget {
       on("peer_disconnected", (peer) => this.#disconnected(peer)),
       on("server_changed", () => void this.pullStatus()),
       on("store_changed", () => void this.pullStatus()),
+      on("notice", (notice) => this.#noticed(notice)),
       on("events_lost", () => this.pullAll()),
     ]);
     for (const result of listening) if (result.status === "fulfilled") this.#stops.push(result.value);
@@ -155,6 +156,13 @@ export class Session extends EventTarget {
   #message({ room, id, sent_at }, incoming = false) {
     this.#news({ room, message: { id, sentAt: sent_at, incoming } });
     void this.pullRooms();
+  }
+
+  /** @param {Notice} notice */
+  #noticed({ kind, room }) {
+    void this.pullStatus();
+    // What came back is shown again, wherever it stands.
+    if (kind === "damaged" || kind === "repaired") this.#news({ room: room ?? null, all: true });
   }
 
   /** @param {Events["peer_connected"]} peer */

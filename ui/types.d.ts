@@ -13,6 +13,18 @@ export type ServerState = {
 
 export type StoreState = { state: "ok" | "read_only" | "failed"; reason?: string | null };
 
+/** Something about what this device keeps that its person should know. */
+export type Notice = {
+    /** `damaged`, `repaired`, `renewed`, `forked`; a kind this page does not know is told by its text. */
+    kind: string;
+    at: number;
+    room?: string | null;
+    device_id?: string | null;
+    count?: number | null;
+    /** It all in one English sentence. */
+    text: string;
+};
+
 export type Status = {
     device_id: string;
     /** Empty until `set_profile` was called or a name was given from outside: the first start. */
@@ -22,6 +34,8 @@ export type Status = {
     protocol: string | number;
     server: ServerState;
     store: StoreState;
+    /** The newest, oldest first. */
+    notices: Notice[];
 };
 
 export type Peer = {
@@ -138,6 +152,7 @@ export type Events = {
     room_read: { room: string };
     server_changed: ServerState;
     store_changed: StoreState;
+    notice: Notice;
     events_lost: { count: number };
     /** There is something for `opened_link` to take. */
     link_opened: null;

@@ -89,6 +89,21 @@ export default {
     "Lanlines Speicher ist ausgefallen. Was auf der Platte steht, bleibt; schließen Sie Lanline und öffnen Sie es wieder.",
   "store.reason": "Grund: {reason}",
 
+  "notice.damaged": {
+    one: "Der Datenträger hat {count} Nachricht oder Änderung in {room} beschädigt. Sie wird von den anderen Mitgliedern geholt.",
+    other:
+      "Der Datenträger hat {count} Nachrichten oder Änderungen in {room} beschädigt. Sie werden von den anderen Mitgliedern geholt.",
+  },
+  "notice.repaired": {
+    one: "{count} beschädigte Nachricht oder Änderung in {room} ist wieder da.",
+    other: "{count} beschädigte Nachrichten oder Änderungen in {room} sind wieder da.",
+  },
+  "notice.renewed":
+    "Die Daten dieses Geräts sind eine ältere Kopie. Was danach kam, kommt von den anderen zurück.",
+  "notice.forked":
+    "Ein Gerät hat in {room} zugleich Verschiedenes gesagt: Seine Daten wurden womöglich kopiert. Alles wird gezeigt.",
+  "notice.dismiss": "Ausblenden",
+
   "rooms.title": "Räume",
   "rooms.create": "Neuer Raum",
   "rooms.join": "Beitreten",

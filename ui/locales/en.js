@@ -84,6 +84,19 @@ export default {
   "store.failed": "Lanline's storage failed. What is on disk is kept; close Lanline and open it again.",
   "store.reason": "Reason: {reason}",
 
+  "notice.damaged": {
+    one: "The disk damaged {count} message or change in {room}. It is asked of the other members.",
+    other: "The disk damaged {count} messages or changes in {room}. They are asked of the other members.",
+  },
+  "notice.repaired": {
+    one: "{count} message or change in {room} that the disk had damaged is back.",
+    other: "{count} messages or changes in {room} that the disk had damaged are back.",
+  },
+  "notice.renewed": "The data of this device is an older copy. What came after it comes back from the others.",
+  "notice.forked":
+    "A device said different things at once in {room}: its data may have been copied. All of it is shown.",
+  "notice.dismiss": "Put away",
+
   "rooms.title": "Rooms",
   "rooms.create": "New room",
   "rooms.join": "Join",
