@@ -1,13 +1,19 @@
 //! What is known of the device without asking its core, and who is told when it changes.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::sync::Notify;
 
 use crate::{
-    api::{Event, ServerState, StoreCondition, StoreState},
+    api::{Event, Notice, ServerState, StoreCondition, StoreState},
     events::{EventStream, Events},
 };
+
+/// How many notices are kept.
+const NOTICES: usize = 20;
 
 /// Shared by the core, the server and every door.
 #[derive(Debug)]
@@ -23,12 +29,13 @@ struct Notes {
     name: String,
     server: ServerState,
     store: StoreState,
+    notices: VecDeque<Notice>,
 }
 
 impl Board {
     pub(crate) fn new() -> Self {
         let store = StoreState { state: StoreCondition::Ok, reason: None };
-        let notes = Notes { name: String::new(), server: ServerState::default(), store };
+        let notes = Notes { name: String::new(), server: ServerState::default(), store, notices: VecDeque::new() };
         Self { events: Events::new(), heard: Notify::new(), notes: Mutex::new(notes) }
     }
 
@@ -83,6 +90,21 @@ impl Board {
         if news {
             self.emit(Event::StoreChanged(store));
         }
+    }
+
+    pub(crate) fn notices(&self) -> Vec<Notice> {
+        self.lock().notices.iter().cloned().collect()
+    }
+
+    /// Keeps it for who asks later, and tells of it.
+    pub(crate) fn notice(&self, notice: Notice) {
+        let mut notes = self.lock();
+        if notes.notices.len() >= NOTICES {
+            notes.notices.pop_front();
+        }
+        notes.notices.push_back(notice.clone());
+        drop(notes);
+        self.emit(Event::Notice(notice));
     }
 
     fn lock(&self) -> MutexGuard<'_, Notes> {

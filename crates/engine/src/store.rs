@@ -8,16 +8,22 @@ mod statement;
 mod tests;
 mod trouble;
 
-use std::{collections::HashMap, fmt, path::Path};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    path::Path,
+};
 
 use lanline_protocol::{
+    entry::Entry,
     entry::LogKey,
     frame::Head,
     id::{EntryId, LogId, RoomId, StoreId},
     identity::{DeviceId, PublicKey},
     kind::Lane,
     record::{Record, RecordKey},
-    store::{Arrival, Cursor, Device, Item, NewEntry, Order, Store, StoreError, Stored, Tip},
+    store::{Arrival, Cursor, Device, Item, Lost, NewEntry, Order, Store, StoreError, Stored, Tip},
 };
 use rusqlite::{Connection, params};
 
@@ -25,15 +31,16 @@ pub use self::open::OpenStoreError;
 pub(crate) use self::trouble::{Trouble, trouble};
 use self::{
     row::{bound, bytes, comparable, from_bits, to_bits},
-    statement::{next_entry, next_record},
+    statement::next_record,
     trouble::failure,
 };
 use crate::platform::Pin;
 
 /// A device's database in one file, used from one thread.
 ///
-/// A body that does not match its hash is given as missing, and a record that does not match as not held; an entry
-/// whose header does not match is an error.
+/// A record that does not match its checksum is given as not held, an entry's body that does not match its hash as
+/// missing. An entry whose header does not match is left out, as lost, until it is put back; one of the membership lane is
+/// taken from its spare, and an error where that is damaged too.
 pub struct SqliteStore {
     db: Connection,
     id: StoreId,
@@ -43,6 +50,7 @@ pub struct SqliteStore {
     saved_arrival: i64,
     transaction: Transaction,
     numbers: Numbers,
+    damage: RefCell<Damage>,
     /// What must stand where it stood, or what is committed is lost.
     pins: Vec<Pin>,
 }
@@ -60,6 +68,14 @@ enum Transaction {
 struct Numbers {
     rooms: HashMap<RoomId, i64>,
     logs: HashMap<(i64, LogKey), i64>,
+}
+
+/// What reading found damaged since this was looked after last, by arrival.
+#[derive(Default)]
+struct Damage {
+    lost: BTreeMap<Arrival, Lost>,
+    /// Read from their spares.
+    spared: BTreeSet<Arrival>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -85,6 +101,7 @@ impl SqliteStore {
             saved_arrival: last_arrival,
             transaction: Transaction::Clean,
             numbers: Numbers::default(),
+            damage: RefCell::default(),
             pins,
         })
     }
@@ -93,6 +110,10 @@ impl SqliteStore {
     pub(crate) fn rely_on(&mut self, pin: Pin) {
         self.pins.push(pin);
     }
+}
+
+fn item(entry: Result<Stored, Lost>) -> Item {
+    entry.map_or_else(Item::Lost, Item::Entry)
 }
 
 fn count(limit: usize) -> i64 {
@@ -135,24 +156,30 @@ impl Store for SqliteStore {
             Lane::Membership => None,
         };
         let mut record = records.as_mut().map(|rows| next_record(rows, room)).transpose()?.flatten();
-        let mut entry = next_entry(&mut entries)?;
+        let mut entry = self.next_entry(&mut entries)?.map(item);
         let mut page = Vec::new();
         let mut size = 0_usize;
         loop {
             let entry_first = match (&entry, &record) {
-                (Some(stored), Some((arrival, _))) => stored.arrival < *arrival,
+                (Some(item), Some((arrival, _))) => item.arrival() < *arrival,
                 (entry, _) => entry.is_some(),
             };
             let full = |page: &Vec<Item>, size| page.len() >= items || size >= bytes;
             if entry_first {
-                let Some(stored) = entry else { break };
-                size = size.saturating_add(stored.entry.size());
-                let ends_group = stored.entry.signature.is_some();
-                page.push(Item::Entry(stored));
+                let Some(next) = entry else { break };
+                let ends_group = match &next {
+                    Item::Entry(stored) => {
+                        size = size.saturating_add(stored.entry.size());
+                        stored.entry.signature.is_some()
+                    }
+                    Item::Record(..) => true,
+                    Item::Lost(lost) => lost.ends_group,
+                };
+                page.push(next);
                 if ends_group && full(&page, size) {
                     break;
                 }
-                entry = next_entry(&mut entries)?;
+                entry = self.next_entry(&mut entries)?.map(item);
             } else {
                 let Some((arrival, found)) = record else { break };
                 size = size.saturating_add(found.size());
@@ -207,18 +234,25 @@ impl Store for SqliteStore {
             id: EntryId::new([0xff; 32]),
         };
         let before = before.unwrap_or(end);
-        self.entries(
-            sql::TIMELINE,
-            params![
+        let mut asked = limit;
+        loop {
+            let values = params![
                 room.as_bytes(),
                 bound(before.time_us),
                 before.author.as_bytes(),
                 bound(before.seq),
                 before.id.as_bytes(),
                 format!("{hidden:?}"), // numbers in brackets: JSON
-                count(limit),
-            ],
-        )
+                count(asked),
+            ];
+            let (mut found, lost) = self.entries_and_lost(sql::TIMELINE, values)?;
+            // What is left out was counted too.
+            if found.len() >= limit || found.len() + lost < asked {
+                found.truncate(limit);
+                return Ok(found);
+            }
+            asked = limit.saturating_add(lost).max(asked.saturating_add(1));
+        }
     }
 
     fn count(
@@ -262,6 +296,19 @@ impl Store for SqliteStore {
             let log = LogKey { author: PublicKey::new(bytes(row, 0)?), log: LogId::new(bytes(row, 1)?) };
             Ok((log, from_bits(row.get(2)?)))
         })
+    }
+
+    fn lost(&self, room: RoomId, limit: usize) -> Result<Vec<Lost>, StoreError> {
+        self.many(sql::LOST, params![room.as_bytes(), count(limit)], row::lost)
+    }
+
+    fn knows(&self, id: EntryId) -> Result<Option<bool>, StoreError> {
+        self.one(sql::KNOWS, [id.as_bytes()], |row| row.get(0))
+    }
+
+    fn damaged(&mut self) -> Vec<Lost> {
+        self.mend();
+        std::mem::take(&mut self.damage.get_mut().lost).into_values().collect()
     }
 
     fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError> {
@@ -337,6 +384,10 @@ impl Store for SqliteStore {
                     entry.body,
                 ],
             )?;
+            if header.lane() == Lane::Membership {
+                let signature = entry.signature.as_ref().map(|signature| signature.as_bytes());
+                this.execute(sql::PUT_SPARE, params![arrival, signature, entry.header_bytes, entry.body])?;
+            }
             this.last_arrival = arrival;
             let (id, time, add) = (entry.id.as_bytes(), to_bits(header.timestamp_us), new.add.as_bytes());
             let moved = match &header.previous {
@@ -349,6 +400,18 @@ impl Store for SqliteStore {
                 this.execute(sql::PUT_TIP, params![log, lane, seq, id, time, add])?;
             }
             Ok(from_bits(arrival))
+        })
+    }
+
+    fn put_lost(&mut self, lost: &Lost) -> Result<(), StoreError> {
+        self.write(|this| this.execute(sql::PUT_LOST, [to_bits(lost.arrival)]).map(|_| ()))
+    }
+
+    fn put_again(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        self.write(|this| {
+            let signature = entry.signature.as_ref().map(|signature| signature.as_bytes());
+            let values = params![entry.id.as_bytes(), signature, entry.header_bytes, entry.body];
+            this.execute(sql::PUT_AGAIN, values).map(|_| ())
         })
     }
 

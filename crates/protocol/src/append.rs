@@ -97,6 +97,8 @@ impl<S: Store> Replica<S> {
             let key = LogKey { author: self.me, log };
             match room.logs.get(lane).get(&key) {
                 None => Some((log, None, add)),
+                // What comes after something lost would reach nobody before that is back.
+                Some(_) if room.damage.missing.contains_key(&key) => None,
                 Some(state) => match state.tips.as_slice() {
                     [tip] if room.limit(key, state.add).is_some_and(|limit| limit.seq == u64::MAX) => {
                         Some((log, Some(*tip), state.add))

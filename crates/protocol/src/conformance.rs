@@ -39,6 +39,7 @@ pub fn suite<S: Store>(mut fresh: impl FnMut(StoreId) -> S, mut crash: impl FnMu
     reads::entries_of_a_kind_are_counted(fresh(STORE));
     reads::the_first_after_a_place_follows_what_is_shown(fresh(STORE));
     reads::missing_bodies_are_named(fresh(STORE));
+    reads::what_is_lost_is_put_back(fresh(STORE));
     reads::records_are_replaced_in_place_and_arrive_anew(fresh(STORE));
     reads::small_things_are_replaced_and_told_apart(fresh(STORE));
     transactions::writes_are_seen_at_once_and_undone_by_rollback(fresh(STORE));

@@ -193,6 +193,36 @@ pub struct Ack {
     /// The arrival.
     #[n(2)]
     pub upto: u64,
+    /// Whether something of the receiver's own was refused on the way there, so that what it said is not all held.
+    #[n(3)]
+    pub partial: Option<bool>,
+}
+
+/// Asks for entries that the sender's disk has lost.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct WantEntries {
+    /// The room, by the slot of the frame's sender.
+    #[n(0)]
+    pub slot: u32,
+    /// Entries of the content lane, at most [`limits::WANT_ENTRIES`].
+    #[n(1)]
+    pub ids: Vec<EntryId>,
+}
+
+/// Answers [`WantEntries`]: those of them that the sender holds, each for itself, whatever its group.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Entries {
+    /// The room.
+    #[n(0)]
+    pub slot: u32,
+    /// Entries with their bodies.
+    #[n(1)]
+    pub entries: Vec<WireEntry>,
+    /// Whether this frame ends the answer.
+    #[n(2)]
+    pub last: bool,
 }
 
 /// What the sender holds, when it believes both hold the same.
@@ -300,6 +330,8 @@ pub enum Frame {
     Digest(Digest),
     Join(Join),
     Joined(Joined),
+    WantEntries(WantEntries),
+    Entries(Entries),
     /// A type of a newer version.
     Other(u16),
 }
@@ -335,6 +367,8 @@ impl Frame {
             Self::Digest(body) => frame(12, body),
             Self::Join(body) => frame(13, body),
             Self::Joined(body) => frame(14, body),
+            Self::WantEntries(body) => frame(15, body),
+            Self::Entries(body) => frame(16, body),
             Self::Other(_) => Vec::new(),
         }
     }
@@ -367,6 +401,8 @@ impl Frame {
             12 => Self::Digest(cbor::decode(body)?),
             13 => Self::Join(cbor::decode(body)?),
             14 => Self::Joined(cbor::decode(body)?),
+            15 => Self::WantEntries(cbor::decode(body)?),
+            16 => Self::Entries(cbor::decode(body)?),
             other => Self::Other(other),
         };
         if frame.bounded() { Ok(frame) } else { Err(CborError::Unexpected("over a limit".into())) }
@@ -381,109 +417,12 @@ impl Frame {
             Self::Resume(resume) => resume.arrival <= limits::NUMBER,
             Self::Batch(batch) => batch.upto.is_none_or(|upto| upto <= limits::NUMBER),
             Self::Ack(ack) => ack.upto <= limits::NUMBER,
+            Self::WantEntries(want) => want.ids.len() <= limits::WANT_ENTRIES,
+            Self::Entries(answer) => answer.entries.len() <= limits::WANT_ENTRIES,
             _ => true,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::LogId;
-    use crate::identity::PublicKey;
-
-    fn every_frame() -> Vec<Frame> {
-        let log = LogKey { author: PublicKey::new([1; 32]), log: LogId::new([2; 16]) };
-        vec![
-            Frame::Goodbye(Goodbye { reason: "shutdown".into() }),
-            Frame::Ping,
-            Frame::Pong,
-            Frame::Hello(Hello { store: StoreId::new([3; 16]), name: "alice".into(), agent: "lanline".into() }),
-            Frame::Open(Open { rooms: vec![Tag { slot: 1, tag: Hash::new([4; 32]) }] }),
-            Frame::Unknown(Unknown { slot: 1 }),
-            Frame::Resume(Resume { slot: 1, lane: Lane::Content, arrival: 0, anchor: None }),
-            Frame::WantHeads(WantHeads { slot: 1, lane: Lane::Membership }),
-            Frame::Heads(Heads {
-                slot: 1,
-                lane: Lane::Content,
-                heads: vec![Head { log, seq: 9, id: EntryId::new([5; 32]) }],
-                last: true,
-            }),
-            Frame::Batch(Batch {
-                slot: 1,
-                lane: Lane::Content,
-                entries: vec![WireEntry {
-                    header: vec![1].into(),
-                    body: None,
-                    signature: Some(Signature::new([6; 64])),
-                }],
-                records: vec![WireRecord { content: vec![2].into(), signature: Signature::new([7; 64]) }],
-                upto: Some(12),
-                anchor: None,
-                end: true,
-            }),
-            Frame::Ack(Ack { slot: 1, lane: Lane::Content, upto: 12 }),
-            Frame::Digest(Digest { slot: 1, lane: Lane::Content, digest: Hash::new([8; 32]) }),
-            Frame::Join(Join {
-                tag: Hash::new([9; 32]),
-                signature: Signature::new([10; 64]),
-                invite: PublicKey::new([11; 32]),
-                name: "bob".into(),
-            }),
-            Frame::Joined(Joined { tag: Hash::new([9; 32]), refusal: Some(Refusal::Used) }),
-        ]
-    }
-
-    #[test]
-    fn every_frame_is_read_back_and_has_one_form() {
-        for frame in every_frame() {
-            let bytes = frame.encode();
-            assert_eq!(Frame::decode(&bytes), Ok(frame.clone()));
-            let mut trailing = bytes.clone();
-            trailing.push(0);
-            assert!(Frame::decode(&trailing).is_err(), "{frame:?}");
-            for end in 0..bytes.len() {
-                assert!(Frame::decode(&bytes[..end]).is_err(), "{frame:?} cut at {end}");
-            }
-        }
-    }
-
-    #[test]
-    fn unknown_types_and_fields_are_skipped() {
-        assert_eq!(Frame::decode(&[0x82, 0x18, 0x63, 0xa1, 0x00, 0x01]), Ok(Frame::Other(99)));
-        assert_eq!(
-            Frame::decode(&[0x82, 0x06, 0xa2, 0x00, 0x01, 0x18, 0x63, 0x80]),
-            Ok(Frame::Unknown(Unknown { slot: 1 }))
-        );
-    }
-
-    #[test]
-    fn a_full_open_fits_a_strangers_frame() {
-        let rooms = (0..limits::OPEN_TAGS as u32).map(|slot| Tag { slot, tag: Hash::new([1; 32]) }).collect();
-        assert!(Frame::Open(Open { rooms }).encode().len() <= limits::STRANGER_FRAME);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
-            let _ = Frame::decode(&bytes);
-        }
-    }
-
-    #[test]
-    fn a_refusal_of_a_newer_version_is_a_refusal() {
-        let joined = |refusal: Option<u16>| {
-            let mut bytes = vec![0x82, 14, 0xa1 + u8::from(refusal.is_some()), 0, 0x58, 32];
-            bytes.extend([7; 32]);
-            bytes.extend(refusal.into_iter().flat_map(|number| [1, number as u8]));
-            match Frame::decode(&bytes) {
-                Ok(Frame::Joined(joined)) => joined.refusal,
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(joined(None), None);
-        assert_eq!(joined(Some(0)), Some(Refusal::Unknown));
-        assert_eq!(joined(Some(3)), Some(Refusal::Unavailable));
-        assert_eq!(joined(Some(9)), Some(Refusal::Unavailable));
-    }
-}
+mod tests;

@@ -29,6 +29,7 @@ mod opening;
 pub mod receipt;
 mod receiving;
 pub mod record;
+mod repair;
 pub mod replica;
 mod room;
 mod sending;

@@ -51,6 +51,10 @@ pub const SHARED_ROOMS: usize = 4096;
 pub const HEADS_PAGE: usize = 400;
 /// Heads one peer may tell of one room and lane.
 pub const HEADS: usize = 100_000;
+/// Lost entries that one frame asks for.
+pub const WANT_ENTRIES: usize = 64;
+/// Lost entries of one room that are looked after at a time.
+pub const LOST: usize = 1024;
 /// Bytes of entries and records in one batch, before the last group that starts below it.
 pub const BATCH_BYTES: usize = 256 * 1024;
 /// Entries and records in one batch, before the last group that starts below it.
@@ -69,6 +73,12 @@ pub const RECEIPTS_EVERY_MS: u64 = 150;
 pub const DIGEST_EVERY_MS: u64 = 60_000;
 /// A peer is told of arrivals that it need not be sent at most this often, in milliseconds.
 pub const SKIP_MS: u64 = 1000;
+/// What is stored is read through again after this long, in milliseconds: a day.
+pub const SCRUB_EVERY_MS: u64 = 24 * 3600 * 1000;
+/// Entries that are read through at a time, and the pause between, in milliseconds.
+pub const SCRUB_ITEMS: usize = 64;
+/// See [`SCRUB_ITEMS`].
+pub const SCRUB_PAUSE_MS: u64 = 1000;
 /// Join attempts on one connection.
 pub const JOIN_ATTEMPTS: u32 = 8;
 /// Records one member may have in one room, over all its stores and names.

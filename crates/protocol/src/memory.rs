@@ -10,7 +10,7 @@ use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::record::{Record, RecordKey};
-use crate::store::{Arrival, Cursor, Device, Item, NewEntry, Order, Store, StoreError, Stored, Tip};
+use crate::store::{Arrival, Cursor, Device, Item, Lost, NewEntry, Order, Store, StoreError, Stored, Tip};
 
 #[derive(Clone, Debug)]
 struct Tables {
@@ -43,6 +43,19 @@ pub struct MemoryStore {
     now: Tables,
     dirty: bool,
     failed: Option<StoreError>,
+    damaged: Vec<Lost>,
+}
+
+fn lost_of(stored: &Stored) -> Lost {
+    let header = &stored.entry.header;
+    Lost {
+        arrival: stored.arrival,
+        room: stored.entry.room(),
+        log: header.log_key(),
+        seq: header.seq,
+        id: stored.entry.id,
+        ends_group: stored.entry.signature.is_some(),
+    }
 }
 
 impl MemoryStore {
@@ -63,21 +76,38 @@ impl MemoryStore {
             devices: BTreeMap::new(),
             values: BTreeMap::new(),
         };
-        Self { committed: tables.clone(), now: tables, dirty: false, failed: None }
+        Self { committed: tables.clone(), now: tables, dirty: false, failed: None, damaged: Vec::new() }
     }
 
     /// What a crash leaves: what was committed.
     #[must_use]
     pub fn crash(self) -> Self {
-        Self { now: self.committed.clone(), committed: self.committed, dirty: false, failed: None }
+        Self { now: self.committed.clone(), committed: self.committed, dirty: false, failed: None, damaged: Vec::new() }
     }
 
     fn stored(&self, id: EntryId) -> Option<&Stored> {
         let place = self.now.entries.get(&id)?;
         match self.now.items.get(place)? {
             Item::Entry(stored) => Some(stored),
-            Item::Record(..) => None,
+            Item::Record(..) | Item::Lost(_) => None,
         }
+    }
+
+    /// What a damaged disk leaves of an entry: nothing but that it was there, or, where only the words are hit, its
+    /// header.
+    pub fn damage(&mut self, id: EntryId, header: bool) {
+        for tables in [&mut self.now, &mut self.committed] {
+            let item = tables.entries.get(&id).and_then(|place| tables.items.get_mut(place));
+            let Some(item) = item else { continue };
+            let Item::Entry(stored) = item else { continue };
+            let lost = lost_of(stored);
+            stored.entry.body = None;
+            if header {
+                *item = Item::Lost(lost);
+            }
+            self.damaged.push(lost);
+        }
+        self.damaged.dedup();
     }
 
     /// Begins a write.
@@ -137,6 +167,7 @@ impl Store for MemoryStore {
                     size += record.size();
                     true
                 }
+                Item::Lost(lost) => lost.ends_group,
             };
             page.push(item.clone());
             if (page.len() >= items || size >= bytes) && ends_group {
@@ -149,6 +180,7 @@ impl Store for MemoryStore {
     fn anchor(&self, room: RoomId, lane: Lane, at: Arrival) -> Result<Option<(Arrival, EntryId)>, StoreError> {
         Ok(self.now.items.range((room, lane, 0)..=(room, lane, at)).rev().find_map(|(_, item)| match item {
             Item::Entry(stored) => Some((stored.arrival, stored.entry.id)),
+            Item::Lost(lost) => Some((lost.arrival, lost.id)),
             Item::Record(..) => None,
         }))
     }
@@ -242,17 +274,34 @@ impl Store for MemoryStore {
 
     fn missing(&self, room: RoomId) -> Result<Vec<(LogKey, u64)>, StoreError> {
         let mut lowest: BTreeMap<LogKey, u64> = BTreeMap::new();
-        for (r, log, seq, id) in self.now.logs.keys() {
-            if *r == room
-                && self.stored(*id).is_some_and(|stored| {
-                    stored.entry.body.is_none() && !stored.erased && stored.entry.header.lane() == Lane::Content
-                })
-            {
-                let first = lowest.entry(*log).or_insert(*seq);
-                *first = (*first).min(*seq);
-            }
+        for lost in self.lost(room, usize::MAX)? {
+            let first = lowest.entry(lost.log).or_insert(lost.seq);
+            *first = (*first).min(lost.seq);
         }
         Ok(lowest.into_iter().collect())
+    }
+
+    fn lost(&self, room: RoomId, limit: usize) -> Result<Vec<Lost>, StoreError> {
+        let content = (room, Lane::Content, 0)..=(room, Lane::Content, Arrival::MAX);
+        let lost = self.now.items.range(content).filter_map(|(_, item)| match item {
+            Item::Entry(stored) => (stored.entry.body.is_none() && !stored.erased).then(|| lost_of(stored)),
+            Item::Lost(lost) => Some(*lost),
+            Item::Record(..) => None,
+        });
+        Ok(lost.take(limit).collect())
+    }
+
+    fn knows(&self, id: EntryId) -> Result<Option<bool>, StoreError> {
+        let item = self.now.entries.get(&id).and_then(|place| self.now.items.get(place));
+        Ok(match item {
+            Some(Item::Entry(stored)) => Some(stored.entry.signature.is_some()),
+            Some(Item::Lost(lost)) => Some(lost.ends_group),
+            Some(Item::Record(..)) | None => None,
+        })
+    }
+
+    fn damaged(&mut self) -> Vec<Lost> {
+        std::mem::take(&mut self.damaged)
     }
 
     fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError> {
@@ -327,6 +376,29 @@ impl Store for MemoryStore {
         let stored = Stored { arrival, order: new.order, entry: entry.clone(), erased: false };
         tables.items.insert((room, lane, arrival), Item::Entry(stored));
         Ok(arrival)
+    }
+
+    fn put_lost(&mut self, lost: &Lost) -> Result<(), StoreError> {
+        let tables = self.write()?;
+        let item = tables.entries.get(&lost.id).and_then(|place| tables.items.get_mut(place));
+        if let Some(Item::Entry(stored)) = item {
+            stored.entry.body = None;
+        }
+        Ok(())
+    }
+
+    fn put_again(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let tables = self.write()?;
+        let Some(place) = tables.entries.get(&entry.id).copied() else {
+            return Err(self.fail("entry never stored"));
+        };
+        // Where it is shown is not part of what was damaged.
+        let order = tables.timeline.keys().find(|(_, order)| order.id == entry.id).map(|(_, order)| *order);
+        if let Some(order) = order {
+            let stored = Stored { arrival: place.2, order, entry: entry.clone(), erased: false };
+            tables.items.insert(place, Item::Entry(stored));
+        }
+        Ok(())
     }
 
     fn put_record(&mut self, record: &Record) -> Result<Arrival, StoreError> {

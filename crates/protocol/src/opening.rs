@@ -164,11 +164,14 @@ impl<S: Store> Replica<S> {
         }
         let newest = self.store.newest(room, lane)?;
         let anchor = self.store.anchor(room, lane, resume.arrival)?.map(|(_, id)| id);
+        let device = self.sessions.get(&connection).map(|session| session.device);
+        let doubted = lane == Lane::Content
+            && self.rooms.get(&room).is_some_and(|room| device.is_some_and(|d| room.damage.recheck.contains(&d)));
         let Some(shared) = self.shared_mut(connection, room).filter(|shared| shared.open()) else {
             return Ok(true);
         };
         // Further than anything here: it was told by a database that was rolled back since, or made up.
-        if anchor != resume.anchor || resume.arrival > newest {
+        if doubted || anchor != resume.anchor || resume.arrival > newest {
             let Some(slot) = shared.my_slot else { return Ok(true) };
             self.send(connection, &Frame::WantHeads(WantHeads { slot, lane }));
             return Ok(true);
@@ -236,6 +239,7 @@ impl<S: Store> Replica<S> {
         let Some(shared) = self.shared_mut(connection, room) else { return Ok(true) };
         let state = shared.lanes.get_mut(lane);
         state.flowing = true;
+        state.unsure = false;
         state.have = have;
         state.gaps.clear();
         state.sent = start;
@@ -244,6 +248,9 @@ impl<S: Store> Replica<S> {
         state.said_end = false;
         state.records_due = lane == Lane::Content;
         self.set_ack(connection, room, lane, start)?;
+        if lane == Lane::Content {
+            self.rechecked(connection, room)?;
+        }
         Ok(true)
     }
 

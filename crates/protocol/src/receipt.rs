@@ -83,9 +83,7 @@ impl<S: Store> Replica<S> {
             } else {
                 room.watermark(member, &header.log_key())
             };
-            let acked = room.acks.get(header.lane()).get(&device).copied().unwrap_or(0);
-            // What this device lost the words of it did not send, whatever was acknowledged after it.
-            let took = acked >= stored.arrival && stored.entry.body.is_some();
+            let took = room.was_taken_by(device, stored.arrival, header.lane(), &header.log_key(), header.seq);
             if *member == self.me || took || delivered >= header.seq {
                 standing.stored.push(device);
             }
@@ -138,7 +136,6 @@ impl<S: Store> Replica<S> {
     }
 
     fn write_receipts(&mut self, now: Time, id: RoomId) -> Result<(), StoreError> {
-        let missing = self.store.missing(id)?;
         let Some(room) = self.rooms.get(&id) else { return Ok(()) };
         let members = room.membership.as_ref().map_or(0, |membership| membership.members.len());
         if !room.is_member(&self.me) || members > limits::RECEIPT_MEMBERS {
@@ -147,8 +144,7 @@ impl<S: Store> Replica<S> {
         let mut receipts = Receipts::default();
         for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
             let tip = state.highest().map_or(0, |tip| tip.seq);
-            let gap = missing.iter().find(|(known, _)| known == log).map(|(_, seq)| seq.saturating_sub(1));
-            let delivered = gap.unwrap_or(tip);
+            let delivered = room.damage.missing.get(log).map_or(tip, |first| first.saturating_sub(1));
             let read = room.read.get(log).copied().unwrap_or(0).min(delivered);
             receipts.logs.push(Watermark { log: *log, delivered, read });
         }

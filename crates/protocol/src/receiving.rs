@@ -31,6 +31,8 @@ enum Verdict {
 enum Place {
     /// Held already.
     Held,
+    /// Held before, and lost since.
+    Lost,
     /// It continues what is held, under this add.
     Next { add: EntryId },
     /// It does not count here, or its predecessor is not held.
@@ -99,10 +101,13 @@ impl<S: Store> Replica<S> {
         if let Some(state) = lane_state
             && (own_refused || state.refused)
         {
-            // Acknowledged, it would be shown as stored, and so it would by an ack of what comes after it. Who was
-            // removed and does not know is told instead.
+            // Acknowledged whole, it would be shown as stored, and so it would by an ack of what comes after it. The
+            // cursor stays where it was, too.
             state.refused = true;
             state.their_end |= batch.end;
+            if let (Some(upto), Some(session)) = (batch.upto.filter(|_| open), self.sessions.get_mut(&connection)) {
+                session.acks.insert((id, lane), (upto, true));
+            }
             if lane == Lane::Membership {
                 self.resume_content(connection, id)?;
             }
@@ -134,7 +139,7 @@ impl<S: Store> Replica<S> {
         if let Some(upto) = batch.upto {
             state.cursor = Cursor { arrival: upto, anchor: batch.anchor };
             state.lazy_cursor = true;
-            session.acks.insert((id, lane), upto);
+            session.acks.insert((id, lane), (upto, false));
         }
         if lane == Lane::Membership {
             self.resume_content(connection, id)?;
@@ -174,6 +179,8 @@ impl<S: Store> Replica<S> {
         for (index, entry) in group.iter().enumerate() {
             match self.place(id, lane, entry)? {
                 Place::Held => {}
+                Place::Lost if !entry.signature_holds() => return Ok(Verdict::Invalid),
+                Place::Lost => self.put_back(id, entry)?,
                 Place::Refused => return Ok(Verdict::Refused),
                 Place::Invalid => return Ok(Verdict::Invalid),
                 Place::Next { add } => {
@@ -208,8 +215,13 @@ impl<S: Store> Replica<S> {
 
     /// Where an entry stands to what is held.
     fn place(&mut self, id: RoomId, lane: Lane, entry: &Entry) -> Result<Place, StoreError> {
-        if self.store.entry(entry.id)?.is_some() {
-            return Ok(Place::Held);
+        if let Some(held) = self.store.entry(entry.id)? {
+            let lost = lane == Lane::Content && held.entry.body.is_none() && !held.erased;
+            return Ok(if lost { Place::Lost } else { Place::Held });
+        }
+        let damaged = self.rooms.get(&id).is_some_and(|room| !room.damage.missing.is_empty());
+        if damaged && self.store.knows(entry.id)?.is_some() {
+            return Ok(Place::Lost);
         }
         let header = &entry.header;
         let log = header.log_key();
@@ -275,11 +287,15 @@ impl<S: Store> Replica<S> {
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         *room.newest.get_mut(lane) = arrival;
         let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us };
+        let forks = room.logs.get(lane).get(&header.log_key()).is_some_and(|log| log.tips.len() == 1);
         room.logs
             .get_mut(lane)
             .entry(header.log_key())
             .or_insert_with(|| Log { add, tips: Vec::new() })
             .extend(header.previous, tip);
+        if room.logs.get(lane).get(&header.log_key()).is_some_and(|log| log.tips.len() == 2) && forks {
+            self.out.push(Output::Event(Event::Forked(id, header.author.device_id())));
+        }
         if lane == Lane::Membership {
             room.acts.insert(entry.id, Act::of(entry));
             room.stale = true;

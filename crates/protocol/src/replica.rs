@@ -57,6 +57,14 @@ pub enum Event {
     Receipts(RoomId, DeviceId),
     /// More of a room was read here.
     Read(RoomId),
+    /// So many entries of a room were found damaged on this disk; they are asked of the members.
+    Damaged(RoomId, usize),
+    /// All that was damaged in a room is whole again, so many entries.
+    Repaired(RoomId, usize),
+    /// This database turned out to be an older copy: it goes on as a new store with new logs.
+    Renewed,
+    /// A device said different things under one number: it, or a copy of it, forked its log. All is kept.
+    Forked(RoomId, DeviceId),
     /// A room's name, members, settings or standing changed.
     Room(RoomId),
     /// This device is a member of the room that it asked to join on this connection.
@@ -127,6 +135,7 @@ pub struct Replica<S> {
     pub(crate) lazy_acks: BTreeMap<(DeviceId, RoomId, Lane), Arrival>,
     lazy_since_ms: Option<u64>,
     pub(crate) renew: bool,
+    pub(crate) scrub: crate::repair::Scrub,
     /// Rooms that this device just became a member of.
     pub(crate) joined: Vec<RoomId>,
     pub(crate) out: Vec<Output>,
@@ -179,6 +188,7 @@ impl<S: Store> Replica<S> {
             lazy_acks: BTreeMap::new(),
             lazy_since_ms: None,
             renew: false,
+            scrub: crate::repair::Scrub::default(),
             joined: Vec::new(),
             out: Vec::new(),
             failed: None,
@@ -271,6 +281,8 @@ impl<S: Store> Replica<S> {
             Ok(Frame::Digest(digest)) => self.on_digest(connection, &digest)?,
             Ok(Frame::Join(join)) => self.on_join(now, connection, &join)?,
             Ok(Frame::Joined(joined)) => self.on_joined(connection, &joined),
+            Ok(Frame::WantEntries(want)) => self.on_want_entries(connection, want)?,
+            Ok(Frame::Entries(answer)) => self.on_entries(connection, answer)?,
         };
         if !fine {
             self.close(connection, CloseReason::BadFrame);
@@ -298,6 +310,7 @@ impl<S: Store> Replica<S> {
         }
         self.close_strangers(now);
         self.introduce(now)?;
+        self.look_after_damage(now)?;
         self.write_due_receipts(now)?;
         self.seal_groups()?;
         if self.renew {
@@ -381,6 +394,7 @@ impl<S: Store> Replica<S> {
         }
         self.lazy_acks.clear();
         self.wrote = true;
+        self.out.push(Output::Event(Event::Renewed));
         let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();
         for connection in connections {
             self.close(connection, CloseReason::Renewed);

@@ -11,6 +11,7 @@ use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::membership::{Act, Limit, Membership};
 use crate::record::{Addresses, Receipts, Record, RecordName};
+use crate::repair::Damage;
 use crate::store::{Arrival, Order, Store, StoreError};
 use crate::{body::Body, cbor};
 
@@ -92,6 +93,8 @@ pub(crate) struct Room {
     /// Per log of others, the last number that was read here.
     pub(crate) read: BTreeMap<LogKey, u64>,
     pub(crate) receipts_due_ms: Option<u64>,
+    /// What this disk lost of it.
+    pub(crate) damage: Damage,
 }
 
 pub(crate) fn own_log_name(room: RoomId, lane: Lane) -> String {
@@ -121,6 +124,7 @@ impl Room {
             groups: PerLane::default(),
             read: BTreeMap::new(),
             receipts_due_ms: None,
+            damage: Damage::default(),
         }
     }
 
@@ -162,6 +166,7 @@ impl Room {
             room.note_record(&record);
         }
         room.read = store.value(&read_name(id))?.map(|bytes| decode_read(&bytes)).unwrap_or_default();
+        room.damage = Damage::load(store, id)?;
         room.stale = true;
         room.evaluate();
         room.changed = false;

@@ -33,6 +33,7 @@ impl Scan {
 fn pick(room: &Room, state: &mut LaneState, peer: &PublicKey, items: &[Item]) -> Scan {
     let mut scan = Scan { entries: Vec::new(), records: Vec::new(), bytes: 0 };
     let mut group: Vec<&Entry> = Vec::new();
+    let mut broken = false;
     for item in items {
         match item {
             Item::Record(_, record) => {
@@ -41,9 +42,18 @@ fn pick(room: &Room, state: &mut LaneState, peer: &PublicKey, items: &[Item]) ->
                     scan.records.push(record.to_wire());
                 }
             }
+            Item::Lost(lost) => {
+                state.gaps.insert(lost.log);
+                broken = !lost.ends_group;
+                if lost.ends_group {
+                    group.clear();
+                }
+            }
             Item::Entry(stored) => {
                 group.push(&stored.entry);
-                if stored.entry.signature.is_some() {
+                if stored.entry.signature.is_some() && std::mem::take(&mut broken) {
+                    group.clear();
+                } else if stored.entry.signature.is_some() {
                     let lacked = group.iter().any(|entry| {
                         let log = entry.header.log_key();
                         let held = state.have.get(&log).copied().unwrap_or(0);
@@ -82,6 +92,7 @@ impl<S: Store> Replica<S> {
             for lane in Lane::ALL {
                 self.pump_lane(now, connection, room, lane)?;
             }
+            self.ask_for_lost(connection, room);
         }
         Ok(())
     }
@@ -144,6 +155,7 @@ impl<S: Store> Replica<S> {
             state.sent = upto;
             let anchor = page.iter().rev().find_map(|item| match item {
                 Item::Entry(stored) => Some(stored.entry.id),
+                Item::Lost(lost) => Some(lost.id),
                 Item::Record(..) => None,
             });
             if anchor.is_some() {
@@ -271,9 +283,9 @@ impl<S: Store> Replica<S> {
     pub(crate) fn acknowledge(&mut self) {
         let mut frames = Vec::new();
         for (connection, session) in &mut self.sessions {
-            for ((room, lane), upto) in std::mem::take(&mut session.acks) {
+            for ((room, lane), (upto, partial)) in std::mem::take(&mut session.acks) {
                 if let Some(slot) = session.shared.get(&room).and_then(|shared| shared.my_slot) {
-                    frames.push((*connection, Frame::Ack(Ack { slot, lane, upto })));
+                    frames.push((*connection, Frame::Ack(Ack { slot, lane, upto, partial: partial.then_some(true) })));
                 }
             }
         }
@@ -298,9 +310,13 @@ impl<S: Store> Replica<S> {
             state.in_flight.pop_front();
             session.in_flight = session.in_flight.saturating_sub(bytes);
         }
-        state.acked = state.acked.max(ack.upto);
         let restart = state.heads_told && state.in_flight.is_empty();
-        self.note_ack(connection, room, ack.lane, ack.upto)?;
+        // What was refused is not stored there, nor is what came before it known to be: the window moves, and no more.
+        state.unsure |= ack.partial == Some(true);
+        if !state.unsure {
+            state.acked = state.acked.max(ack.upto);
+            self.note_ack(connection, room, ack.lane, ack.upto)?;
+        }
         if restart { self.begin_from_heads(connection, room, ack.lane) } else { Ok(true) }
     }
 

@@ -65,8 +65,10 @@ pub(crate) struct LaneState {
     pub(crate) resumed: bool,
     /// Whether the peer said that this device has all it holds.
     pub(crate) their_end: bool,
-    /// Whether something of the peer's own was refused: an ack reaches all that came before, so none is sent any more.
+    /// Whether something of the peer's own was refused: an ack reaches all that came before, so that none speaks of it.
     pub(crate) refused: bool,
+    /// Whether what the peer acknowledges says nothing, until it has told its heads: something was withheld from it.
+    pub(crate) unsure: bool,
     /// A cursor that moved without anything to store, and is written when it is convenient.
     pub(crate) lazy_cursor: bool,
     /// The cursor into the peer's store.
@@ -88,6 +90,9 @@ pub(crate) struct Shared {
     pub(crate) their_slot: Option<u32>,
     /// Whether the membership lane was pushed to a peer that does not believe.
     pub(crate) pushed: bool,
+    /// Lost entries that the peer is being asked for, and those it was asked for and did not hold.
+    pub(crate) asking: BTreeSet<EntryId>,
+    pub(crate) lacks: BTreeSet<EntryId>,
     pub(crate) lanes: PerLane<LaneState>,
 }
 
@@ -104,6 +109,8 @@ pub(crate) enum Telling {
     Heads { room: RoomId, slot: u32, lane: Lane, heads: Vec<Head>, told: usize },
     /// All records of members, by their keys; those after this one.
     Records { room: RoomId, slot: u32, after: Option<RecordKey> },
+    /// Entries that the peer lost.
+    Entries { room: RoomId, slot: u32, ids: Vec<EntryId> },
     /// Who belongs, after one arrival and up to another.
     Membership { room: RoomId, slot: u32, after: Arrival, until: Arrival },
 }
@@ -142,8 +149,8 @@ pub(crate) struct Session {
     pub(crate) held_back: bool,
     /// Whether the connection ends once all is told, no room being shared any more.
     pub(crate) ending: bool,
-    /// Acks to be sent once what they speak of is committed.
-    pub(crate) acks: BTreeMap<(RoomId, Lane), Arrival>,
+    /// Acks to be sent once what they speak of is committed, each with whether something of the peer's own is not held.
+    pub(crate) acks: BTreeMap<(RoomId, Lane), (Arrival, bool)>,
     /// Tags by which this peer may name rooms, with the rooms known when they were made.
     tags: BTreeMap<Hash, RoomId>,
     tagged: BTreeSet<RoomId>,
@@ -200,7 +207,9 @@ impl Session {
         }
         // Who belongs is told all the same: it may be why the room is shared no more.
         self.tellings.retain(|telling| match telling {
-            Telling::Heads { room: of, .. } | Telling::Records { room: of, .. } => *of != room,
+            Telling::Heads { room: of, .. } | Telling::Records { room: of, .. } | Telling::Entries { room: of, .. } => {
+                *of != room
+            }
             Telling::Membership { .. } => true,
         });
         Some(gone)

@@ -65,6 +65,25 @@ pub enum Item {
     Entry(Stored),
     /// A record and its arrival.
     Record(Arrival, Record),
+    /// An entry that was stored and cannot be read any more.
+    Lost(Lost),
+}
+
+/// An entry that was stored, and whose words, or all of it, the disk has lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// When it came.
+    pub arrival: Arrival,
+    /// Its room.
+    pub room: RoomId,
+    /// Its log.
+    pub log: LogKey,
+    /// Its number there.
+    pub seq: u64,
+    /// The entry: with this id the bytes that come from a member prove themselves.
+    pub id: EntryId,
+    /// Whether it carried its group's signature.
+    pub ends_group: bool,
 }
 
 impl Item {
@@ -73,6 +92,7 @@ impl Item {
         match self {
             Self::Entry(stored) => stored.arrival,
             Self::Record(arrival, _) => *arrival,
+            Self::Lost(lost) => lost.arrival,
         }
     }
 }
@@ -186,8 +206,19 @@ pub trait Store {
     /// The lowest number of a log, beyond another, that is shown after a place; `None` if all of it stands before.
     fn first_after(&self, room: RoomId, log: LogKey, beyond: u64, at: Order) -> Result<Option<u64>, StoreError>;
 
-    /// Logs with missing (not erased) bodies in the content lane, each with the lowest number.
+    /// Logs with entries in the content lane that are lost, in whole or in part, each with the lowest number.
     fn missing(&self, room: RoomId) -> Result<Vec<(LogKey, u64)>, StoreError>;
+
+    /// Entries in the content lane that are lost, in whole or in part, in order of arrival.
+    fn lost(&self, room: RoomId, limit: usize) -> Result<Vec<Lost>, StoreError>;
+
+    /// Whether an entry was stored, lost since or not, and if so whether it carried its group's signature.
+    fn knows(&self, id: EntryId) -> Result<Option<bool>, StoreError>;
+
+    /// Entries that reading found damaged since this was asked last, and that are not known as lost yet. What is damaged
+    /// is never given as if it were whole: its words are absent, or [`Item::Lost`] stands in a page in its place, and
+    /// every other reading leaves it out.
+    fn damaged(&mut self) -> Vec<Lost>;
 
     /// All records of a room, in order of their keys.
     fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError>;
@@ -212,6 +243,12 @@ pub trait Store {
 
     /// Stores an entry that is not held yet and whose predecessor is, and moves its log's tip.
     fn put_entry(&mut self, entry: NewEntry<'_>) -> Result<Arrival, StoreError>;
+
+    /// Notes that an entry is lost, so that it is named by [`Store::missing`] and [`Store::lost`] from now on.
+    fn put_lost(&mut self, lost: &Lost) -> Result<(), StoreError>;
+
+    /// Stores an entry again that is lost, in its old place.
+    fn put_again(&mut self, entry: &Entry) -> Result<(), StoreError>;
 
     /// Stores a record in the place of the one with its key.
     fn put_record(&mut self, record: &Record) -> Result<Arrival, StoreError>;

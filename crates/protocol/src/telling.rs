@@ -86,6 +86,10 @@ impl<S: Store> Replica<S> {
                 }
                 Ok((batches.into_iter().map(Frame::Batch).collect(), rest))
             }
+            Telling::Entries { room, slot, ids } => {
+                let (frame, rest) = self.next_entries(room, slot, &ids)?;
+                Ok((vec![frame], rest))
+            }
             Telling::Membership { room, slot, after, until } => {
                 // A group that starts below it still fits a control frame.
                 let bytes = limits::CONTROL_FRAME / 4;
@@ -94,7 +98,7 @@ impl<S: Store> Replica<S> {
                 let Some(after) = page.last().map(Item::arrival) else { return Ok((Vec::new(), None)) };
                 let entries = page.iter().filter_map(|item| match item {
                     Item::Entry(stored) => Some(stored.entry.to_wire()),
-                    Item::Record(..) => None,
+                    Item::Record(..) | Item::Lost(_) => None,
                 });
                 let frame = Frame::Batch(Batch { entries: entries.collect(), ..beside(slot, Lane::Membership) });
                 Ok((vec![frame], Some(Telling::Membership { room, slot, after, until })))

@@ -152,6 +152,19 @@ impl<S: Store> Replica<S> {
         Ok(members)
     }
 
+    /// The name of a room that is held.
+    pub fn room_name(&self, id: RoomId) -> Option<String> {
+        Some(self.rooms.get(&id)?.membership.as_ref()?.settings.name.clone())
+    }
+
+    /// The name of a device in a room, a member or not any more.
+    pub fn name_in(&self, id: RoomId, device: DeviceId) -> Option<String> {
+        let room = self.rooms.get(&id)?;
+        let key =
+            room.membership.as_ref()?.adds.values().map(|added| added.key).find(|key| key.device_id() == device)?;
+        Some(room.name_of(&key))
+    }
+
     fn is_online(&self, device: DeviceId) -> bool {
         self.by_device
             .get(&device)

@@ -134,6 +134,7 @@ impl Conversation {
                 };
                 vec![note(now, what)]
             }
+            Event::Notice(notice) => vec![note(now, plain::line(&notice.text))],
             Event::EventsLost { .. } => self.lost(),
             Event::IncomingMessage { .. }
             | Event::MessageSent { .. }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use super::ApiError;
+use super::{ApiError, Notice};
 
 /// The parameters of a command that takes none.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Status {
     pub server: ServerState,
     /// Whether what is written reaches the disk.
     pub store: StoreState,
+    /// The newest things that its person should know of what it keeps, since it was opened: at most 20, oldest first.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
 }
 
 /// Whether this device listens, and where.

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Message, MessageStatus, ServerState, StoreState};
+use super::{Message, MessageStatus, Notice, ServerState, StoreState};
 
 /// Something that happened, for whoever shows it. Serialises to an object of its fields; [`Event::name`] says which.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -73,6 +73,8 @@ pub enum Event {
     ServerChanged(ServerState),
     /// The store's condition changed.
     StoreChanged(StoreState),
+    /// Something about what this device keeps that its person should know.
+    Notice(Notice),
     /// This reader was too slow and missed events: ask again for what is shown.
     EventsLost {
         /// How many.
@@ -95,6 +97,7 @@ impl Event {
             Self::RoomRead { .. } => "room_read",
             Self::ServerChanged(_) => "server_changed",
             Self::StoreChanged(_) => "store_changed",
+            Self::Notice(_) => "notice",
             Self::EventsLost { .. } => "events_lost",
         }
     }
@@ -112,6 +115,7 @@ impl Event {
         "room_read",
         "server_changed",
         "store_changed",
+        "notice",
         "events_lost",
     ];
 
@@ -144,13 +148,14 @@ enum Named {
     RoomRead { room: String },
     ServerChanged(ServerState),
     StoreChanged(StoreState),
+    Notice(Notice),
     EventsLost { count: u64 },
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{MessageKind, MessageStatus as Got, Reaction, StoreCondition};
+    use crate::api::{MessageKind, MessageStatus as Got, NoticeKind, Reaction, StoreCondition};
 
     #[test]
     fn events_and_messages_are_spelt_as_promised() {
@@ -223,6 +228,18 @@ mod tests {
                 Event::StoreChanged(StoreState { state: StoreCondition::ReadOnly, reason: Some("full".into()) }),
                 "store_changed",
                 json!({"state": "read_only", "reason": "full"}),
+            ),
+            (
+                Event::Notice(Notice {
+                    kind: NoticeKind::Damaged,
+                    at: 1,
+                    room: Some("r".into()),
+                    device_id: None,
+                    count: Some(2),
+                    text: "Two.".into(),
+                }),
+                "notice",
+                json!({"kind": "damaged", "at": 1, "room": "r", "count": 2, "text": "Two."}),
             ),
             (Event::EventsLost { count: 7 }, "events_lost", json!({"count": 7})),
         ];

@@ -10,6 +10,7 @@ mod document;
 mod error;
 mod event;
 mod message;
+mod notice;
 mod peer;
 mod present;
 mod qr;
@@ -25,6 +26,7 @@ pub use message::{
     MarkRead, Message, MessageKind, MessagePage, MessageState, MessageStatus, Messages, OfMessage, Reaction, Receipts,
     SendMessage, Sent,
 };
+pub use notice::{Notice, NoticeKind};
 pub use peer::{Connect, Connected, Direction, Disconnect, Peer, Peers};
 pub use present::{InviteHost, OpenedInvite, Present};
 pub use qr::{QrCode, QrPicture};

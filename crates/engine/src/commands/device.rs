@@ -16,6 +16,7 @@ impl Node {
             protocol: "lanline/1".to_owned(),
             server: self.board().server(),
             store: self.board().store(),
+            notices: self.board().notices(),
         })
     }
 

@@ -10,7 +10,7 @@ use lanline_protocol::{
 
 use super::Machine;
 use crate::{
-    api::{Event, Message},
+    api::{Event, Message, Notice, NoticeKind},
     board::Board,
     net::CloseReason,
 };
@@ -83,6 +83,10 @@ impl Machine {
             }
             Happened::Read(room) => Some(Event::RoomRead { room: room.to_string() }),
             Happened::Room(room) => Some(Event::RoomChanged { room: room.to_string() }),
+            Happened::Damaged(..) | Happened::Repaired(..) | Happened::Renewed | Happened::Forked(..) => {
+                board.notice(self.notice(now, happened)?);
+                None
+            }
             Happened::Joined(connection, room) => {
                 self.connections.joined(connection, room, None);
                 None
@@ -92,6 +96,46 @@ impl Machine {
                 None
             }
         }
+    }
+
+    /// What a person is told of what this device keeps.
+    fn notice(&self, now: Time, happened: Happened) -> Option<Notice> {
+        let name = |room| self.replica.room_name(room).unwrap_or_default();
+        let entries =
+            |count| if count == 1 { "1 message or change".into() } else { format!("{count} messages or changes") };
+        let (kind, room, device, count, text) = match happened {
+            Happened::Damaged(room, count) => {
+                let (entries, name) = (entries(count), name(room));
+                let text = format!("The disk damaged {entries} in \"{name}\": they are asked of its other members.");
+                (NoticeKind::Damaged, Some(room), None, Some(count), text)
+            }
+            Happened::Repaired(room, count) => {
+                let (entries, name) = (entries(count), name(room));
+                let text = format!("{entries} in \"{name}\" that the disk had damaged came back from other members.");
+                (NoticeKind::Repaired, Some(room), None, Some(count), text)
+            }
+            Happened::Renewed => {
+                let text = "The data of this device is an older copy: what came after it comes back from the others.";
+                (NoticeKind::Renewed, None, None, None, text.to_owned())
+            }
+            Happened::Forked(room, device) => {
+                let who = self.replica.name_in(room, device).unwrap_or_default();
+                let name = name(room);
+                let text = format!(
+                    "{who} said different things at once in \"{name}\": its data may have been copied. All of it is shown."
+                );
+                (NoticeKind::Forked, Some(room), Some(device), None, text)
+            }
+            _ => return None,
+        };
+        Some(Notice {
+            kind,
+            at: now.wall_ms(),
+            room: room.map(|room| room.to_string()),
+            device_id: device.map(|device| device.to_string()),
+            count: count.and_then(|count| u64::try_from(count).ok()),
+            text,
+        })
     }
 
     /// By its device: another connection may have taken over since it said hello.

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Flags, Node, Settings,
-    api::{ApiError, CallError, ErrorCode, Event, NoParams, ServerState, StartServer, StoreCondition},
+    api::{
+        ApiError, CallError, ErrorCode, Event, NoParams, Notice, NoticeKind, ServerState, StartServer, StoreCondition,
+    },
     events::EventStream,
     net::{Address, CloseReason, ConnectionEvent, Net, Timeouts},
 };
@@ -119,12 +121,12 @@ async fn what_was_committed_is_answered_as_done_even_where_what_follows_cannot_b
     let link = alice.call("invite", json!({"room": room})).await.unwrap()["link"].take();
     bob.call("join", json!({"link": link})).await.unwrap();
     let mut events = alice.subscribe();
-    // From now on each entry is damaged as it is written, so that it cannot be read to be sent to Bob.
+    // From now on each entry is damaged as it is written, beyond telling which it was: it cannot be read to be sent.
     let other = rusqlite::Connection::open(folders[0].path().join(super::DATABASE)).unwrap();
     other
         .execute_batch(
             "CREATE TRIGGER damage AFTER INSERT ON entries BEGIN
-                 UPDATE entries SET header = zeroblob(length(header)) WHERE arrival = NEW.arrival;
+                 UPDATE entries SET header = zeroblob(length(header)), log = -1 WHERE arrival = NEW.arrival;
              END",
         )
         .unwrap();
@@ -243,4 +245,49 @@ async fn a_disk_that_does_not_answer_does_not_keep_a_device_from_being_closed() 
     assert_eq!(second.code(), ErrorCode::Locked, "who is not done holds the folder");
     drop(answer);
     stuck.await.unwrap();
+}
+
+async fn notice(events: &mut EventStream, wanted: NoticeKind) -> Notice {
+    let found = async {
+        loop {
+            match events.next().await.expect("the device was closed") {
+                Event::Notice(notice) if notice.kind == wanted => return notice,
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect("nothing was noticed")
+}
+
+#[tokio::test]
+async fn what_a_disk_damaged_is_told_and_comes_back_from_a_member() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (alice, room) = alice_in_a_garden(folders[0].path()).await;
+    let bob = self::alice(folders[1].path()).await;
+    alice.start_server(StartServer { port: Some(0) }).await.unwrap();
+    let link = alice.call("invite", json!({"room": room})).await.unwrap()["link"].take();
+    let mut heard = bob.subscribe();
+    bob.call("join", json!({"link": link})).await.unwrap();
+    alice.call("send_message", json!({"room": room, "text": "and said"})).await.unwrap();
+    while texts(&bob, &room).await.len() < 2 {
+        heard.next().await.unwrap();
+    }
+    bob.close().await;
+    let database = folders[1].path().join(super::DATABASE);
+    let damaged = rusqlite::Connection::open(database)
+        .unwrap()
+        .execute("UPDATE entries SET header = zeroblob(length(header)) WHERE lane = 1 AND kind = 65", [])
+        .unwrap();
+    assert_eq!(damaged, 2);
+    let bob = self::alice(folders[1].path()).await;
+    let mut events = bob.subscribe();
+    let told = notice(&mut events, NoticeKind::Damaged).await;
+    assert_eq!((told.room.as_deref(), told.count), (room.as_str(), Some(2)));
+    assert!(told.text.contains("2 messages or changes in \"Garden\"") && told.text.ends_with('.'), "{}", told.text);
+    notice(&mut events, NoticeKind::Repaired).await;
+    assert_eq!(texts(&bob, &room).await, ["kept", "and said"]);
+    let kept = bob.status(NoParams {}).await.unwrap().notices;
+    assert_eq!(kept.iter().map(|notice| notice.kind).collect::<Vec<_>>(), [NoticeKind::Damaged, NoticeKind::Repaired]);
+    bob.close().await;
+    alice.close().await;
 }

@@ -19,7 +19,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const APPLICATION_ID: i32 = 0x4c61_6e6c;
 
 /// What brings a database from each version to the next. `user_version` counts how many were run.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("spares.sql")];
 
 /// How long to wait for another process that writes to the file or has it for itself; who only reads it, a backup for
 /// one, holds nothing up.

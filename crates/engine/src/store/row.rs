@@ -1,16 +1,14 @@
 //! From rows to what the protocol knows, and back.
 
 use lanline_protocol::{
-    entry::{Entry, EntryError},
-    id::{Hash, RoomId, StoreId},
+    entry::{Entry, EntryError, LogKey},
+    id::{EntryId, Hash, LogId, RoomId, StoreId},
     identity::{PublicKey, Signature},
     limits,
     record::{Record, RecordKey, RecordName},
-    store::{Arrival, Order, StoreError, Stored},
+    store::{Arrival, Lost, Order, Stored},
 };
-use rusqlite::{Error, Row};
-
-use super::trouble::failure;
+use rusqlite::{Error, Row, types::ValueRef};
 
 /// An unsigned number that is only given back, as the signed one with the same bits.
 pub(super) fn from_bits(number: i64) -> u64 {
@@ -41,38 +39,66 @@ pub(super) fn bytes<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8;
     row.get(column)
 }
 
-/// An entry, of the columns that every statement for entries selects. A damaged body is absent; a damaged header
-/// is an error.
-pub(super) fn stored(row: &Row<'_>) -> Result<Stored, StoreError> {
-    let arrival = from_bits(row.get(0).map_err(failure)?);
-    let parts = |with_body: bool| {
-        let header = row.get(3).map_err(failure)?;
-        let body = if with_body { row.get(4).map_err(failure)? } else { None };
-        let signature: Option<[u8; 64]> = row.get(6).map_err(failure)?;
-        Ok(Entry::from_parts(header, body, signature.map(Signature::new)))
-    };
-    let entry = match parts(true)? {
-        Err(EntryError::BodyMismatch) => {
-            tracing::error!(arrival, "the body of an entry in the database is damaged: it counts as missing");
-            parts(false)?
-        }
-        entry => entry,
-    };
-    let id: [u8; 32] = bytes(row, 1).map_err(failure)?;
-    match entry {
-        Ok(entry) if *entry.id.as_bytes() == id => Ok(Stored {
-            arrival,
-            order: Order {
-                time_us: from_bits(row.get(2).map_err(failure)?),
-                author: entry.header.author,
-                seq: entry.header.seq,
-                id: entry.id,
-            },
-            erased: row.get(5).map_err(failure)?,
-            entry,
-        }),
-        _ => Err(StoreError::Failed(format!("entry {arrival} is damaged"))),
-    }
+/// What a row for an entry turned out to be.
+pub(super) enum Found {
+    /// As it was stored, its words absent where they were erased or are known to be lost.
+    Whole(Stored),
+    /// As it was stored, but for its words, which are damaged.
+    Wordless(Stored),
+    /// Not to be read, and whether that is known.
+    Damaged { arrival: Arrival, known: bool },
+}
+
+/// An entry, of the columns that every statement for entries selects.
+pub(super) fn found(row: &Row<'_>) -> Result<Found, Error> {
+    let arrival = from_bits(row.get(0)?);
+    let (time_us, erased) = (from_bits(row.get(2)?), row.get(5)?);
+    let known = matches!(row.get_ref(4)?, ValueRef::Null);
+    let order = |entry: &Entry| Order { time_us, author: entry.header.author, seq: entry.header.seq, id: entry.id };
+    let stored = |entry: Entry| Stored { arrival, order: order(&entry), entry, erased };
+    let id: Option<[u8; 32]> = bytes(row, 1).ok();
+    let is_it = |entry: &Entry| Some(*entry.id.as_bytes()) == id;
+    Ok(match entry(row, 3, 4, 6) {
+        Some(Ok(entry)) if is_it(&entry) => Found::Whole(stored(entry)),
+        Some(Err(EntryError::BodyMismatch)) => match entry_without_body(row, 3, 6) {
+            Some(entry) if is_it(&entry) => Found::Wordless(stored(entry)),
+            _ => Found::Damaged { arrival, known },
+        },
+        _ => Found::Damaged { arrival, known },
+    })
+}
+
+/// An entry, of the columns with its header, body and signature; `None` where they do not even hold bytes.
+fn entry(row: &Row<'_>, header: usize, body: usize, signature: usize) -> Option<Result<Entry, EntryError>> {
+    let signature: Option<[u8; 64]> = row.get(signature).ok()?;
+    let body = row.get(body).ok()?;
+    Some(Entry::from_parts(row.get(header).ok()?, body, signature.map(Signature::new)))
+}
+
+fn entry_without_body(row: &Row<'_>, header: usize, signature: usize) -> Option<Entry> {
+    let signature: Option<[u8; 64]> = row.get(signature).ok()?;
+    Entry::from_parts(row.get(header).ok()?, None, signature.map(Signature::new)).ok()
+}
+
+/// What is kept a second time of an entry of the membership lane, of the columns of [`super::sql::SPARE`].
+pub(super) fn spare(row: &Row<'_>) -> Result<Option<Stored>, Error> {
+    let (arrival, time_us) = (from_bits(row.get(0)?), from_bits(row.get(1)?));
+    Ok(entry(row, 2, 3, 4).and_then(Result::ok).map(|entry| {
+        let order = Order { time_us, author: entry.header.author, seq: entry.header.seq, id: entry.id };
+        Stored { arrival, order, entry, erased: false }
+    }))
+}
+
+/// What is left of an entry that is lost, of the columns of [`super::sql::LOST_AT`].
+pub(super) fn lost(row: &Row<'_>) -> Result<Lost, Error> {
+    Ok(Lost {
+        arrival: from_bits(row.get(0)?),
+        room: RoomId::new(bytes(row, 1)?),
+        log: LogKey { author: PublicKey::new(bytes(row, 2)?), log: LogId::new(bytes(row, 3)?) },
+        seq: from_bits(row.get(4)?),
+        id: EntryId::new(bytes(row, 5)?),
+        ends_group: row.get(6)?,
+    })
 }
 
 /// A record, of the columns that every statement for records selects. A damaged one counts as not held: whoever has

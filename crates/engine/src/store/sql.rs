@@ -1,6 +1,6 @@
 //! The statements. A room or log that was never stored has no number: nothing is found for it.
 
-/// The columns that [`super::row::stored`] reads.
+/// The columns that [`super::row::found`] reads.
 macro_rules! entries {
     ($rest:literal) => {
         concat!("SELECT e.arrival, e.id, e.time_us, e.header, e.body, e.erased, e.signature FROM entries AS e ", $rest)
@@ -78,6 +78,20 @@ pub(super) const MISSING: &str = "SELECT l.author, l.id, min(e.seq)
     WHERE e.room = (SELECT room FROM rooms WHERE id = ?1) AND e.lane = 1 AND e.body IS NULL AND e.erased = 0
     GROUP BY e.log ORDER BY l.author, l.id";
 
+pub(super) const LOST: &str = "SELECT e.arrival, ?1, l.author, l.id, e.seq, e.id, e.signature IS NOT NULL
+    FROM entries AS e CROSS JOIN logs AS l ON l.log = e.log
+    WHERE e.room = (SELECT room FROM rooms WHERE id = ?1) AND e.lane = 1 AND e.body IS NULL AND e.erased = 0
+    ORDER BY e.arrival LIMIT ?2";
+
+pub(super) const LOST_AT: &str = "SELECT e.arrival, r.id, l.author, l.id, e.seq, e.id, e.signature IS NOT NULL
+    FROM entries AS e CROSS JOIN logs AS l ON l.log = e.log CROSS JOIN rooms AS r ON r.room = e.room
+    WHERE e.arrival = ?1 AND e.lane = 1";
+
+pub(super) const KNOWS: &str = "SELECT signature IS NOT NULL FROM entries WHERE id = ?1";
+
+pub(super) const SPARE: &str = "SELECT e.arrival, e.time_us, s.header, s.body, s.signature
+    FROM entries AS e CROSS JOIN spares AS s ON s.arrival = e.arrival WHERE e.arrival = ?1";
+
 pub(super) const RECORDS: &str =
     records!("WHERE r.room = (SELECT room FROM rooms WHERE id = ?1) ORDER BY r.author, r.store, r.name");
 
@@ -109,6 +123,15 @@ pub(super) const PUT_LOG: &str = "INSERT INTO logs (room, author, id) VALUES (?1
 pub(super) const PUT_ENTRY: &str = "INSERT INTO entries
     (arrival, room, lane, log, seq, kind, time_us, id, signature, header, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+
+pub(super) const PUT_SPARE: &str = "INSERT INTO spares (arrival, signature, header, body) VALUES (?1, ?2, ?3, ?4)";
+
+pub(super) const MEND: &str = "UPDATE entries SET (signature, header, body) =
+    (SELECT s.signature, s.header, s.body FROM spares AS s WHERE s.arrival = ?1) WHERE arrival = ?1";
+
+pub(super) const PUT_LOST: &str = "UPDATE entries SET body = NULL WHERE arrival = ?1";
+
+pub(super) const PUT_AGAIN: &str = "UPDATE entries SET signature = ?2, header = ?3, body = ?4 WHERE id = ?1";
 
 /// Moves a tip to its successor; changes nothing where the predecessor has one already, which is a fork.
 pub(super) const MOVE_TIP: &str = "UPDATE tips SET seq = ?3, id = ?4, timestamp_us = ?5, add_id = ?6
@@ -154,7 +177,7 @@ pub(super) const COUNT: &str = "UPDATE store SET last_arrival = ?1";
 
 /// What runs once or more a message, a page or a peer; a test holds each to an index.
 #[cfg(test)]
-pub(super) const HOT: [&str; 32] = [
+pub(super) const HOT: [&str; 38] = [
     TIPS,
     PAGE_ENTRIES,
     PAGE_RECORDS,
@@ -167,6 +190,12 @@ pub(super) const HOT: [&str; 32] = [
     COUNT_KIND,
     FIRST_AFTER,
     MISSING,
+    LOST_AT,
+    KNOWS,
+    SPARE,
+    MEND,
+    PUT_LOST,
+    PUT_AGAIN,
     RECORDS,
     RECORD,
     CURSOR,

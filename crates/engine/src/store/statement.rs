@@ -5,13 +5,14 @@ use std::path::Path;
 use lanline_protocol::{
     entry::LogKey,
     id::RoomId,
+    kind::Lane,
     record::Record,
-    store::{Arrival, StoreError, Stored},
+    store::{Arrival, Lost, StoreError, Stored},
 };
 use rusqlite::{Error, OptionalExtension, Params, Row, Rows, params};
 
 use super::{
-    Numbers, SqliteStore, Transaction, row, sql,
+    Damage, Numbers, SqliteStore, Transaction, row, sql,
     trouble::{self, failure},
 };
 
@@ -72,13 +73,58 @@ impl SqliteStore {
     }
 
     pub(super) fn entries(&self, statement: &str, values: impl Params) -> Result<Vec<Stored>, StoreError> {
+        Ok(self.entries_and_lost(statement, values)?.0)
+    }
+
+    /// Entries, and how many were left out because they are lost.
+    pub(super) fn entries_and_lost(
+        &self,
+        statement: &str,
+        values: impl Params,
+    ) -> Result<(Vec<Stored>, usize), StoreError> {
         let mut statement = self.db.prepare_cached(statement).map_err(failure)?;
         let mut rows = statement.query(values).map_err(failure)?;
-        let mut found = Vec::new();
-        while let Some(stored) = next_entry(&mut rows)? {
-            found.push(stored);
+        let (mut found, mut lost) = (Vec::new(), 0);
+        while let Some(entry) = self.next_entry(&mut rows)? {
+            match entry {
+                Ok(stored) => found.push(stored),
+                Err(_) => lost += 1,
+            }
         }
-        Ok(found)
+        Ok((found, lost))
+    }
+
+    /// The next entry, or what is left of it. Who belongs is taken from its spare where it is damaged.
+    pub(super) fn next_entry(&self, rows: &mut Rows<'_>) -> Result<Option<Result<Stored, Lost>>, StoreError> {
+        let Some(row) = rows.next().map_err(failure)? else { return Ok(None) };
+        let (arrival, wordless, known) = match row::found(row).map_err(failure)? {
+            row::Found::Whole(stored) if stored.entry.body.is_some() || stored.entry.header.lane() == Lane::Content => {
+                return Ok(Some(Ok(stored)));
+            }
+            row::Found::Whole(stored) => (stored.arrival, None, true),
+            row::Found::Wordless(stored) => (stored.arrival, Some(stored), false),
+            row::Found::Damaged { arrival, known } => (arrival, None, known),
+        };
+        if let Some(spare) = self.one(sql::SPARE, [row::to_bits(arrival)], row::spare)?.flatten() {
+            self.damage.borrow_mut().spared.insert(arrival);
+            return Ok(Some(Ok(spare)));
+        }
+        let lost = self.one(sql::LOST_AT, [row::to_bits(arrival)], row::lost)?;
+        // Of who belongs, nothing may be left out: somebody who was removed would belong again.
+        let lost = lost.ok_or_else(|| StoreError::Failed(format!("entry {arrival} is damaged")))?;
+        if !known {
+            tracing::error!(arrival, "an entry in the database is damaged: it is asked of the members");
+            self.damage.borrow_mut().lost.insert(arrival, lost);
+        }
+        Ok(Some(wordless.ok_or(lost)))
+    }
+
+    /// Puts entries whose spares were read back in their place. What cannot be written now is found again.
+    pub(super) fn mend(&mut self) {
+        for arrival in std::mem::take(&mut self.damage.get_mut().spared) {
+            tracing::error!(arrival, "an entry in the database was damaged: it is replaced by its spare");
+            let _ = self.write(|this| this.execute(sql::MEND, [row::to_bits(arrival)]));
+        }
     }
 
     /// The number a room stands under, given where it has none yet.
@@ -132,6 +178,7 @@ impl SqliteStore {
     /// Takes the writes back, also where SQLite did so itself. Arrivals that were given are not given again.
     pub(super) fn undo(&mut self) -> Result<(), Error> {
         self.numbers = Numbers::default();
+        *self.damage.get_mut() = Damage::default();
         self.id = self.committed_id;
         if !self.db.is_autocommit() {
             self.execute("ROLLBACK", [])?;
@@ -139,10 +186,6 @@ impl SqliteStore {
         self.transaction = Transaction::Clean;
         Ok(())
     }
-}
-
-pub(super) fn next_entry(rows: &mut Rows<'_>) -> Result<Option<Stored>, StoreError> {
-    rows.next().map_err(failure)?.map(row::stored).transpose()
 }
 
 /// The next record that is not damaged.

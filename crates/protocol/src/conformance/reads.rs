@@ -7,7 +7,7 @@ use crate::id::{EntryId, RoomId, StoreId};
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::record::{RecordKey, RecordName};
-use crate::store::{Arrival, Cursor, Device, Item, Order, Store, Stored};
+use crate::store::{Arrival, Cursor, Device, Item, Lost, Order, Store, Stored};
 
 const TEXT: u16 = 65;
 
@@ -344,6 +344,35 @@ pub(super) fn missing_bodies_are_named<S: Store>(mut store: S) {
     assert_eq!(store.missing(room).unwrap(), expected);
     let stored = &store.at(room, chains[0].key(), 2).unwrap()[0];
     assert_eq!((stored.entry.body.as_ref(), stored.erased), (None, false));
+    let lost = store.lost(room, 9).unwrap();
+    assert_eq!(
+        lost.iter().map(|lost| (lost.log, lost.seq)).collect::<Vec<_>>(),
+        [(chains[0].key(), 2), (chains[0].key(), 4), (chains[1].key(), 2), (chains[1].key(), 4),]
+    );
+    assert_eq!(store.lost(room, 1).unwrap(), lost[..1]);
+    assert_eq!(store.damaged(), [], "these were stored so");
+}
+
+pub(super) fn what_is_lost_is_put_back<S: Store>(mut store: S) {
+    let (room, _) = room(&mut store);
+    let mut chain = Chain::new(BOB, room, 2);
+    let entries: Vec<Entry> = (10..13).map(|time| chain.sign(Kind::Text, time)).collect();
+    for entry in &entries {
+        put(&mut store, entry, entry.header.timestamp_us, chain.add());
+    }
+    let [_, Item::Entry(before), _] = &store.page(room, Lane::Content, 0, 9, 99_999).unwrap()[..] else { panic!() };
+    let before = before.clone();
+    let lost = Lost { arrival: before.arrival, room, log: chain.key(), seq: 2, id: before.entry.id, ends_group: true };
+    store.put_lost(&lost).unwrap();
+    store.commit().unwrap();
+    assert_eq!(store.missing(room).unwrap(), [(chain.key(), 2)]);
+    assert_eq!(store.lost(room, 9).unwrap(), [lost]);
+    assert_eq!(store.entry(lost.id).unwrap().unwrap().entry.body, None);
+    assert_eq!((store.knows(lost.id).unwrap(), store.knows(EntryId::new([9; 32])).unwrap()), (Some(true), None));
+    store.put_again(&entries[1]).unwrap();
+    store.commit().unwrap();
+    assert_eq!(store.entry(lost.id).unwrap(), Some(before), "where it was, and shown where it was");
+    assert_eq!(store.missing(room).unwrap(), []);
 }
 
 pub(super) fn records_are_replaced_in_place_and_arrive_anew<S: Store>(mut store: S) {

@@ -15,6 +15,7 @@ mod hostile;
 mod joining;
 mod queueing;
 mod removing;
+mod repairing;
 mod schema;
 mod specification;
 mod talking;

@@ -13,7 +13,7 @@ static SCHEMA: LazyLock<BasicContext> = LazyLock::new(|| {
 });
 
 /// The rule of a frame's body, by the frame's type; the rule of the whole frame ends in `-frame`.
-const FRAMES: [&str; 14] = [
+const FRAMES: [&str; 16] = [
     "goodbye",
     "ping",
     "pong",
@@ -28,6 +28,8 @@ const FRAMES: [&str; 14] = [
     "digest",
     "join",
     "joined",
+    "want-entries",
+    "entries",
 ];
 
 /// The rule of a body, by the kind of its entry.

@@ -24,13 +24,68 @@ fn a_damaged_body_counts_as_missing() {
     }
 }
 
+const HEADERS: [&str; 3] = ["header = zeroblob(length(header))", "header = x'a0'", "signature = x'00'"];
+
 #[test]
-fn a_damaged_header_is_an_error_and_the_others_are_served() {
-    for damage in ["header = zeroblob(length(header))", "header = x'a0'", "signature = x'00'", "id = zeroblob(32)"] {
-        let (_folder, store, room, chain, entries) = damaged(&format!("UPDATE entries SET {damage} WHERE id = ?1"));
-        assert!(matches!(store.at(room, chain.key(), 2), Err(StoreError::Failed(_))), "{damage}");
-        assert!(matches!(store.page(room, Lane::Content, 0, 100, 100_000), Err(StoreError::Failed(_))), "{damage}");
+fn an_entry_with_a_damaged_header_is_lost_and_the_others_are_served() {
+    for damage in HEADERS.into_iter().chain(["id = zeroblob(32)"]) {
+        let (_folder, mut store, room, chain, entries) = damaged(&format!("UPDATE entries SET {damage} WHERE id = ?1"));
+        assert_eq!(store.at(room, chain.key(), 2).unwrap(), [], "{damage}");
+        let page = store.page(room, Lane::Content, 0, 100, 100_000).unwrap();
+        assert!(matches!(page[..], [Item::Entry(_), Item::Lost(lost), Item::Entry(_)] if lost.seq == 2), "{damage}");
         assert_eq!(store.entry(entries[2].id).unwrap().unwrap().entry, entries[2]);
+        assert_eq!(store.timeline(room, None, &[], 3).unwrap().len(), 3, "what is lost takes nobody's place");
+        assert_eq!(store.timeline(room, None, &[], 100).unwrap().len(), 3);
+        let found = store.damaged();
+        assert_eq!(
+            found.iter().map(|lost| (lost.room, lost.log, lost.seq)).collect::<Vec<_>>(),
+            [(room, chain.key(), 2)]
+        );
+        assert_eq!(store.damaged(), [], "told once");
+    }
+}
+
+#[test]
+fn what_is_lost_is_noted_and_put_back() {
+    for damage in HEADERS.into_iter().chain(["body = x'00'", "body = zeroblob(length(body))"]) {
+        let (_folder, mut store, room, chain, entries) = damaged(&format!("UPDATE entries SET {damage} WHERE id = ?1"));
+        store.page(room, Lane::Content, 0, 100, 100_000).unwrap();
+        let [lost] = store.damaged()[..] else { panic!("{damage}") };
+        assert_eq!(store.missing(room).unwrap(), []);
+        store.put_lost(&lost).unwrap();
+        store.commit().unwrap();
+        let mut store = reopen(store);
+        assert_eq!(store.missing(room).unwrap(), [(chain.key(), 2)], "{damage}");
+        assert_eq!(store.lost(room, 9).unwrap(), [lost]);
+        assert_eq!(store.knows(lost.id).unwrap(), Some(true));
+        store.page(room, Lane::Content, 0, 100, 100_000).unwrap();
+        assert_eq!(store.damaged(), [], "it is known");
+        store.put_again(&entries[1]).unwrap();
+        store.commit().unwrap();
+        assert_eq!(store.entry(entries[1].id).unwrap().unwrap().entry, entries[1]);
+        assert_eq!((store.missing(room).unwrap(), store.lost(room, 9).unwrap()), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn who_belongs_is_taken_from_its_spare() {
+    for damage in HEADERS.into_iter().chain(["body = x'00'", "body = NULL", "body = zeroblob(length(body))"]) {
+        let (_folder, path) = place();
+        let (mut store, room, _) = with_room(&path);
+        let creation = store.entry(room.creation()).unwrap().unwrap();
+        let spoil = format!("UPDATE entries SET {damage} WHERE lane = 0");
+        store.db.execute(&spoil, []).unwrap();
+        let page = |store: &SqliteStore| store.page(room, Lane::Membership, 0, 9, 9_999);
+        assert_eq!(page(&store).unwrap(), [Item::Entry(creation.clone())], "{damage}");
+        assert_eq!(store.damaged(), []);
+        store.commit().unwrap();
+        let mut store = reopen(store);
+        store.db.execute("UPDATE spares SET header = x'a0', body = NULL", []).unwrap();
+        assert_eq!(page(&store).unwrap(), [Item::Entry(creation)], "mended in its place: {damage}");
+        // Where both are damaged, nothing is made up.
+        store.db.execute(&spoil, []).unwrap();
+        assert!(page(&store).is_err(), "{damage}");
+        assert_eq!(store.damaged(), []);
     }
 }
 
@@ -94,7 +149,10 @@ fn a_file_damaged_anywhere_gives_no_wrong_entry() {
             Ok(items) => {
                 answers += 1;
                 for item in items {
-                    let Item::Entry(stored) = item else { panic!("no record was stored") };
+                    let Item::Entry(stored) = item else {
+                        assert!(matches!(item, Item::Lost(_)), "no record was stored");
+                        continue;
+                    };
                     let original = entries.iter().find(|entry| entry.id == stored.entry.id).unwrap();
                     assert_eq!(stored.entry.header, original.header);
                     assert!(stored.entry.body.is_none() || stored.entry.body == original.body);

@@ -24,7 +24,7 @@ fn every_frame() -> Vec<Frame> {
         Frame::WantHeads(WantHeads { slot, lane }),
         Frame::Heads(Heads { slot, lane, heads: Vec::new(), last: true }),
         Frame::Batch(Batch { slot, lane, entries, records, upto: Some(1), anchor: None, end: true }),
-        Frame::Ack(Ack { slot, lane, upto: 1 }),
+        Frame::Ack(Ack { slot, lane, upto: 1, partial: None }),
         Frame::Digest(Digest { slot, lane, digest: hash }),
         Frame::Join(Join { tag: hash, signature, invite, name: "bob".into() }),
         Frame::Joined(Joined { tag: hash, refusal: None }),
@@ -98,7 +98,7 @@ fn names_fit() {
 fn unknown_types_skipped() {
     let mut hand = Hand::met();
     for bytes in [
-        &[0x82, 0x0f, 0xa0][..],
+        &[0x82, 0x17, 0xa0][..],
         &[0x82, 0x18, 0x63, 0xa1, 0x00, 0x01],
         &[0x82, 0x00, 0xa0],
         &[0x82, 0x19, 0xff, 0xff, 0x80],

@@ -248,14 +248,19 @@ impl Hand {
     pub(super) fn acknowledge_all(&mut self) {
         for lane in Lane::ALL {
             let upto = self.held[usize::from(lane.number())].arrival;
-            self.say(&Frame::Ack(Ack { slot: 0, lane, upto }));
+            self.say(&Frame::Ack(Ack { slot: 0, lane, upto, partial: None }));
         }
     }
 
     /// The arrivals that were acknowledged in a lane since the other side was listened to last.
     pub(super) fn acks(&mut self, lane: Lane) -> Vec<u64> {
+        self.all_acks(lane).into_iter().filter(|ack| ack.partial.is_none()).map(|ack| ack.upto).collect()
+    }
+
+    /// As [`Self::acks`], partial ones too.
+    pub(super) fn all_acks(&mut self, lane: Lane) -> Vec<Ack> {
         let acks = self.heard().into_iter().filter_map(|frame| match frame {
-            Frame::Ack(ack) if ack.lane == lane => Some(ack.upto),
+            Frame::Ack(ack) if ack.lane == lane => Some(ack),
             _ => None,
         });
         acks.collect()

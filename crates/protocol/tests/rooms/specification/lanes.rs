@@ -166,10 +166,10 @@ fn ack_within_sent() {
         let heard = hand.heard();
         let sent = batches(&heard, lane).last().unwrap().upto.unwrap();
         for upto in [0, sent, sent, sent - 1] {
-            hand.say(&Frame::Ack(Ack { slot: 0, lane, upto }));
+            hand.say(&Frame::Ack(Ack { slot: 0, lane, upto, partial: None }));
             assert!(hand.is_connected(), "{upto} of {sent}");
         }
-        hand.say(&Frame::Ack(Ack { slot: 0, lane, upto: sent + 1 }));
+        hand.say(&Frame::Ack(Ack { slot: 0, lane, upto: sent + 1, partial: None }));
         assert_eq!(hand.closed(), Some(CloseReason::BadFrame));
     }
 }
@@ -206,7 +206,7 @@ fn batch_acknowledged() {
 }
 
 #[test]
-fn no_ack_for_refused_own() {
+fn partial_ack_for_refused_own() {
     for lane in Lane::ALL {
         let mut hand = Hand::met();
         let other_lane = if lane == Lane::Content { Lane::Membership } else { Lane::Content };
@@ -218,13 +218,14 @@ fn no_ack_for_refused_own() {
         let upto = hand.send(std::slice::from_ref(&first));
         assert_eq!(hand.acks(lane), [upto]);
         let (missing, after_a_gap) = (write(&mut hand), write(&mut hand));
-        hand.send(std::slice::from_ref(&after_a_gap));
-        assert_eq!(hand.acks(lane), [] as [u64; 0]);
-        // Nor a later one, which would cover it, though it is stored.
-        hand.send(std::slice::from_ref(&missing));
-        assert_eq!(hand.acks(lane), [] as [u64; 0]);
-        hand.send_in(lane, Vec::new());
-        assert_eq!(hand.acks(lane), [] as [u64; 0]);
+        let partial = |upto| [Ack { slot: 0, lane, upto, partial: Some(true) }];
+        let upto = hand.send(std::slice::from_ref(&after_a_gap));
+        assert_eq!(hand.all_acks(lane), partial(upto));
+        // And a later one, which would cover it, though it is stored.
+        let upto = hand.send(std::slice::from_ref(&missing));
+        assert_eq!(hand.all_acks(lane), partial(upto));
+        let upto = hand.send_in(lane, Vec::new());
+        assert_eq!(hand.all_acks(lane), partial(upto));
         // The other lane goes on.
         let upto = hand.send_in(other_lane, Vec::new());
         assert_eq!(hand.acks(other_lane), [upto]);
@@ -264,6 +265,44 @@ fn no_ack_for_refused_own() {
 }
 
 #[test]
+fn partial_ack_says_nothing() {
+    let mut hand = Hand::met();
+    hand.acknowledge_all();
+    let id = alice_says(&mut hand, "refused");
+    let sent = |hand: &mut Hand| batches(&hand.heard(), Lane::Content).last().unwrap().upto.unwrap();
+    let upto = sent(&mut hand);
+    let ack = |upto, partial| Frame::Ack(Ack { slot: 0, lane: Lane::Content, upto, partial });
+    hand.say(&ack(upto, Some(true)));
+    let stored = |hand: &mut Hand, id| hand.world.replica(ALICE).receipts(id).unwrap().stored.len();
+    assert_eq!(stored(&mut hand, id), 0);
+    let later = alice_says(&mut hand, "taken");
+    let upto = sent(&mut hand);
+    hand.say(&ack(upto, None));
+    assert_eq!((stored(&mut hand, id), stored(&mut hand, later)), (0, 0), "nor by what covers it");
+    // It holds no more than the window: everything goes on.
+    let text = "x".repeat(16_000);
+    for _ in 0..3 {
+        for _ in 0..30 {
+            alice_says(&mut hand, &text);
+        }
+        let upto = sent(&mut hand);
+        hand.say(&ack(upto, Some(true)));
+    }
+    // By its heads it is seen what it holds.
+    let heads = hand.world.store(ALICE).tips(hand.room, Lane::Content).unwrap();
+    let heads = heads.iter().map(|tip| tip.head).collect();
+    hand.world.cut(BOB, ALICE);
+    hand.connect();
+    hand.hello();
+    hand.open(0);
+    hand.resume(Lane::Membership);
+    hand.end(Lane::Membership);
+    assert_eq!((stored(&mut hand, id), stored(&mut hand, later)), (0, 0), "nor after a restart");
+    hand.say(&Frame::Heads(Heads { slot: 0, lane: Lane::Content, heads, last: true }));
+    assert_eq!((stored(&mut hand, id), stored(&mut hand, later)), (1, 1));
+}
+
+#[test]
 fn heads_wait_for_acks() {
     let nothing = |lane: Lane| Frame::Heads(Heads { slot: 0, lane, heads: Vec::new(), last: true });
     // A message is on its way when bob says that he holds nothing at all.
@@ -279,9 +318,9 @@ fn heads_wait_for_acks() {
     hand.world.advance(5_000);
     hand.world.commit(ALICE);
     assert_eq!(batches(&hand.heard(), Lane::Content), Vec::<&Batch>::new());
-    hand.say(&Frame::Ack(Ack { slot: 0, lane: Lane::Content, upto: upto - 1 }));
+    hand.say(&Frame::Ack(Ack { slot: 0, lane: Lane::Content, upto: upto - 1, partial: None }));
     assert_eq!(batches(&hand.heard(), Lane::Content), Vec::<&Batch>::new());
-    hand.say(&Frame::Ack(Ack { slot: 0, lane: Lane::Content, upto }));
+    hand.say(&Frame::Ack(Ack { slot: 0, lane: Lane::Content, upto, partial: None }));
     let heard = hand.heard();
     let sent = entries(&heard, Lane::Content);
     // Everything from the start: her profile, his own words, and hers.
@@ -298,6 +337,6 @@ fn heads_wait_for_acks() {
     assert!(end.entries.is_empty() && end.end);
     hand.say(&nothing(Lane::Membership));
     assert_eq!(batches(&hand.heard(), Lane::Membership), Vec::<&Batch>::new());
-    hand.say(&Frame::Ack(Ack { slot: 0, lane: Lane::Membership, upto: end.upto.unwrap() }));
+    hand.say(&Frame::Ack(Ack { slot: 0, lane: Lane::Membership, upto: end.upto.unwrap(), partial: None }));
     assert!(!entries(&hand.heard(), Lane::Membership).is_empty());
 }

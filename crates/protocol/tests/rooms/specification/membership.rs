@@ -67,7 +67,7 @@ fn membership_entries(store: &MemoryStore, room: RoomId) -> Vec<Entry> {
     let page = store.page(room, Lane::Membership, 0, 1_000, 1 << 20).unwrap();
     let entries = page.into_iter().filter_map(|item| match item {
         Item::Entry(stored) => Some(stored.entry),
-        Item::Record(..) => None,
+        Item::Record(..) | Item::Lost(_) => None,
     });
     entries.collect()
 }

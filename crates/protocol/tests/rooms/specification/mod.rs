@@ -11,6 +11,7 @@ mod groups;
 mod hand;
 mod joining;
 mod lanes;
+mod losing;
 mod membership;
 mod opening;
 mod receipts;

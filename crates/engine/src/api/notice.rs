@@ -1,0 +1,37 @@
+use serde::{Deserialize, Serialize};
+
+/// Something about what this device keeps that its person should know. It calls for nothing to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Notice {
+    /// What it is, in one word.
+    pub kind: NoticeKind,
+    /// When, in milliseconds since the Unix epoch.
+    pub at: u64,
+    /// The room it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<String>,
+    /// The device it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<String>,
+    /// How many entries it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// It all in one sentence.
+    pub text: String,
+}
+
+/// What a notice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// This disk damaged entries of a room; they are asked of its members.
+    Damaged,
+    /// What was damaged in a room is whole again.
+    Repaired,
+    /// The database turned out to be an older copy; it goes on, and what it lacks comes from the members.
+    Renewed,
+    /// A device of a room, or a copy of it, said different things under one number; all is kept.
+    Forked,
+}

@@ -1,0 +1,322 @@
+//! What the disk lost: entries found damaged are noted, asked of the members, and put back.
+//!
+//! An entry's id is the hash of its header, and the header names the hash of the body: whoever sends the bytes back
+//! cannot have changed them. Until they are back, receipts stop before them, nothing of their log that comes after them is
+//! passed on or called stored by an acknowledgement, and the members' cursors into this store are not believed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cbor;
+use crate::clock::Time;
+use crate::entry::{Entry, LogKey};
+use crate::frame::{Entries, Frame, WantEntries, WantHeads};
+use crate::id::{EntryId, RoomId};
+use crate::identity::DeviceId;
+use crate::kind::Lane;
+use crate::limits;
+use crate::replica::{Event, Output, Replica};
+use crate::room::Room;
+use crate::session::{ConnectionId, Telling};
+use crate::store::{Arrival, Item, Lost, Store, StoreError};
+
+/// What is known of a room's lost entries, all of them in the content lane.
+#[derive(Debug, Default)]
+pub(crate) struct Damage {
+    /// Logs with lost entries, each with the lowest number.
+    pub(crate) missing: BTreeMap<LogKey, u64>,
+    /// Lost entries, as many as are looked after at a time.
+    lost: BTreeMap<EntryId, Lost>,
+    /// Whether `missing` and `lost` are to be read again.
+    stale: bool,
+    /// Found, and put back, since people were told.
+    found: usize,
+    repaired: usize,
+    /// Devices whose cursors into this store may be beyond something that was not sent to them.
+    pub(crate) recheck: BTreeSet<DeviceId>,
+}
+
+fn recheck_name(room: RoomId) -> String {
+    format!("recheck/{room}")
+}
+
+impl Damage {
+    pub(crate) fn load<S: Store>(store: &S, room: RoomId) -> Result<Self, StoreError> {
+        let mut this = Self::default();
+        this.read(store, room)?;
+        let recheck = store.value(&recheck_name(room))?.unwrap_or_default();
+        this.recheck = minicbor::decode::<Vec<DeviceId>>(&recheck).unwrap_or_default().into_iter().collect();
+        Ok(this)
+    }
+
+    fn read<S: Store>(&mut self, store: &S, room: RoomId) -> Result<(), StoreError> {
+        self.stale = false;
+        self.missing = store.missing(room)?.into_iter().collect();
+        self.lost = if self.missing.is_empty() {
+            BTreeMap::new()
+        } else {
+            store.lost(room, limits::LOST)?.into_iter().map(|lost| (lost.id, lost)).collect()
+        };
+        Ok(())
+    }
+
+    /// Whether an entry stands before everything that its log has lost.
+    pub(crate) fn is_before(&self, log: &LogKey, seq: u64) -> bool {
+        self.missing.get(log).is_none_or(|first| seq < *first)
+    }
+}
+
+/// How far this store was read through, to find what is damaged before it is needed.
+#[derive(Debug, Default)]
+pub(crate) struct Scrub {
+    room: Option<RoomId>,
+    after: Arrival,
+    next_ms: u64,
+}
+
+impl<S: Store> Replica<S> {
+    /// Looks after what is damaged: what reading found is noted, and what came back is counted. Before the commit.
+    pub(crate) fn look_after_damage(&mut self, now: Time) -> Result<(), StoreError> {
+        self.scrub(now)?;
+        for lost in self.store.damaged() {
+            self.note_lost(now, &lost)?;
+        }
+        let stale: Vec<RoomId> = self.rooms.values().filter(|room| room.damage.stale).map(|room| room.id).collect();
+        for id in stale {
+            self.count_damage(now, id)?;
+        }
+        Ok(())
+    }
+
+    fn note_lost(&mut self, now: Time, lost: &Lost) -> Result<(), StoreError> {
+        if !self.rooms.contains_key(&lost.room) {
+            return Ok(());
+        }
+        self.wrote = true;
+        self.store.put_lost(lost)?;
+        if let Some(room) = self.rooms.get_mut(&lost.room) {
+            room.damage.stale = true;
+            room.damage.found += 1;
+        }
+        self.receipts_due(now, lost.room);
+        Ok(())
+    }
+
+    /// What is lost in a room changed.
+    fn count_damage(&mut self, now: Time, id: RoomId) -> Result<(), StoreError> {
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+        room.damage.read(&self.store, id)?;
+        let found = std::mem::take(&mut room.damage.found);
+        let whole = room.damage.missing.is_empty();
+        let repaired = if whole { std::mem::take(&mut room.damage.repaired) } else { 0 };
+        if found > 0 {
+            self.out.push(Output::Event(Event::Damaged(id, found)));
+        }
+        if repaired > 0 {
+            self.out.push(Output::Event(Event::Repaired(id, repaired)));
+            self.receipts_due(now, id);
+        }
+        if found > 0 || repaired > 0 { self.doubt_cursors(id) } else { Ok(()) }
+    }
+
+    /// What was withheld of a damaged log lies before cursors and acknowledgements that speak of later arrivals: they
+    /// are not believed any more, and every member is asked for its heads.
+    fn doubt_cursors(&mut self, id: RoomId) -> Result<(), StoreError> {
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+        for (device, acked) in std::mem::take(room.acks.get_mut(Lane::Content)) {
+            if acked > 0 {
+                self.lazy_acks.insert((device, id, Lane::Content), 0);
+            }
+        }
+        let members = room.membership.iter().flat_map(|membership| membership.members.keys());
+        room.damage.recheck = members.filter(|key| **key != self.me).map(|key| key.device_id()).collect();
+        self.keep_recheck(id)?;
+        let mut asked = Vec::new();
+        for (connection, session) in &mut self.sessions {
+            let Some(shared) = session.shared.get_mut(&id).filter(|shared| shared.open()) else { continue };
+            let slot = shared.my_slot;
+            let state = shared.lanes.get_mut(Lane::Content);
+            if let Some(slot) = slot.filter(|_| state.flowing || state.heads_told) {
+                state.unsure = true;
+                asked.push((*connection, Frame::WantHeads(WantHeads { slot, lane: Lane::Content })));
+            }
+        }
+        for (connection, frame) in asked {
+            self.send(connection, &frame);
+        }
+        Ok(())
+    }
+
+    fn keep_recheck(&mut self, id: RoomId) -> Result<(), StoreError> {
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        let devices: Vec<DeviceId> = room.damage.recheck.iter().copied().collect();
+        let value = (!devices.is_empty()).then(|| cbor::encode(&devices));
+        self.wrote = true;
+        self.store.put_value(&recheck_name(id), value.as_deref())
+    }
+
+    /// A device told its heads of the content lane: what it lacks is known.
+    pub(crate) fn rechecked(&mut self, connection: ConnectionId, id: RoomId) -> Result<(), StoreError> {
+        let Some(device) = self.sessions.get(&connection).map(|session| session.device) else { return Ok(()) };
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+        if room.damage.recheck.remove(&device) { self.keep_recheck(id) } else { Ok(()) }
+    }
+
+    /// Asks a member for what is lost, and was not asked of it yet or is not being asked of another.
+    pub(crate) fn ask_for_lost(&mut self, connection: ConnectionId, id: RoomId) {
+        let Some(room) = self.rooms.get(&id).filter(|room| !room.damage.lost.is_empty()) else { return };
+        let asked: BTreeSet<EntryId> = self
+            .sessions
+            .values()
+            .filter_map(|session| session.shared.get(&id))
+            .flat_map(|shared| shared.asking.iter().copied())
+            .collect();
+        let lost: Vec<EntryId> = room.damage.lost.keys().filter(|id| !asked.contains(*id)).copied().collect();
+        let member = |session: &crate::session::Session| room.is_member(&session.peer) && room.is_member(&self.me);
+        let Some(session) = self.sessions.get_mut(&connection).filter(|session| member(session)) else { return };
+        let Some(shared) = session.shared.get_mut(&id).filter(|shared| shared.open()) else { return };
+        let Some(slot) = shared.my_slot.filter(|_| shared.asking.is_empty()) else { return };
+        let ids = lost.into_iter().filter(|id| !shared.lacks.contains(id));
+        let ids: Vec<EntryId> = ids.take(limits::WANT_ENTRIES).collect();
+        if !ids.is_empty() {
+            shared.asking = ids.iter().copied().collect();
+            self.send(connection, &Frame::WantEntries(WantEntries { slot, ids }));
+        }
+    }
+
+    /// A member lost entries, and asks for them.
+    pub(crate) fn on_want_entries(&mut self, connection: ConnectionId, want: WantEntries) -> Result<bool, StoreError> {
+        let Some(id) = self.room_of_slot(connection, want.slot) else { return Ok(true) };
+        let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
+        let between_members =
+            self.rooms.get(&id).is_some_and(|room| room.is_member(&session.peer) && room.is_member(&self.me));
+        let shared = session.shared.get(&id).filter(|shared| shared.open());
+        let Some(slot) = shared.and_then(|shared| shared.my_slot).filter(|_| between_members) else { return Ok(true) };
+        // Whoever asks waits for the answer before it asks again.
+        let busy = session.tellings.iter().any(|t| matches!(t, Telling::Entries { room, .. } if *room == id));
+        if !busy {
+            self.tell(connection, Telling::Entries { room: id, slot, ids: want.ids })?;
+        }
+        Ok(true)
+    }
+
+    /// What is told next of entries that a member lost, and which are left.
+    pub(crate) fn next_entries(
+        &self,
+        room: RoomId,
+        slot: u32,
+        ids: &[EntryId],
+    ) -> Result<(Frame, Option<Telling>), StoreError> {
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        let mut left = ids;
+        while let [id, rest @ ..] = left
+            && bytes < limits::BATCH_BYTES
+        {
+            left = rest;
+            let held = self.store.entry(*id)?.map(|stored| stored.entry);
+            let counts = |entry: &Entry| self.rooms.get(&room).is_some_and(|room| room.counts(entry));
+            let fits = |entry: &Entry| entry.room() == room && entry.header.lane() == Lane::Content;
+            if let Some(entry) = held.filter(|entry| entry.body.is_some() && fits(entry) && counts(entry)) {
+                bytes += entry.size();
+                entries.push(entry.to_wire());
+            }
+        }
+        let last = left.is_empty();
+        let rest = (!last).then(|| Telling::Entries { room, slot, ids: left.to_vec() });
+        Ok((Frame::Entries(Entries { slot, entries, last }), rest))
+    }
+
+    /// Entries that were asked for.
+    pub(crate) fn on_entries(&mut self, connection: ConnectionId, answer: Entries) -> Result<bool, StoreError> {
+        let Some(id) = self.room_of_slot(connection, answer.slot) else { return Ok(true) };
+        for wire in answer.entries {
+            let Ok(entry) = Entry::read(wire) else { return Ok(false) };
+            let asked = self.shared_mut(connection, id).is_some_and(|shared| shared.asking.contains(&entry.id));
+            if !asked || entry.room() != id {
+                continue;
+            }
+            if !entry.signature_holds() {
+                return Ok(false);
+            }
+            self.put_back(id, &entry)?;
+        }
+        if answer.last
+            && let Some(shared) = self.shared_mut(connection, id)
+        {
+            // What is still lost after this it does not hold.
+            let asked = std::mem::take(&mut shared.asking);
+            shared.lacks.extend(asked);
+        }
+        Ok(true)
+    }
+
+    /// Puts a lost entry back, if these are all of its bytes. Its signature, where it has one, was checked.
+    pub(crate) fn put_back(&mut self, id: RoomId, entry: &Entry) -> Result<(), StoreError> {
+        let Some(ends_group) = self.store.knows(entry.id)? else { return Ok(()) };
+        let whole = self.store.entry(entry.id)?.is_some_and(|held| held.entry.body.is_some() || held.erased);
+        if whole || entry.body.is_none() || (ends_group && entry.signature.is_none()) {
+            return Ok(());
+        }
+        self.wrote = true;
+        self.store.put_again(entry)?;
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.damage.lost.remove(&entry.id);
+            room.damage.stale = true;
+            room.damage.repaired += 1;
+            if entry.header.kind() == crate::kind::Kind::Profile
+                && let Some(stored) = self.store.entry(entry.id)?
+            {
+                room.note_profile(entry, stored.order);
+                room.changed = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads on through what is stored while a member is there who can replace what is damaged.
+    fn scrub(&mut self, now: Time) -> Result<(), StoreError> {
+        if self.sessions.is_empty() || now.steady_ms < self.scrub.next_ms {
+            return Ok(());
+        }
+        self.scrub.next_ms = now.steady_ms + limits::SCRUB_PAUSE_MS;
+        let room = match self.scrub.room {
+            Some(room) => room,
+            None => match self.rooms.keys().next() {
+                Some(first) => *first,
+                None => return Ok(()),
+            },
+        };
+        self.scrub.room = Some(room);
+        let (items, bytes) = (limits::SCRUB_ITEMS, limits::BATCH_BYTES);
+        let page = self.store.page(room, Lane::Content, self.scrub.after, items, bytes)?;
+        let Some(last) = page.last() else {
+            self.scrub.after = 0;
+            let next = self.rooms.range((std::ops::Bound::Excluded(room), std::ops::Bound::Unbounded)).next();
+            self.scrub.room = next.map(|(room, _)| *room);
+            if next.is_none() {
+                self.scrub.next_ms = now.steady_ms + limits::SCRUB_EVERY_MS;
+            }
+            return Ok(());
+        };
+        self.scrub.after = last.arrival();
+        for item in &page {
+            // Bodies and headers were compared with their hashes in reading.
+            if let Item::Entry(stored) = item
+                && stored.entry.body.is_some()
+                && !stored.entry.signature_holds()
+            {
+                let (header, id) = (&stored.entry.header, stored.entry.id);
+                let (log, seq) = (header.log_key(), header.seq);
+                self.note_lost(now, &Lost { arrival: stored.arrival, room, log, seq, id, ends_group: true })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Room {
+    /// Whether a device acknowledged an entry that this device can have sent it.
+    pub(crate) fn was_taken_by(&self, device: DeviceId, arrival: Arrival, lane: Lane, log: &LogKey, seq: u64) -> bool {
+        let acked = self.acks.get(lane).get(&device).copied().unwrap_or(0);
+        acked >= arrival && (lane == Lane::Membership || self.damage.is_before(log, seq))
+    }
+}

@@ -1,0 +1,204 @@
+//! What a disk loses comes back from the members, and until then nothing untrue is said of it.
+
+use lanline_protocol::frame::Frame;
+use lanline_protocol::id::{EntryId, RoomId};
+use lanline_protocol::replica::Event;
+use lanline_protocol::view::Shown;
+
+use crate::world::{ALICE, BOB, CAROL, World};
+
+/// The device's disk is damaged where these entries stand, and it starts anew.
+fn damage(world: &mut World, device: usize, entries: &[EntryId], header: bool) {
+    world.crash(device);
+    let mut store = world.store(device);
+    for id in entries {
+        store.damage(*id, header);
+    }
+    world.roll_back(device, store);
+}
+
+fn said(world: &mut World, device: usize, room: RoomId, count: usize) -> Vec<EntryId> {
+    let entries = (0..count)
+        .map(|n| {
+            let id = world.say(device, room, &format!("{device}:{n}"));
+            if n % 3 == 2 {
+                world.commit(device);
+            }
+            id
+        })
+        .collect();
+    world.commit(device);
+    entries
+}
+
+fn count_asked(world: &mut World, from: usize, to: usize) -> usize {
+    let mut asked = 0;
+    world.alter_frames(from, to, |bytes| {
+        asked += usize::from(matches!(Frame::decode(bytes), Ok(Frame::WantEntries(_))))
+    });
+    asked
+}
+
+#[test]
+fn what_is_damaged_is_asked_of_a_member_and_put_back() {
+    for header in [false, true] {
+        let mut world = World::new(&["alice", "bob"]);
+        let room = world.room_of(2);
+        let entries = said(&mut world, ALICE, room, 10);
+        world.settle();
+        let whole = world.texts(BOB, room);
+        damage(&mut world, BOB, &entries[3..6], header);
+        world.commit(BOB);
+        let events = world.events(BOB);
+        assert!(events.contains(&Event::Damaged(room, 3)), "{events:?}");
+        assert!(world.texts(BOB, room).len() == 7, "nothing is made up of what was lost");
+        world.connect(BOB, ALICE);
+        world.settle();
+        assert_eq!(world.texts(BOB, room), whole);
+        assert!(world.events(BOB).contains(&Event::Repaired(room, 3)));
+    }
+}
+
+#[test]
+fn receipts_stop_before_what_was_lost_until_it_is_back() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    let entries = said(&mut world, ALICE, room, 6);
+    world.settle();
+    // Carol never saw these, and bob is about to lose one of them.
+    world.cut(ALICE, CAROL);
+    let more = said(&mut world, ALICE, room, 6);
+    world.settle();
+    world.cut(ALICE, BOB);
+    damage(&mut world, BOB, &[entries[1], more[3]], true);
+    world.connect(BOB, CAROL);
+    world.settle();
+    // Carol had the first and gave it back; of the others she gets the group before the hole.
+    assert_eq!(world.texts(CAROL, room).len(), 9);
+    let read = |world: &mut World, id| world.replica(BOB).receipts(id).unwrap();
+    let carol = world.replica(CAROL).device_id();
+    for (id, held) in [(more[1], true), (more[4], false), (more[5], false)] {
+        let standing = read(&mut world, id);
+        assert_eq!(standing.stored.contains(&carol), held, "what was not sent is not called stored");
+    }
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.texts(BOB, room).len(), 12);
+    assert_eq!(world.texts(CAROL, room), world.texts(ALICE, room));
+    let standing = read(&mut world, more[5]);
+    assert!(standing.stored.contains(&carol) && standing.delivered.contains(&carol));
+    let standing = world.replica(ALICE).receipts(more[5]).unwrap();
+    assert_eq!(standing.delivered.len(), 2);
+}
+
+#[test]
+fn a_member_that_was_away_while_something_was_lost_gets_it_though_its_cursor_is_beyond() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.cut(ALICE, CAROL);
+    let entries = said(&mut world, ALICE, room, 6);
+    world.connect(BOB, ALICE);
+    world.settle();
+    world.cut(ALICE, BOB);
+    damage(&mut world, BOB, &[entries[2]], true);
+    // Carol's cursor into bob's store moves over the hole.
+    world.connect(CAROL, BOB);
+    world.settle();
+    assert!(world.texts(CAROL, room).len() < 6);
+    world.cut(CAROL, BOB);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.texts(BOB, room).len(), 6);
+    world.cut(ALICE, BOB);
+    world.connect(CAROL, BOB);
+    world.settle();
+    assert_eq!(world.texts(CAROL, room), world.texts(ALICE, room));
+}
+
+#[test]
+fn what_is_said_after_ones_own_words_were_lost_reaches_everybody_at_once() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.settle();
+    world.cut(ALICE, CAROL);
+    let entries = said(&mut world, ALICE, room, 6);
+    world.settle();
+    world.cut(ALICE, BOB);
+    damage(&mut world, ALICE, &[entries[2]], true);
+    world.commit(ALICE);
+    world.say(ALICE, room, "after");
+    world.commit(ALICE);
+    world.connect(CAROL, ALICE);
+    world.settle();
+    assert!(world.texts(CAROL, room).contains(&"after".to_owned()));
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.texts(CAROL, room).len(), 7);
+    assert_eq!(world.texts(CAROL, room), world.texts(BOB, room));
+}
+
+#[test]
+fn what_one_member_does_not_hold_is_asked_of_another() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.settle();
+    world.cut(ALICE, CAROL);
+    let entries = said(&mut world, ALICE, room, 3);
+    world.settle();
+    damage(&mut world, BOB, &entries[..1], false);
+    world.connect(CAROL, BOB);
+    world.settle();
+    assert!(world.messages(BOB, room).iter().any(|message| message.shown == Shown::Missing));
+    world.advance(60_000);
+    world.commit(BOB);
+    assert_eq!(count_asked(&mut world, BOB, CAROL), 0, "who said that it has it not is not asked again");
+    world.connect(BOB, ALICE);
+    world.settle();
+    for device in [BOB, CAROL] {
+        assert_eq!(world.texts(device, room), world.texts(ALICE, room));
+    }
+}
+
+#[test]
+fn more_than_one_answer_takes_is_asked_for_bit_by_bit() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    let text = "x".repeat(9_000);
+    let entries: Vec<EntryId> = (0..200).map(|n| world.say(ALICE, room, &format!("{n} {text}"))).collect();
+    world.settle();
+    damage(&mut world, BOB, &entries, true);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.texts(BOB, room), world.texts(ALICE, room));
+}
+
+#[test]
+fn answers_that_nobody_asked_for_or_that_are_altered_change_nothing() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    let entries = said(&mut world, ALICE, room, 3);
+    world.settle();
+    damage(&mut world, BOB, &entries[2..], true);
+    world.connect(BOB, ALICE);
+    // The signature that ends the group is another.
+    for _ in 0..200 {
+        world.alter_frames(ALICE, BOB, |bytes| {
+            if let Ok(Frame::Entries(mut answer)) = Frame::decode(bytes) {
+                for entry in &mut answer.entries {
+                    entry.signature = None;
+                }
+                *bytes = Frame::Entries(answer).encode();
+            }
+        });
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    assert_eq!(world.texts(BOB, room).len(), 2, "without its signature it could not be passed on");
+    world.cut(ALICE, BOB);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.texts(BOB, room).len(), 3);
+}
