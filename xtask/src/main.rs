@@ -8,6 +8,7 @@ mod run;
 mod screenshots;
 mod test;
 mod tools;
+mod torture;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ enum Chore {
     Demo,
     /// Draw the README's pictures anew
     Screenshots,
+    /// Kill, stop and cut off real devices while they talk, and look whether anything was lost
+    Torture(torture::Arguments),
     /// Run all tests, those of the real windows last
     Test,
     /// Check format, code, docs, licences, pages and the layout's rules
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Chore::Run(arguments) => run::run(&arguments),
         Chore::Demo => demo::demo(),
         Chore::Screenshots => screenshots::screenshots(),
+        Chore::Torture(arguments) => torture::torture(&arguments),
         Chore::Test => test::test(),
         Chore::Lint => lint::lint(),
     };

@@ -53,8 +53,8 @@ pub(crate) const APP: &[Need] = &[
 /// Fails where Python is too old, or where Debian left the modules to another package.
 const PYTHON: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
 
-/// What the tests need besides: a screen, a driver for the windows, network namespaces, and what runs the page's
-/// logic without a window and the client in Python.
+/// What the tests need besides: a screen, a driver for the windows, and what runs the page's logic without a window and
+/// the client in Python.
 pub(crate) const TESTS: &[Need] = &[
     Need { found_by: FoundBy::Program("node"), debian: "nodejs", fedora: "nodejs", arch: "nodejs" },
     Need {
@@ -71,7 +71,13 @@ pub(crate) const TESTS: &[Need] = &[
     },
     Need { found_by: FoundBy::Python, debian: "python3 python3-venv", fedora: "python3", arch: "python" },
     Need { found_by: FoundBy::Program("nc"), debian: "netcat-openbsd", fedora: "netcat", arch: "openbsd-netcat" },
+];
+
+/// What keeps devices apart that are tortured, and what makes their disk fail.
+pub(crate) const TORTURE: &[Need] = &[
     Need { found_by: FoundBy::Program("ip"), debian: "iproute2", fedora: "iproute", arch: "iproute2" },
+    Need { found_by: FoundBy::Program("unshare"), debian: "util-linux", fedora: "util-linux", arch: "util-linux" },
+    Need { found_by: FoundBy::Program("strace"), debian: "strace", fedora: "strace", arch: "strace" },
 ];
 
 /// What the checks of the pages and of the committed files need.

@@ -1,0 +1,16 @@
+//! Real `lanline` processes on real SQLite, which are killed, stopped, cut off and restarted while they talk; and a
+//! ledger, kept outside of them, of what they answered and told.
+//!
+//! Linux only: what keeps the devices apart are network namespaces.
+
+#![cfg(target_os = "linux")]
+
+pub mod campaign;
+mod chance;
+mod cycle;
+mod device;
+mod fault;
+mod ledger;
+mod place;
+mod process;
+mod relay;
