@@ -1,5 +1,6 @@
 //! `cargo xtask …`: everything one does with this repository, one file a subcommand.
 
+mod bench;
 mod command;
 mod demo;
 mod lint;
@@ -24,6 +25,8 @@ enum Chore {
     Demo,
     /// Draw the README's pictures anew
     Screenshots,
+    /// Measure a real server under load, beside others: `bench messages [--quick]`
+    Bench(bench::Arguments),
     /// Run all tests, those of the real windows last
     Test,
     /// Check format, code, docs, licences, pages and the layout's rules
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Chore::Run(arguments) => run::run(&arguments),
         Chore::Demo => demo::demo(),
         Chore::Screenshots => screenshots::screenshots(),
+        Chore::Bench(arguments) => bench::bench(&arguments),
         Chore::Test => test::test(),
         Chore::Lint => lint::lint(),
     };
