@@ -1,5 +1,6 @@
 //! `cargo xtask …`: everything one does with this repository, one file a subcommand.
 
+mod bench;
 mod command;
 mod demo;
 mod lint;
@@ -27,6 +28,8 @@ enum Chore {
     Screenshots,
     /// Kill, stop and cut off real devices while they talk, and look whether anything was lost
     Torture(torture::Arguments),
+    /// Measure a real server under load, beside others: `bench messages [--quick]`
+    Bench(bench::Arguments),
     /// Run all tests, those of the real windows last
     Test,
     /// Check format, code, docs, licences, pages and the layout's rules
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Chore::Demo => demo::demo(),
         Chore::Screenshots => screenshots::screenshots(),
         Chore::Torture(arguments) => torture::torture(&arguments),
+        Chore::Bench(arguments) => bench::bench(&arguments),
         Chore::Test => test::test(),
         Chore::Lint => lint::lint(),
     };

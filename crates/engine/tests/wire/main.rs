@@ -11,7 +11,6 @@
 
 mod described;
 mod device;
-mod identity;
 mod peer;
 #[path = "../../../protocol/tests/rooms/schema.rs"]
 mod schema;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use lanline_engine::net::ALPN;
+use lanline_peer::Shows;
 use lanline_protocol::frame::{Frame, Hello};
 use lanline_protocol::id::{Hash, StoreId};
 use lanline_protocol::identity::PublicKey;
@@ -14,8 +15,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
-
-use crate::identity::Shows;
 
 /// However busy the machine: what takes longer than this does not happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -59,13 +59,13 @@ async fn what_is_not_lanline_is_told_apart() {
     let bob = Device::new(2, patient());
     for (shows, alpn, expected) in [
         (Shows::P256, ALPN, DialError::NotLanline as fn(String) -> DialError),
-        (Shows::Two, ALPN, DialError::NotLanline),
-        (Shows::Ed25519, b"", DialError::NotLanline),
-        (Shows::Ed25519, b"lanline/9", DialError::VersionUnsupported),
+        (Shows::Twice(9), ALPN, DialError::NotLanline),
+        (STRANGER, b"", DialError::NotLanline),
+        (STRANGER, b"lanline/9", DialError::VersionUnsupported),
     ] {
         let (door, address) = door().await;
         let alpn: Vec<&[u8]> = if alpn.is_empty() { vec![] } else { vec![alpn] };
-        let acceptor = stranger_server(shows, &alpn);
+        let acceptor = shows.server(&alpn);
         let serve = async {
             let (stream, _) = door.accept().await.unwrap();
             acceptor.accept(stream).await.map(drop)

@@ -47,7 +47,7 @@ async fn say(address: SocketAddr, bytes: Vec<u8>) -> Vec<u8> {
 async fn shake(address: SocketAddr, shows: Shows, alpn: &'static [&'static [u8]]) {
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("lanline").unwrap();
-    if let Ok(mut stream) = stranger_client(shows, alpn).connect(name, stream).await {
+    if let Ok(mut stream) = shows.client(alpn).connect(name, stream).await {
         let mut heard = Vec::new();
         let _ = timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("an end in time");
         assert!(heard.is_empty());
@@ -80,11 +80,11 @@ async fn strangers_are_refused_each_for_its_reason() {
 
     let ours: &[&[u8]] = &[ALPN];
     tokio::join!(shake(address, Shows::Nothing, ours), refusal("no certificate"));
-    tokio::join!(shake(address, Shows::Two, ours), refusal("not exactly one certificate"));
+    tokio::join!(shake(address, Shows::Twice(9), ours), refusal("not exactly one certificate"));
     tokio::join!(shake(address, Shows::P256, ours), refusal("not an Ed25519 certificate"));
     let no_alpn = "another protocol, or another version of it (ALPN)";
-    tokio::join!(shake(address, Shows::Ed25519, &[b"lanline/2", b"h2"]), refusal(no_alpn));
-    tokio::join!(shake(address, Shows::Ed25519, &[]), refusal(no_alpn));
+    tokio::join!(shake(address, STRANGER, &[b"lanline/2", b"h2"]), refusal(no_alpn));
+    tokio::join!(shake(address, STRANGER, &[]), refusal(no_alpn));
 
     // And with nothing wrong, the same client is let in.
     let accept = async {

@@ -207,7 +207,7 @@ async fn deaf_peer(address: SocketAddr) -> client::TlsStream<TcpStream> {
     socket.set_recv_buffer_size(4096).unwrap();
     let stream = socket.connect(address).await.unwrap();
     let name = ServerName::try_from("lanline").unwrap();
-    stranger_client(Shows::Ed25519, &[ALPN]).connect(name, stream).await.unwrap()
+    STRANGER.client(&[ALPN]).connect(name, stream).await.unwrap()
 }
 
 #[tokio::test]

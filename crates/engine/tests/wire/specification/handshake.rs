@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use lanline_engine::net::{ALPN, DialError, Timeouts};
+use lanline_peer::Shows;
 use lanline_protocol::identity::DeviceKey;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +11,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::device::{ALICE, BOB, CAROL, Sockets};
-use crate::identity::Shows;
 use crate::peer::{PATIENCE, Peer};
 
 /// The TLS 1.2 ClientHello of an old client, without `supported_versions`.

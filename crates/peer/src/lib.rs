@@ -1,8 +1,16 @@
-//! What a peer shows in the handshake, rightly or not.
+//! What a peer shows in the handshake, rightly or not; and one that believes everyone. For the tests of the engine,
+//! which lets such peers meet a device, and for the bench, whose load clients they are. Nothing here is shipped.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what fails here ends the test or the bench that wanted it, and nothing else"
+)]
 
 use std::sync::Arc;
 
 use lanline_protocol::identity::DeviceKey;
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
@@ -13,10 +21,13 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// What is shown.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Shows {
+pub enum Shows {
+    /// No certificate.
     Nothing,
-    /// One certificate with the key of this seed.
+    /// One certificate with the key of 32 times this byte.
     Key(u8),
+    /// One certificate with the key of this seed.
+    Seed([u8; 32]),
     /// The same certificate twice.
     Twice(u8),
     /// A key of another kind.
@@ -27,8 +38,9 @@ impl Shows {
     fn identity(self) -> Option<CertifiedKey> {
         let (key, count) = match self {
             Self::Nothing => return None,
-            Self::Key(seed) => (ed25519(seed), 1),
-            Self::Twice(seed) => (ed25519(seed), 2),
+            Self::Key(seed) => (ed25519(&[seed; 32]), 1),
+            Self::Seed(seed) => (ed25519(&seed), 1),
+            Self::Twice(seed) => (ed25519(&[seed; 32]), 2),
             Self::P256 => (rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap(), 1),
         };
         let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap().der().clone();
@@ -37,7 +49,8 @@ impl Shows {
         Some(CertifiedKey::new(vec![certificate; count], Arc::new(Insistent(key))))
     }
 
-    pub(crate) fn client(self, alpn: &[&[u8]]) -> TlsConnector {
+    /// For who dials so: TLS 1.3, believes whoever answers, resumes nothing, offers these protocols (none: no ALPN).
+    pub fn client(self, alpn: &[&[u8]]) -> TlsConnector {
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13])
             .unwrap()
@@ -48,10 +61,15 @@ impl Shows {
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        config.resumption = Resumption::disabled();
         TlsConnector::from(Arc::new(config))
     }
 
-    pub(crate) fn server(self, alpn: &[&[u8]]) -> TlsAcceptor {
+    /// For who listens so, and asks for no certificate.
+    ///
+    /// # Panics
+    /// With [`Shows::Nothing`]: a server shows something.
+    pub fn server(self, alpn: &[&[u8]]) -> TlsAcceptor {
         let identity = self.identity().expect("a server shows something");
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13])
@@ -63,8 +81,8 @@ impl Shows {
     }
 }
 
-fn ed25519(seed: u8) -> rcgen::KeyPair {
-    let der = DeviceKey::from_seed(&[seed; 32]).to_pkcs8_der().to_vec();
+fn ed25519(seed: &[u8; 32]) -> rcgen::KeyPair {
+    let der = DeviceKey::from_seed(seed).to_pkcs8_der().to_vec();
     rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der), &rcgen::PKCS_ED25519).unwrap()
 }
 
