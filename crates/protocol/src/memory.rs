@@ -12,38 +12,103 @@ use crate::limits;
 use crate::record::{Record, RecordKey};
 use crate::store::{Arrival, Cursor, Device, Item, Lost, NewEntry, Order, Store, StoreError, Stored, Tip};
 
+/// Rows by key, and what undoes the changes since the last commit.
 #[derive(Clone, Debug)]
-struct Tables {
-    store_id: StoreId,
-    last_arrival: Arrival,
-    items: BTreeMap<(RoomId, Lane, Arrival), Item>,
-    entries: BTreeMap<EntryId, (RoomId, Lane, Arrival)>,
-    timeline: BTreeMap<(RoomId, Order), Arrival>,
-    logs: BTreeMap<(RoomId, LogKey, u64, EntryId), Arrival>,
-    tips: BTreeMap<(RoomId, Lane, Head), Tip>,
-    records: BTreeMap<RecordKey, Arrival>,
-    cursors: BTreeMap<(StoreId, RoomId, Lane), Cursor>,
-    acks: BTreeMap<(RoomId, Lane, DeviceId), Arrival>,
-    sent: BTreeMap<(RoomId, String), EntryId>,
-    devices: BTreeMap<PublicKey, Device>,
-    values: BTreeMap<String, Vec<u8>>,
+struct Table<K, V> {
+    rows: BTreeMap<K, V>,
+    undo: Vec<(K, Option<V>)>,
 }
 
-impl Tables {
-    fn arrive(&mut self) -> Arrival {
-        self.last_arrival += 1;
-        self.last_arrival
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new(), undo: Vec::new() }
     }
+}
+
+impl<K: Ord + Clone, V> Table<K, V> {
+    fn set(&mut self, key: K, value: Option<V>) {
+        let before = match value {
+            Some(value) => self.rows.insert(key.clone(), value),
+            None => self.rows.remove(&key),
+        };
+        self.undo.push((key, before));
+    }
+
+    fn insert(&mut self, key: K, value: V) {
+        self.set(key, Some(value));
+    }
+
+    fn remove(&mut self, key: &K) {
+        if self.rows.contains_key(key) {
+            self.set(key.clone(), None);
+        }
+    }
+
+    fn commit(&mut self) {
+        self.undo.clear();
+    }
+
+    fn rollback(&mut self) {
+        while let Some((key, before)) = self.undo.pop() {
+            match before {
+                Some(value) => self.rows.insert(key, value),
+                None => self.rows.remove(&key),
+            };
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tables {
+    items: Table<(RoomId, Lane, Arrival), Item>,
+    entries: Table<EntryId, (RoomId, Lane, Arrival)>,
+    timeline: Table<(RoomId, Order), Arrival>,
+    kinds: Table<(RoomId, u16, Arrival), EntryId>,
+    logs: Table<(RoomId, LogKey, u64, EntryId), Arrival>,
+    missing: Table<(RoomId, LogKey, u64, EntryId), ()>,
+    tips: Table<(RoomId, Lane, Head), Tip>,
+    records: Table<RecordKey, Arrival>,
+    cursors: Table<(StoreId, RoomId, Lane), Cursor>,
+    acks: Table<(RoomId, Lane, DeviceId), Arrival>,
+    sent: Table<(RoomId, String), EntryId>,
+    devices: Table<PublicKey, Device>,
+    values: Table<String, Vec<u8>>,
+}
+
+/// Does the same to every table.
+macro_rules! each_table {
+    ($tables:expr, $call:ident) => {{
+        let tables = &mut $tables;
+        tables.items.$call();
+        tables.entries.$call();
+        tables.timeline.$call();
+        tables.kinds.$call();
+        tables.logs.$call();
+        tables.missing.$call();
+        tables.tips.$call();
+        tables.records.$call();
+        tables.cursors.$call();
+        tables.acks.$call();
+        tables.sent.$call();
+        tables.devices.$call();
+        tables.values.$call();
+    }};
 }
 
 /// A store in memory. A clone stands for a copied database.
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
-    committed: Tables,
     now: Tables,
+    store_id: StoreId,
+    last_arrival: Arrival,
+    /// Id and last arrival as of the last commit.
+    committed: (StoreId, Arrival),
     dirty: bool,
     failed: Option<StoreError>,
+    /// Damaged, and not asked for yet.
     damaged: Vec<Lost>,
+    /// Asked for since the last commit.
+    told: Vec<Lost>,
 }
 
 fn lost_of(stored: &Stored) -> Lost {
@@ -61,53 +126,72 @@ fn lost_of(stored: &Stored) -> Lost {
 impl MemoryStore {
     /// An empty store.
     pub fn new(store_id: StoreId) -> Self {
-        let tables = Tables {
+        Self {
+            now: Tables::default(),
             store_id,
             last_arrival: 0,
-            items: BTreeMap::new(),
-            entries: BTreeMap::new(),
-            timeline: BTreeMap::new(),
-            logs: BTreeMap::new(),
-            tips: BTreeMap::new(),
-            records: BTreeMap::new(),
-            cursors: BTreeMap::new(),
-            acks: BTreeMap::new(),
-            sent: BTreeMap::new(),
-            devices: BTreeMap::new(),
-            values: BTreeMap::new(),
-        };
-        Self { committed: tables.clone(), now: tables, dirty: false, failed: None, damaged: Vec::new() }
+            committed: (store_id, 0),
+            dirty: false,
+            failed: None,
+            damaged: Vec::new(),
+            told: Vec::new(),
+        }
     }
 
     /// What a crash leaves: what was committed.
     #[must_use]
-    pub fn crash(self) -> Self {
-        Self { now: self.committed.clone(), committed: self.committed, dirty: false, failed: None, damaged: Vec::new() }
+    pub fn crash(mut self) -> Self {
+        self.undo();
+        self.last_arrival = self.committed.1;
+        self
+    }
+
+    /// What a damaged disk leaves of a content entry: nothing but that it was there, or, where only the words are hit, its
+    /// header. `false` where it is lost already.
+    pub fn damage(&mut self, id: EntryId, header: bool) -> bool {
+        let Some(place) = self.now.entries.rows.get(&id).copied() else { return false };
+        let Some(item) = self.now.items.rows.get_mut(&place) else { return false };
+        let Item::Entry(stored) = item else { return false };
+        if place.1 != Lane::Content || stored.entry.body.is_none() {
+            return false;
+        }
+        let lost = lost_of(stored);
+        stored.entry.body = None;
+        if header {
+            *item = Item::Lost(lost);
+        }
+        self.damaged.push(lost);
+        true
+    }
+
+    fn undo(&mut self) {
+        each_table!(self.now, rollback);
+        self.store_id = self.committed.0;
+        self.dirty = false;
+        self.failed = None;
+        // Reading finds it again.
+        self.damaged.append(&mut self.told);
     }
 
     fn stored(&self, id: EntryId) -> Option<&Stored> {
-        let place = self.now.entries.get(&id)?;
-        match self.now.items.get(place)? {
+        let place = self.now.entries.rows.get(&id)?;
+        match self.now.items.rows.get(place)? {
             Item::Entry(stored) => Some(stored),
             Item::Record(..) | Item::Lost(_) => None,
         }
     }
 
-    /// What a damaged disk leaves of an entry: nothing but that it was there, or, where only the words are hit, its
-    /// header.
-    pub fn damage(&mut self, id: EntryId, header: bool) {
-        for tables in [&mut self.now, &mut self.committed] {
-            let item = tables.entries.get(&id).and_then(|place| tables.items.get_mut(place));
-            let Some(item) = item else { continue };
-            let Item::Entry(stored) = item else { continue };
-            let lost = lost_of(stored);
-            stored.entry.body = None;
-            if header {
-                *item = Item::Lost(lost);
-            }
-            self.damaged.push(lost);
-        }
-        self.damaged.dedup();
+    /// The entries of a log beyond a number, as far as another.
+    fn of_log(&self, room: RoomId, log: LogKey, after: u64, upto: u64) -> impl Iterator<Item = (u64, &Stored)> {
+        let (from, to) = (EntryId::new([0; 32]), EntryId::new([0xff; 32]));
+        let first = (room, log, after.saturating_add(1), from);
+        let rows = (after < upto).then(|| self.now.logs.rows.range(first..=(room, log, upto, to)));
+        rows.into_iter().flatten().filter_map(|((.., seq, id), _)| Some((*seq, self.stored(*id)?)))
+    }
+
+    fn arrive(&mut self) -> Arrival {
+        self.last_arrival += 1;
+        self.last_arrival
     }
 
     /// Begins a write.
@@ -130,21 +214,26 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn store_id(&self) -> StoreId {
-        self.now.store_id
+        self.store_id
     }
 
     fn rooms(&self) -> Result<Vec<RoomId>, StoreError> {
-        let creations = self.now.items.values().filter_map(|item| match item {
-            Item::Entry(stored) if stored.entry.header.kind() == Kind::Create => Some(stored.entry.room()),
-            _ => None,
-        });
-        let mut rooms: Vec<RoomId> = creations.collect();
-        rooms.sort_unstable();
+        let create = Kind::Create.number();
+        let mut rooms = Vec::new();
+        let mut next = self.now.kinds.rows.keys().next();
+        while let Some((room, ..)) = next.copied() {
+            if self.now.kinds.rows.range((room, create, 0)..=(room, create, Arrival::MAX)).next().is_some() {
+                rooms.push(room);
+            }
+            next =
+                self.now.kinds.rows.range((room, u16::MAX, Arrival::MAX)..).map(|(key, _)| key).find(|k| k.0 != room);
+        }
         Ok(rooms)
     }
 
     fn tips(&self, room: RoomId, lane: Lane) -> Result<Vec<Tip>, StoreError> {
-        Ok(self.now.tips.iter().filter(|((r, l, _), _)| (*r, *l) == (room, lane)).map(|(_, tip)| *tip).collect())
+        let tips = self.now.tips.rows.range((room, lane, FIRST_HEAD)..);
+        Ok(tips.take_while(|((r, l, _), _)| (*r, *l) == (room, lane)).map(|(_, tip)| *tip).collect())
     }
 
     fn page(
@@ -157,7 +246,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Item>, StoreError> {
         let mut page = Vec::new();
         let mut size = 0;
-        for (_, item) in self.now.items.range((room, lane, after.saturating_add(1))..=(room, lane, Arrival::MAX)) {
+        for (_, item) in self.now.items.rows.range((room, lane, after.saturating_add(1))..=(room, lane, Arrival::MAX)) {
             let ends_group = match item {
                 Item::Entry(stored) => {
                     size += stored.entry.size();
@@ -178,7 +267,7 @@ impl Store for MemoryStore {
     }
 
     fn anchor(&self, room: RoomId, lane: Lane, at: Arrival) -> Result<Option<(Arrival, EntryId)>, StoreError> {
-        Ok(self.now.items.range((room, lane, 0)..=(room, lane, at)).rev().find_map(|(_, item)| match item {
+        Ok(self.now.items.rows.range((room, lane, 0)..=(room, lane, at)).rev().find_map(|(_, item)| match item {
             Item::Entry(stored) => Some((stored.arrival, stored.entry.id)),
             Item::Lost(lost) => Some((lost.arrival, lost.id)),
             Item::Record(..) => None,
@@ -189,6 +278,7 @@ impl Store for MemoryStore {
         Ok(self
             .now
             .items
+            .rows
             .range((room, lane, 0)..=(room, lane, Arrival::MAX))
             .next_back()
             .map_or(0, |(_, item)| item.arrival()))
@@ -199,27 +289,13 @@ impl Store for MemoryStore {
     }
 
     fn at(&self, room: RoomId, log: LogKey, seq: u64) -> Result<Vec<Stored>, StoreError> {
-        let (from, to) = (EntryId::new([0; 32]), EntryId::new([0xff; 32]));
-        Ok(self
-            .now
-            .logs
-            .range((room, log, seq, from)..=(room, log, seq, to))
-            .filter_map(|((.., id), _)| self.stored(*id).cloned())
-            .collect())
+        let entries = seq.checked_sub(1).map(|before| self.of_log(room, log, before, seq));
+        Ok(entries.into_iter().flatten().map(|(_, stored)| stored.clone()).collect())
     }
 
     fn of_kind(&self, room: RoomId, kind: u16) -> Result<Vec<Stored>, StoreError> {
-        let mut found: Vec<Stored> = Vec::new();
-        for item in self.now.items.values() {
-            if let Item::Entry(stored) = item
-                && stored.entry.room() == room
-                && stored.entry.header.kind == kind
-            {
-                found.push(stored.clone());
-            }
-        }
-        found.sort_unstable_by_key(|stored| stored.arrival);
-        Ok(found)
+        let found = self.now.kinds.rows.range((room, kind, 0)..=(room, kind, Arrival::MAX));
+        Ok(found.filter_map(|(_, id)| self.stored(*id).cloned()).collect())
     }
 
     fn timeline(
@@ -229,13 +305,19 @@ impl Store for MemoryStore {
         hidden: &[u16],
         limit: usize,
     ) -> Result<Vec<Stored>, StoreError> {
+        let end = before.unwrap_or(Order {
+            time_us: u64::MAX,
+            author: PublicKey::new([0xff; 32]),
+            seq: u64::MAX,
+            id: EntryId::new([0xff; 32]),
+        });
         Ok(self
             .now
             .timeline
-            .keys()
+            .rows
+            .range((room, FIRST_ORDER)..(room, end))
             .rev()
-            .filter(|(r, order)| *r == room && before.is_none_or(|before| *order < before))
-            .filter_map(|(_, order)| self.stored(order.id))
+            .filter_map(|((_, order), _)| self.stored(order.id))
             .filter(|stored| !hidden.contains(&stored.entry.header.kind))
             .take(limit)
             .cloned()
@@ -251,48 +333,41 @@ impl Store for MemoryStore {
         upto: u64,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        Ok(self
-            .now
-            .logs
-            .keys()
-            .filter(|(r, l, seq, _)| (*r, *l) == (room, log) && *seq > after && *seq <= upto)
-            .filter(|(.., id)| self.stored(*id).is_some_and(|stored| stored.entry.header.kind == kind))
-            .take(limit)
-            .count())
+        let counted = self.of_log(room, log, after, upto).filter(|(_, stored)| stored.entry.header.kind == kind);
+        Ok(counted.take(limit).count())
     }
 
     fn first_after(&self, room: RoomId, log: LogKey, beyond: u64, at: Order) -> Result<Option<u64>, StoreError> {
-        Ok(self
-            .now
-            .logs
-            .keys()
-            .filter(|(r, l, seq, _)| (*r, *l) == (room, log) && *seq > beyond)
-            .filter(|(.., id)| self.stored(*id).is_some_and(|stored| stored.order > at))
-            .map(|(_, _, seq, _)| *seq)
-            .min())
+        Ok(self.of_log(room, log, beyond, u64::MAX).find(|(_, stored)| stored.order > at).map(|(seq, _)| seq))
     }
 
     fn missing(&self, room: RoomId) -> Result<Vec<(LogKey, u64)>, StoreError> {
-        let mut lowest: BTreeMap<LogKey, u64> = BTreeMap::new();
-        for lost in self.lost(room, usize::MAX)? {
-            let first = lowest.entry(lost.log).or_insert(lost.seq);
-            *first = (*first).min(lost.seq);
-        }
-        Ok(lowest.into_iter().collect())
+        let first = (room, FIRST_HEAD.log, 0, FIRST_HEAD.id);
+        let missing = self.now.missing.rows.range(first..).map(|(key, ())| key).take_while(|(r, ..)| *r == room);
+        let mut lowest: Vec<(LogKey, u64)> = missing.map(|(_, log, seq, _)| (*log, *seq)).collect();
+        lowest.dedup_by_key(|(log, _)| *log);
+        Ok(lowest)
     }
 
     fn lost(&self, room: RoomId, limit: usize) -> Result<Vec<Lost>, StoreError> {
-        let content = (room, Lane::Content, 0)..=(room, Lane::Content, Arrival::MAX);
-        let lost = self.now.items.range(content).filter_map(|(_, item)| match item {
-            Item::Entry(stored) => (stored.entry.body.is_none() && !stored.erased).then(|| lost_of(stored)),
-            Item::Lost(lost) => Some(*lost),
-            Item::Record(..) => None,
-        });
-        Ok(lost.take(limit).collect())
+        let first = (room, FIRST_HEAD.log, 0, FIRST_HEAD.id);
+        let ids =
+            self.now.missing.rows.range(first..).take_while(|((of, ..), ())| *of == room).map(|((.., id), ())| id);
+        let places = ids.filter_map(|id| self.now.entries.rows.get(id));
+        let mut lost: Vec<Lost> = places
+            .filter_map(|place| match self.now.items.rows.get(place)? {
+                Item::Entry(stored) => Some(lost_of(stored)),
+                Item::Lost(lost) => Some(*lost),
+                Item::Record(..) => None,
+            })
+            .collect();
+        lost.sort_unstable_by_key(|lost| lost.arrival);
+        lost.truncate(limit);
+        Ok(lost)
     }
 
     fn knows(&self, id: EntryId) -> Result<Option<bool>, StoreError> {
-        let item = self.now.entries.get(&id).and_then(|place| self.now.items.get(place));
+        let item = self.now.entries.rows.get(&id).and_then(|place| self.now.items.rows.get(place));
         Ok(match item {
             Some(Item::Entry(stored)) => Some(stored.entry.signature.is_some()),
             Some(Item::Lost(lost)) => Some(lost.ends_group),
@@ -301,16 +376,21 @@ impl Store for MemoryStore {
     }
 
     fn damaged(&mut self) -> Vec<Lost> {
-        std::mem::take(&mut self.damaged)
+        let damaged = std::mem::take(&mut self.damaged);
+        self.told.extend(&damaged);
+        damaged
     }
 
     fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError> {
-        Ok(self
-            .now
-            .records
-            .iter()
-            .filter(|(key, _)| key.room == room)
-            .filter_map(|(_, arrival)| match self.now.items.get(&(room, Lane::Content, *arrival)) {
+        let first = RecordKey {
+            room,
+            author: PublicKey::new([0; 32]),
+            store: StoreId::new([0; 16]),
+            name: crate::record::RecordName(0),
+        };
+        let rows = self.now.records.rows.range(first..).take_while(|(key, _)| key.room == room);
+        Ok(rows
+            .filter_map(|(_, arrival)| match self.now.items.rows.get(&(room, Lane::Content, *arrival)) {
                 Some(Item::Record(_, record)) => Some(record.clone()),
                 _ => None,
             })
@@ -318,8 +398,8 @@ impl Store for MemoryStore {
     }
 
     fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
-        Ok(self.now.records.get(key).and_then(|arrival| {
-            match self.now.items.get(&(key.room, Lane::Content, *arrival)) {
+        Ok(self.now.records.rows.get(key).and_then(|arrival| {
+            match self.now.items.rows.get(&(key.room, Lane::Content, *arrival)) {
                 Some(Item::Record(_, record)) => Some(record.clone()),
                 _ => None,
             }
@@ -327,52 +407,53 @@ impl Store for MemoryStore {
     }
 
     fn cursor(&self, store: StoreId, room: RoomId, lane: Lane) -> Result<Option<Cursor>, StoreError> {
-        Ok(self.now.cursors.get(&(store, room, lane)).copied())
+        Ok(self.now.cursors.rows.get(&(store, room, lane)).copied())
     }
 
     fn acks(&self, room: RoomId, lane: Lane) -> Result<Vec<(DeviceId, Arrival)>, StoreError> {
-        Ok(self
-            .now
-            .acks
-            .iter()
-            .filter(|((r, l, _), _)| (*r, *l) == (room, lane))
-            .map(|((.., device), arrival)| (*device, *arrival))
-            .collect())
+        let first = (room, lane, DeviceId::new([0; 32]));
+        let rows = self.now.acks.rows.range(first..).take_while(|((r, l, _), _)| (*r, *l) == (room, lane));
+        Ok(rows.map(|((.., device), arrival)| (*device, *arrival)).collect())
     }
 
     fn sent(&self, room: RoomId, client_id: &str) -> Result<Option<EntryId>, StoreError> {
-        Ok(self.now.sent.get(&(room, client_id.to_owned())).copied())
+        Ok(self.now.sent.rows.get(&(room, client_id.to_owned())).copied())
     }
 
     fn devices(&self) -> Result<Vec<Device>, StoreError> {
-        Ok(self.now.devices.values().cloned().collect())
+        Ok(self.now.devices.rows.values().cloned().collect())
     }
 
     fn value(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.now.values.get(name).cloned())
+        Ok(self.now.values.rows.get(name).cloned())
     }
 
     fn put_entry(&mut self, new: NewEntry<'_>) -> Result<Arrival, StoreError> {
         self.write()?;
         let entry: &Entry = new.entry;
-        let (room, lane, log) = (entry.room(), entry.header.lane(), entry.header.log_key());
-        if self.now.entries.contains_key(&entry.id) {
+        let header = &entry.header;
+        let (room, lane, log) = (entry.room(), header.lane(), header.log_key());
+        if self.now.entries.rows.contains_key(&entry.id) {
             return Err(self.fail("entry stored twice"));
         }
-        if new.order.time_us >= limits::NUMBER || entry.header.seq >= limits::NUMBER {
+        if new.order.time_us >= limits::NUMBER || header.seq >= limits::NUMBER {
             return Err(self.fail("number out of range"));
         }
+        let arrival = self.arrive();
         let tables = self.write()?;
-        let arrival = tables.arrive();
-        if let Some(previous) = entry.header.previous {
-            tables.tips.remove(&(room, lane, Head { log, seq: entry.header.seq - 1, id: previous }));
+        if let Some(previous) = header.previous {
+            tables.tips.remove(&(room, lane, Head { log, seq: header.seq - 1, id: previous }));
         }
-        let head = Head { log, seq: entry.header.seq, id: entry.id };
-        let tip = Tip { head, timestamp_us: entry.header.timestamp_us, add: new.add };
+        let head = Head { log, seq: header.seq, id: entry.id };
+        let tip = Tip { head, timestamp_us: header.timestamp_us, add: new.add };
         tables.tips.insert((room, lane, head), tip);
         tables.entries.insert(entry.id, (room, lane, arrival));
         tables.timeline.insert((room, new.order), arrival);
-        tables.logs.insert((room, log, entry.header.seq, entry.id), arrival);
+        tables.kinds.insert((room, header.kind, arrival), entry.id);
+        tables.logs.insert((room, log, header.seq, entry.id), arrival);
+        if entry.body.is_none() && lane == Lane::Content {
+            tables.missing.insert((room, log, header.seq, entry.id), ());
+        }
         let stored = Stored { arrival, order: new.order, entry: entry.clone(), erased: false };
         tables.items.insert((room, lane, arrival), Item::Entry(stored));
         Ok(arrival)
@@ -380,34 +461,40 @@ impl Store for MemoryStore {
 
     fn put_lost(&mut self, lost: &Lost) -> Result<(), StoreError> {
         let tables = self.write()?;
-        let item = tables.entries.get(&lost.id).and_then(|place| tables.items.get_mut(place));
-        if let Some(Item::Entry(stored)) = item {
+        let Some(place) = tables.entries.rows.get(&lost.id).copied() else { return Ok(()) };
+        if let Some(Item::Entry(stored)) = tables.items.rows.get(&place) {
+            let mut stored = stored.clone();
             stored.entry.body = None;
+            tables.items.insert(place, Item::Entry(stored));
         }
+        tables.missing.insert((lost.room, lost.log, lost.seq, lost.id), ());
         Ok(())
     }
 
     fn put_again(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let tables = self.write()?;
-        let Some(place) = tables.entries.get(&entry.id).copied() else {
+        let Some(place) = tables.entries.rows.get(&entry.id).copied() else {
             return Err(self.fail("entry never stored"));
         };
         // Where it is shown is not part of what was damaged.
-        let order = tables.timeline.keys().find(|(_, order)| order.id == entry.id).map(|(_, order)| *order);
-        if let Some(order) = order {
+        let shown = tables.timeline.rows.keys().find(|(_, order)| order.id == entry.id).map(|(_, order)| *order);
+        if let Some(order) = shown {
             let stored = Stored { arrival: place.2, order, entry: entry.clone(), erased: false };
             tables.items.insert(place, Item::Entry(stored));
         }
+        tables.missing.remove(&(place.0, entry.header.log_key(), entry.header.seq, entry.id));
         Ok(())
     }
 
     fn put_record(&mut self, record: &Record) -> Result<Arrival, StoreError> {
+        self.write()?;
+        let arrival = self.arrive();
         let tables = self.write()?;
-        let arrival = tables.arrive();
         let room = record.key.room;
-        if let Some(replaced) = tables.records.insert(record.key, arrival) {
+        if let Some(replaced) = tables.records.rows.get(&record.key).copied() {
             tables.items.remove(&(room, Lane::Content, replaced));
         }
+        tables.records.insert(record.key, arrival);
         tables.items.insert((room, Lane::Content, arrival), Item::Record(arrival, record.clone()));
         Ok(arrival)
     }
@@ -433,18 +520,15 @@ impl Store for MemoryStore {
     }
 
     fn put_value(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
-        let values = &mut self.write()?.values;
-        match value {
-            Some(value) => values.insert(name.to_owned(), value.to_vec()),
-            None => values.remove(name),
-        };
+        self.write()?.values.set(name.to_owned(), value.map(<[u8]>::to_vec));
         Ok(())
     }
 
     fn renew(&mut self, id: StoreId) -> Result<(), StoreError> {
-        let tables = self.write()?;
-        tables.store_id = id;
-        tables.acks.clear();
+        let acks = &mut self.write()?.acks;
+        let all: Vec<_> = acks.rows.keys().copied().collect();
+        all.iter().for_each(|key| acks.remove(key));
+        self.store_id = id;
         Ok(())
     }
 
@@ -454,21 +538,29 @@ impl Store for MemoryStore {
             return Err(error);
         }
         if self.dirty {
-            self.committed = self.now.clone();
+            each_table!(self.now, commit);
+            self.committed = (self.store_id, self.last_arrival);
+            self.told.clear();
             self.dirty = false;
         }
         Ok(())
     }
 
     fn rollback(&mut self) -> Result<(), StoreError> {
-        self.failed = None;
-        if self.dirty {
-            self.now = Tables { last_arrival: self.now.last_arrival, ..self.committed.clone() };
-            self.dirty = false;
-        }
+        self.undo();
         Ok(())
     }
 }
+
+/// Before every other head.
+const FIRST_HEAD: Head = Head {
+    log: LogKey { author: PublicKey::new([0; 32]), log: crate::id::LogId::new([0; 16]) },
+    seq: 0,
+    id: EntryId::new([0; 32]),
+};
+
+/// Before every other place.
+const FIRST_ORDER: Order = Order { time_us: 0, author: PublicKey::new([0; 32]), seq: 0, id: EntryId::new([0; 32]) };
 
 #[cfg(all(test, feature = "conformance"))]
 mod tests {
