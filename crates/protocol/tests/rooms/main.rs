@@ -19,4 +19,5 @@ mod repairing;
 mod schema;
 mod specification;
 mod talking;
+mod voting;
 mod world;
