@@ -149,6 +149,18 @@ pub(crate) struct Chain<'a> {
     pub(crate) places: BTreeMap<EntryId, Vec<&'a Act>>,
     pub(crate) roots: &'a BTreeMap<LogKey, EntryId>,
     pub(crate) left: &'a Left,
+    /// Whom any way of the chain removed. Who knows such a way may refuse the word by which one of them left.
+    ousted: BTreeSet<PublicKey>,
+}
+
+/// What decides how a way goes on.
+#[derive(Clone)]
+struct Stand {
+    owner: PublicKey,
+    owner_removed: bool,
+    epoch: u32,
+    voters: Voters,
+    head: EntryId,
 }
 
 impl<'a> Chain<'a> {
@@ -161,7 +173,85 @@ impl<'a> Chain<'a> {
                 places.entry(act.place()).or_default().push(act);
             }
         }
-        Self { acts, children, places, roots, left }
+        Self { acts, children, places, roots, left, ousted: BTreeSet::new() }
+    }
+
+    /// Finds whom any way of the chain removed: also one that is outranked, or one of a fork. Since those are not
+    /// waited for, there may be more acts of the majority with each of them.
+    pub(crate) fn survey(&mut self, creation: &Act) {
+        let by_majority = self.places.values().flatten().any(|act| act.ballot.is_some());
+        if !by_majority {
+            return;
+        }
+        loop {
+            let found = self.removed_anywhere(creation);
+            if found == self.ousted {
+                break;
+            }
+            self.ousted = found;
+        }
+    }
+
+    fn removed_anywhere(&self, creation: &Act) -> BTreeSet<PublicKey> {
+        let owner = creation.header.author;
+        let voters = Voters::from([(owner, creation.id)]);
+        let mut ways = vec![Stand { owner, owner_removed: false, epoch: 0, voters, head: creation.id }];
+        let mut found = BTreeSet::new();
+        while let Some(mut stand) = ways.pop() {
+            loop {
+                let next = self.next(stand.head, stand.owner, stand.owner_removed, stand.epoch, &stand.voters);
+                let (own, ballots) = next;
+                let mut steps: Vec<(u32, EntryId, &Act)> = Vec::new();
+                steps.extend(ballots.iter().filter_map(|(id, acts)| Some((stand.epoch + 1, *id, *acts.first()?))));
+                steps.extend(own.iter().map(|act| (stand.epoch, act.id, *act)));
+                steps.retain(|(_, _, act)| !matches!(act.body, Body::UnknownControl(_)));
+                // The last goes on here, so that a chain of one way takes no copies.
+                let Some((epoch, place, act)) = steps.pop() else { break };
+                for (epoch, place, act) in steps {
+                    let mut branch = stand.clone();
+                    self.step(&mut branch, epoch, place, act, &mut found);
+                    ways.push(branch);
+                }
+                self.step(&mut stand, epoch, place, act, &mut found);
+            }
+        }
+        found
+    }
+
+    fn step(&self, stand: &mut Stand, epoch: u32, place: EntryId, act: &Act, found: &mut BTreeSet<PublicKey>) {
+        self.count(&mut stand.voters, place, act);
+        match &act.body {
+            Body::Remove(remove) => {
+                found.insert(remove.key);
+                stand.owner_removed |= remove.key == stand.owner;
+            }
+            Body::Appoint(appoint) => (stand.owner, stand.owner_removed) = (appoint.key, false),
+            _ => {}
+        }
+        (stand.epoch, stand.head) = (epoch, place);
+    }
+
+    /// What a way can go on with: what the owner wrote, and acts of the majority by their ballots.
+    fn next(
+        &self,
+        head: EntryId,
+        owner: PublicKey,
+        owner_removed: bool,
+        epoch: u32,
+        voters: &Voters,
+    ) -> (Vec<&'a Act>, BTreeMap<EntryId, Vec<&'a Act>>) {
+        let mut own: Vec<&Act> = Vec::new();
+        let mut ballots: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
+        for act in self.children.get(&head).map(Vec::as_slice).unwrap_or_default() {
+            let Some(link) = act.body.link() else { continue };
+            let by_owner = act.header.author == owner && !owner_removed && link.epoch == epoch && link.votes.is_empty();
+            if by_owner && self.before_leaving(act) {
+                own.push(act);
+            } else if epoch < MAX_EPOCHS && link.epoch == epoch + 1 && self.majority(act, voters) {
+                ballots.entry(act.place()).or_default().push(act);
+            }
+        }
+        (own, ballots)
     }
 
     /// Whether the author had not left before writing it.
@@ -177,16 +267,13 @@ impl<'a> Chain<'a> {
         self.left.contains_key(&(voter, since))
     }
 
-    /// How many voters a majority is of: all but those who left without voting. Were the votes of those who left
-    /// later not counted, an act could be undone by leaving.
-    pub(crate) fn electorate(&self, voters: &Voters, votes: &BTreeSet<PublicKey>) -> usize {
-        voters.iter().filter(|(voter, since)| votes.contains(*voter) || !self.is_gone(**voter, **since)).count()
-    }
-
-    /// Whether more than half of the voters signed this act.
+    /// Whether more than half of the voters signed this act, of whom those are not counted who left, or were
+    /// removed on any way, and did not sign. Were the votes of those not counted either, leaving could undo an act.
     fn majority(&self, act: &Act, voters: &Voters) -> bool {
         let votes = voters.keys().filter(|voter| act.votes.contains(*voter)).count();
-        votes * 2 > self.electorate(voters, &act.votes)
+        let away = |voter: PublicKey, since: EntryId| self.is_gone(voter, since) || self.ousted.contains(&voter);
+        let silent = voters.iter().filter(|(voter, _)| !act.votes.contains(*voter));
+        votes > silent.filter(|(voter, since)| !away(**voter, **since)).count()
     }
 
     /// What a link changes about who votes.
@@ -248,29 +335,15 @@ impl<'a> Chain<'a> {
 
     /// Follows the chain to its end: as far as the owner wrote it, and over to the act of the majority that
     /// reaches the highest epoch.
-    pub(crate) fn follow(&self, mut walk: Walk<'a>, depth: u32) -> Walk<'a> {
+    pub(crate) fn follow(&self, mut walk: Walk<'a>) -> Walk<'a> {
         let mut best: Option<(u32, EntryId, Walk<'a>)> = None;
         loop {
-            let next = self.children.get(&walk.head).map(Vec::as_slice).unwrap_or_default();
-            let mut own: Vec<&Act> = Vec::new();
-            let mut ballots: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
-            for act in next {
-                let Some(link) = act.body.link() else { continue };
-                let by_owner = act.header.author == walk.owner
-                    && !walk.owner_removed
-                    && link.epoch == walk.epoch
-                    && link.votes.is_empty();
-                if by_owner && self.before_leaving(act) {
-                    own.push(act);
-                } else if walk.epoch.checked_add(1) == Some(link.epoch) && self.majority(act, &walk.voters) {
-                    ballots.entry(act.place()).or_default().push(act);
-                }
-            }
-            for (ballot, acts) in ballots.into_iter().filter(|_| depth < MAX_EPOCHS) {
+            let (own, ballots) = self.next(walk.head, walk.owner, walk.owner_removed, walk.epoch, &walk.voters);
+            for (ballot, acts) in ballots {
                 let mut branch = walk.clone();
                 branch.epoch += 1;
                 self.apply(&mut branch, ballot, acts);
-                let end = self.follow(branch, depth + 1);
+                let end = self.follow(branch);
                 let better = best
                     .as_ref()
                     .is_none_or(|(epoch, id, _)| end.epoch > *epoch || (end.epoch == *epoch && ballot < *id));

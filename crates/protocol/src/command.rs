@@ -244,6 +244,10 @@ impl<S: Store> Replica<S> {
         // Signed for itself, so that what stands before it can be sent without it.
         self.seal(id, Lane::Membership)?;
         self.append(now, id, &Body::Leave(Leave { adds, cuts }))?;
+        // Who still asked to be added is to tell what it said and that it left, and does not wait to be let in.
+        for session in self.sessions.values_mut() {
+            session.joining.retain(|joining| joining.room != id);
+        }
         Ok(())
     }
 

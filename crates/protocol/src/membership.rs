@@ -190,22 +190,20 @@ impl Membership {
             .map(|act| (act.header.log_key(), act.header.add.unwrap_or(act.id)))
             .collect();
         let left = departures(acts, &roots);
-        let chain = Chain::new(acts, &roots, &left);
-        let walk = chain.follow(
-            Walk {
-                owner: creator,
-                owner_removed: false,
-                settings: create.settings.clone(),
-                beacon: create.beacon,
-                beacon_known_to: None,
-                epoch: 0,
-                frozen: None,
-                voters: Voters::from([(creator, creation.id)]),
-                head: creation.id,
-                steps: vec![Step { id: creation.id, acts: vec![creation], owner: Some(creator) }],
-            },
-            0,
-        );
+        let mut chain = Chain::new(acts, &roots, &left);
+        chain.survey(creation);
+        let walk = chain.follow(Walk {
+            owner: creator,
+            owner_removed: false,
+            settings: create.settings.clone(),
+            beacon: create.beacon,
+            beacon_known_to: None,
+            epoch: 0,
+            frozen: None,
+            voters: Voters::from([(creator, creation.id)]),
+            head: creation.id,
+            steps: vec![Step { id: creation.id, acts: vec![creation], owner: Some(creator) }],
+        });
         let mut this = Self {
             owner: walk.owner,
             owner_removed: walk.owner_removed,

@@ -65,7 +65,7 @@ impl Membership {
                     kind,
                     subject: cast.subject,
                     votes: BTreeMap::new(),
-                    needed: chain.electorate(&then, &BTreeSet::new()) / 2 + 1,
+                    needed: then.iter().filter(|(voter, since)| !chain.is_gone(**voter, **since)).count() / 2 + 1,
                     voters: then
                         .into_keys()
                         .filter(|voter| self.voters.contains_key(voter) && self.is_member(voter))

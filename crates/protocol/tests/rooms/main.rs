@@ -11,6 +11,7 @@
 
 mod belonging;
 mod converging;
+mod electing;
 mod hostile;
 mod joining;
 mod queueing;
