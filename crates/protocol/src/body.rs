@@ -59,7 +59,7 @@ pub struct Create {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Link {
-    /// The control entry before this one.
+    /// The control entry before this one; of an act of the majority, its ballot's id.
     #[n(0)]
     pub previous: EntryId,
     /// 0 at creation, one more with each act of the majority.
@@ -89,7 +89,7 @@ pub struct Ballot {
     /// The room, by its creation entry.
     #[n(0)]
     pub room: EntryId,
-    /// The control entry that the act builds on.
+    /// What the act builds on, as in [`Link::previous`].
     #[n(1)]
     pub previous: EntryId,
     /// The epoch that the act begins.
@@ -101,6 +101,35 @@ pub struct Ballot {
     /// Whom it is about.
     #[n(4)]
     pub subject: PublicKey,
+}
+
+impl Ballot {
+    /// What it is known by: the hash of its bytes. An act of the majority is known in the control chain by its
+    /// ballot, and not by the entry that carries it, of which there may be several.
+    pub fn id(&self) -> EntryId {
+        EntryId::new(*Hash::of(&cbor::encode(self)).as_bytes())
+    }
+}
+
+/// What the author of this entry wants the majority to do; whoever has enough of them gathers them into the act.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Cast {
+    /// As in the [`Ballot`].
+    #[n(0)]
+    pub previous: EntryId,
+    /// As in the [`Ballot`].
+    #[n(1)]
+    pub epoch: u32,
+    /// As in the [`Ballot`].
+    #[n(2)]
+    pub kind: u16,
+    /// As in the [`Ballot`].
+    #[n(3)]
+    pub subject: PublicKey,
+    /// The author's, over the [`Ballot`], under [`crate::identity::Context::Vote`].
+    #[n(4)]
+    pub signature: Signature,
 }
 
 /// The owner adds a device, or confirms one that a member added.
@@ -209,7 +238,8 @@ pub struct Add {
     /// The invite it honours.
     #[n(2)]
     pub invite: Option<EntryId>,
-    /// The last control entry that the author knew; removals before it do not end this add.
+    /// The last of the control chain that the author knew, as in [`Link::previous`]; removals before it do not end
+    /// this add.
     #[n(3)]
     pub control: EntryId,
 }
@@ -233,7 +263,7 @@ pub struct Invite {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Leave {
-    /// The adds of itself that it ends.
+    /// The adds of itself that it ends, and what else made it a voter.
     #[n(0)]
     pub adds: Vec<EntryId>,
     /// The tips of its other logs.
@@ -276,6 +306,7 @@ pub enum Body {
     Add(Add),
     Invite(Invite),
     Leave(Leave),
+    Vote(Cast),
     Profile(Profile),
     Text(Text),
     /// A kind of a newer version, or a body that does not read as its kind.
@@ -304,6 +335,7 @@ impl Body {
                 cbor::decode(content).ok().filter(|b: &Invite| b.expires_at_ms <= limits::NUMBER).map(Self::Invite)
             }
             Kind::Leave => cbor::decode(content).ok().map(Self::Leave),
+            Kind::Vote => cbor::decode(content).ok().map(Self::Vote),
             Kind::Profile => cbor::decode(content).ok().filter(|b: &Profile| name_fits(&b.name)).map(Self::Profile),
             Kind::Text => {
                 cbor::decode(content).ok().filter(|b: &Text| b.text.len() <= limits::TEXT_BYTES).map(Self::Text)
@@ -344,6 +376,7 @@ impl Body {
             Self::Add(_) => Kind::Add,
             Self::Invite(_) => Kind::Invite,
             Self::Leave(_) => Kind::Leave,
+            Self::Vote(_) => Kind::Vote,
             Self::Profile(_) => Kind::Profile,
             Self::Text(_) => Kind::Text,
             Self::UnknownControl(_) | Self::Unknown => Kind::Unknown(0),
@@ -363,6 +396,7 @@ impl Body {
             Self::Add(body) => cbor::encode(body),
             Self::Invite(body) => cbor::encode(body),
             Self::Leave(body) => cbor::encode(body),
+            Self::Vote(body) => cbor::encode(body),
             Self::Profile(body) => cbor::encode(body),
             Self::Text(body) => cbor::encode(body),
             Self::Unknown => Vec::new(),

@@ -1,29 +1,69 @@
 //! The control chain: from the creation entry as far as the owner wrote it, and over the acts of the majority.
+//!
+//! What the owner writes is one link by itself. An act of the majority is known by its ballot: entries that carry
+//! the same one are one link, whoever wrote them, so that it matters to nobody which of them a device holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::body::{Ballot, Body, Cut, Link, Settings};
+use crate::body::{Ballot, Body, Cut, Settings};
 use crate::cbor;
-use crate::entry::LogKey;
+use crate::entry::{Header, LogKey};
 use crate::id::{EntryId, Hash, LogId, RoomId};
 use crate::identity::{Context, PublicKey};
 use crate::membership::{Act, Frozen, Limit};
 
 /// How many epochs are followed. Each takes more than half of the voters.
-const MAX_EPOCHS: usize = 256;
+pub(crate) const MAX_EPOCHS: u32 = 256;
+
+/// A link of the chain in force.
+#[derive(Clone)]
+pub(crate) struct Step<'a> {
+    /// The entry, or the ballot.
+    pub(crate) id: EntryId,
+    /// What says so: one entry, or several of the same ballot, in order of their ids.
+    pub(crate) acts: Vec<&'a Act>,
+    /// Who writes the next one; nobody while the majority has removed the owner.
+    pub(crate) owner: Option<PublicKey>,
+}
+
+/// The chain in force.
+pub(crate) struct Way<'a> {
+    pub(crate) steps: Vec<Step<'a>>,
+    /// Where each of them stands, from 0.
+    pub(crate) positions: BTreeMap<EntryId, usize>,
+}
+
+impl<'a> Way<'a> {
+    pub(crate) fn new(steps: Vec<Step<'a>>) -> Self {
+        let positions = steps.iter().enumerate().map(|(position, step)| (step.id, position)).collect();
+        Self { steps, positions }
+    }
+
+    pub(crate) fn is_in_force(&self, act: &Act) -> bool {
+        self.positions
+            .get(&act.place())
+            .and_then(|position| self.steps.get(*position))
+            .is_some_and(|step| step.acts.iter().any(|known| known.id == act.id))
+    }
+}
+
+/// Voters, each with what made it one.
+pub(crate) type Voters = BTreeMap<PublicKey, EntryId>;
 
 #[derive(Clone)]
-pub(crate) struct Walk {
+pub(crate) struct Walk<'a> {
     pub(crate) owner: PublicKey,
     /// Whether the majority removed the owner: it writes no more, until another is appointed.
     pub(crate) owner_removed: bool,
     pub(crate) settings: Settings,
     pub(crate) beacon: Hash,
-    pub(crate) head: EntryId,
+    /// The last removal, where no beacon key followed it yet.
+    pub(crate) beacon_known_to: Option<EntryId>,
     pub(crate) epoch: u32,
     pub(crate) frozen: Option<Frozen>,
-    pub(crate) voters: BTreeSet<PublicKey>,
-    pub(crate) chain: Vec<EntryId>,
+    pub(crate) voters: Voters,
+    pub(crate) head: EntryId,
+    pub(crate) steps: Vec<Step<'a>>,
 }
 
 /// What leaving devices ended: adds of their own, and of nobody else, each with what counts of their logs.
@@ -34,6 +74,22 @@ pub(crate) type Cuts = BTreeMap<LogId, Limit>;
 
 pub(crate) fn limits_of(cuts: &[Cut]) -> Cuts {
     cuts.iter().map(|cut| (cut.log, Limit { seq: cut.seq, id: Some(cut.id) })).collect()
+}
+
+/// What a removal by the majority leaves of each log, where its entries differ: the most that any of them does.
+/// Each was written by somebody who held that much.
+pub(crate) fn widest(acts: &[&Act]) -> Cuts {
+    let mut widest = Cuts::new();
+    for act in acts {
+        let Body::Remove(remove) = &act.body else { continue };
+        for (log, limit) in limits_of(&remove.cuts) {
+            let known = widest.entry(log).or_insert(limit);
+            if (limit.seq, std::cmp::Reverse(limit.id)) > (known.seq, std::cmp::Reverse(known.id)) {
+                *known = limit;
+            }
+        }
+    }
+    widest
 }
 
 /// Adds that each leaving device ended, by its own word.
@@ -56,97 +112,243 @@ pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &BTreeMap<LogKey,
     left
 }
 
-/// Who signed an act of the majority, voters or not.
-pub(crate) fn signed_by(room: RoomId, kind: u16, body: &Body) -> BTreeSet<PublicKey> {
-    let (link, subject) = match body {
-        Body::Remove(remove) => (&remove.link, remove.key),
-        Body::Appoint(appoint) => (&appoint.link, appoint.key),
-        _ => return BTreeSet::new(),
+/// The ballot that an entry is about, by its id, and who signed it, voters or not: an act of the majority, or one
+/// member's vote for it.
+pub(crate) fn signed_by(room: RoomId, header: &Header, body: &Body) -> (Option<EntryId>, BTreeSet<PublicKey>) {
+    let room = room.creation();
+    let (ballot, votes) = match body {
+        Body::Vote(cast) => {
+            let ballot =
+                Ballot { room, previous: cast.previous, epoch: cast.epoch, kind: cast.kind, subject: cast.subject };
+            (ballot, vec![(header.author, cast.signature)])
+        }
+        Body::Remove(_) | Body::Appoint(_) => {
+            let (link, subject) = match body {
+                Body::Remove(remove) => (&remove.link, remove.key),
+                Body::Appoint(appoint) => (&appoint.link, appoint.key),
+                _ => return (None, BTreeSet::new()),
+            };
+            if link.votes.is_empty() {
+                return (None, BTreeSet::new());
+            }
+            let ballot = Ballot { room, previous: link.previous, epoch: link.epoch, kind: header.kind, subject };
+            (ballot, link.votes.iter().map(|vote| (vote.voter, vote.signature)).collect())
+        }
+        _ => return (None, BTreeSet::new()),
     };
-    let ballot =
-        cbor::encode(&Ballot { room: room.creation(), previous: link.previous, epoch: link.epoch, kind, subject });
-    link.votes
-        .iter()
-        .filter(|vote| vote.voter.verify(Context::Vote, &ballot, &vote.signature))
-        .map(|vote| vote.voter)
-        .collect()
+    let bytes = cbor::encode(&ballot);
+    let signed = votes.into_iter().filter(|(voter, signature)| voter.verify(Context::Vote, &bytes, signature));
+    (Some(ballot.id()), signed.map(|(voter, _)| voter).collect())
 }
 
 pub(crate) struct Chain<'a> {
     pub(crate) acts: &'a BTreeMap<EntryId, Act>,
+    /// Control entries by what they build on.
     pub(crate) children: BTreeMap<EntryId, Vec<&'a Act>>,
+    /// Control entries by their place: their own id, or their ballot's.
+    pub(crate) places: BTreeMap<EntryId, Vec<&'a Act>>,
     pub(crate) roots: &'a BTreeMap<LogKey, EntryId>,
     pub(crate) left: &'a Left,
+    /// Whom any way of the chain removed. Who knows such a way may refuse the word by which one of them left.
+    ousted: BTreeSet<PublicKey>,
+}
+
+/// What decides how a way goes on.
+#[derive(Clone)]
+struct Stand {
+    owner: PublicKey,
+    owner_removed: bool,
+    epoch: u32,
+    voters: Voters,
+    head: EntryId,
 }
 
 impl<'a> Chain<'a> {
-    pub(crate) fn link(act: &Act) -> Option<&Link> {
-        act.body.link()
+    pub(crate) fn new(acts: &'a BTreeMap<EntryId, Act>, roots: &'a BTreeMap<LogKey, EntryId>, left: &'a Left) -> Self {
+        let mut children: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
+        let mut places: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
+        for act in acts.values().filter(|act| act.header.kind().is_control()) {
+            if let Some(link) = act.body.link() {
+                children.entry(link.previous).or_default().push(act);
+                places.entry(act.place()).or_default().push(act);
+            }
+        }
+        Self { acts, children, places, roots, left, ousted: BTreeSet::new() }
+    }
+
+    /// Finds whom any way of the chain removed: also one that is outranked, or one of a fork. Since those are not
+    /// waited for, there may be more acts of the majority with each of them.
+    pub(crate) fn survey(&mut self, creation: &Act) {
+        let by_majority = self.places.values().flatten().any(|act| act.ballot.is_some());
+        if !by_majority {
+            return;
+        }
+        loop {
+            let found = self.removed_anywhere(creation);
+            if found == self.ousted {
+                break;
+            }
+            self.ousted = found;
+        }
+    }
+
+    fn removed_anywhere(&self, creation: &Act) -> BTreeSet<PublicKey> {
+        let owner = creation.header.author;
+        let voters = Voters::from([(owner, creation.id)]);
+        let mut ways = vec![Stand { owner, owner_removed: false, epoch: 0, voters, head: creation.id }];
+        let mut found = BTreeSet::new();
+        while let Some(mut stand) = ways.pop() {
+            loop {
+                let next = self.next(stand.head, stand.owner, stand.owner_removed, stand.epoch, &stand.voters);
+                let (own, ballots) = next;
+                let mut steps: Vec<(u32, EntryId, &Act)> = Vec::new();
+                steps.extend(ballots.iter().filter_map(|(id, acts)| Some((stand.epoch + 1, *id, *acts.first()?))));
+                steps.extend(own.iter().map(|act| (stand.epoch, act.id, *act)));
+                steps.retain(|(_, _, act)| !matches!(act.body, Body::UnknownControl(_)));
+                // The last goes on here, so that a chain of one way takes no copies.
+                let Some((epoch, place, act)) = steps.pop() else { break };
+                for (epoch, place, act) in steps {
+                    let mut branch = stand.clone();
+                    self.step(&mut branch, epoch, place, act, &mut found);
+                    ways.push(branch);
+                }
+                self.step(&mut stand, epoch, place, act, &mut found);
+            }
+        }
+        found
+    }
+
+    fn step(&self, stand: &mut Stand, epoch: u32, place: EntryId, act: &Act, found: &mut BTreeSet<PublicKey>) {
+        self.count(&mut stand.voters, place, act);
+        match &act.body {
+            Body::Remove(remove) => {
+                found.insert(remove.key);
+                stand.owner_removed |= remove.key == stand.owner;
+            }
+            Body::Appoint(appoint) => (stand.owner, stand.owner_removed) = (appoint.key, false),
+            _ => {}
+        }
+        (stand.epoch, stand.head) = (epoch, place);
+    }
+
+    /// What a way can go on with: what the owner wrote, and acts of the majority by their ballots.
+    fn next(
+        &self,
+        head: EntryId,
+        owner: PublicKey,
+        owner_removed: bool,
+        epoch: u32,
+        voters: &Voters,
+    ) -> (Vec<&'a Act>, BTreeMap<EntryId, Vec<&'a Act>>) {
+        let mut own: Vec<&Act> = Vec::new();
+        let mut ballots: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
+        for act in self.children.get(&head).map(Vec::as_slice).unwrap_or_default() {
+            let Some(link) = act.body.link() else { continue };
+            let by_owner = act.header.author == owner && !owner_removed && link.epoch == epoch && link.votes.is_empty();
+            if by_owner && self.before_leaving(act) {
+                own.push(act);
+            } else if epoch < MAX_EPOCHS && link.epoch == epoch + 1 && self.majority(act, voters) {
+                ballots.entry(act.place()).or_default().push(act);
+            }
+        }
+        (own, ballots)
     }
 
     /// Whether the author had not left before writing it.
-    pub(crate) fn before_leaving(&self, act: &Act) -> bool {
+    fn before_leaving(&self, act: &Act) -> bool {
         self.roots
             .get(&act.header.log_key())
             .and_then(|root| self.left.get(&(act.header.author, *root)))
             .is_none_or(|cuts| cuts.get(&act.header.log).is_some_and(|limit| limit.admits(act.header.seq, act.id)))
     }
 
-    /// Whether more than half of the voters signed this act.
-    fn majority(act: &Act, voters: &BTreeSet<PublicKey>) -> bool {
-        act.votes.intersection(voters).count() * 2 > voters.len()
+    /// Whether a voter left what made it one.
+    pub(crate) fn is_gone(&self, voter: PublicKey, since: EntryId) -> bool {
+        self.left.contains_key(&(voter, since))
     }
 
-    pub(crate) fn apply(walk: &mut Walk, act: &Act) {
+    /// Whether more than half of the voters signed this act, of whom those are not counted who left, or were
+    /// removed on any way, and did not sign. Were the votes of those not counted either, leaving could undo an act.
+    fn majority(&self, act: &Act, voters: &Voters) -> bool {
+        let votes = voters.keys().filter(|voter| act.votes.contains(*voter)).count();
+        let away = |voter: PublicKey, since: EntryId| self.is_gone(voter, since) || self.ousted.contains(&voter);
+        let silent = voters.iter().filter(|(voter, _)| !act.votes.contains(*voter));
+        votes > silent.filter(|(voter, since)| !away(**voter, **since)).count()
+    }
+
+    /// What a link changes about who votes.
+    fn count(&self, voters: &mut Voters, place: EntryId, act: &Act) {
         match &act.body {
+            Body::Create(_) => {
+                voters.insert(act.header.author, act.id);
+            }
             Body::Admit(admit) => {
-                walk.voters.insert(admit.key);
+                voters.insert(admit.key, act.id);
             }
             Body::Remove(remove) => {
-                walk.voters.remove(&remove.key);
+                voters.remove(&remove.key);
+            }
+            Body::Appoint(appoint) => {
+                let stays = voters.get(&appoint.key).is_some_and(|since| !self.is_gone(appoint.key, *since));
+                if !stays {
+                    voters.insert(appoint.key, place);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The voters after these links.
+    pub(crate) fn voters_after(&self, steps: &[Step<'_>]) -> Voters {
+        let mut voters = Voters::new();
+        for step in steps {
+            if let Some(act) = step.acts.first() {
+                self.count(&mut voters, step.id, act);
+            }
+        }
+        voters
+    }
+
+    fn apply(&self, walk: &mut Walk<'a>, place: EntryId, acts: Vec<&'a Act>) {
+        let Some(act) = acts.first() else { return };
+        self.count(&mut walk.voters, place, act);
+        match &act.body {
+            Body::Remove(remove) => {
                 walk.owner_removed |= remove.key == walk.owner;
+                walk.beacon_known_to = Some(place);
             }
             Body::Appoint(appoint) => {
                 walk.owner = appoint.key;
                 walk.owner_removed = false;
             }
             Body::Settings(change) => walk.settings = change.settings.clone(),
-            Body::Beacon(beacon) => walk.beacon = beacon.key,
+            Body::Beacon(beacon) => {
+                walk.beacon = beacon.key;
+                walk.beacon_known_to = None;
+            }
             _ => {}
         }
-        walk.head = act.id;
-        walk.chain.push(act.id);
+        walk.head = place;
+        let owner = (!walk.owner_removed).then_some(walk.owner);
+        walk.steps.push(Step { id: place, acts, owner });
     }
 
     /// Follows the chain to its end: as far as the owner wrote it, and over to the act of the majority that
     /// reaches the highest epoch.
-    pub(crate) fn follow(&self, mut walk: Walk, depth: usize) -> Walk {
-        let mut best: Option<(u32, EntryId, Walk)> = None;
+    pub(crate) fn follow(&self, mut walk: Walk<'a>) -> Walk<'a> {
+        let mut best: Option<(u32, EntryId, Walk<'a>)> = None;
         loop {
-            let next = self.children.get(&walk.head).map(Vec::as_slice).unwrap_or_default();
-            let (mut own, mut acts): (Vec<&Act>, Vec<&Act>) = (Vec::new(), Vec::new());
-            for act in next {
-                let Some(link) = Self::link(act) else { continue };
-                let by_owner = act.header.author == walk.owner
-                    && !walk.owner_removed
-                    && link.epoch == walk.epoch
-                    && link.votes.is_empty();
-                if by_owner && self.before_leaving(act) {
-                    own.push(act);
-                } else if walk.epoch.checked_add(1) == Some(link.epoch) && Self::majority(act, &walk.voters) {
-                    acts.push(act);
-                }
-            }
-            for act in acts.into_iter().filter(|_| depth < MAX_EPOCHS) {
+            let (own, ballots) = self.next(walk.head, walk.owner, walk.owner_removed, walk.epoch, &walk.voters);
+            for (ballot, acts) in ballots {
                 let mut branch = walk.clone();
                 branch.epoch += 1;
-                Self::apply(&mut branch, act);
-                let end = self.follow(branch, depth + 1);
+                self.apply(&mut branch, ballot, acts);
+                let end = self.follow(branch);
                 let better = best
                     .as_ref()
-                    .is_none_or(|(epoch, id, _)| end.epoch > *epoch || (end.epoch == *epoch && act.id < *id));
+                    .is_none_or(|(epoch, id, _)| end.epoch > *epoch || (end.epoch == *epoch && ballot < *id));
                 if better {
-                    best = Some((end.epoch, act.id, end));
+                    best = Some((end.epoch, ballot, end));
                 }
             }
             match own.as_slice() {
@@ -155,7 +357,7 @@ impl<'a> Chain<'a> {
                     walk.frozen = Some(Frozen::NewerVersion);
                     break;
                 }
-                [act] => Self::apply(&mut walk, act),
+                [act] => self.apply(&mut walk, act.id, vec![*act]),
                 _ => {
                     walk.frozen = Some(Frozen::Forked);
                     break;
@@ -165,18 +367,45 @@ impl<'a> Chain<'a> {
         best.map_or(walk, |(_, _, end)| end)
     }
 
-    /// How much of the chain in force the author of an add knew: the position of the entry it names, or of
-    /// the nearest one before that is in force.
-    pub(crate) fn position(&self, positions: &BTreeMap<EntryId, usize>, mut control: EntryId) -> usize {
+    /// How much of the chain in force the author of an add knew: the position of what it names, or of the nearest
+    /// before that is in force.
+    pub(crate) fn position(&self, way: &Way<'_>, mut control: EntryId) -> usize {
         for _ in 0..=self.acts.len() {
-            if let Some(position) = positions.get(&control) {
+            if let Some(position) = way.positions.get(&control) {
                 return *position;
             }
-            match self.acts.get(&control).and_then(Self::link) {
-                Some(link) => control = link.previous,
+            match self.before(control) {
+                Some(previous) => control = previous,
                 None => break,
             }
         }
         0
+    }
+
+    /// What a place in the chain builds on.
+    fn before(&self, place: EntryId) -> Option<EntryId> {
+        self.places.get(&place)?.first()?.body.link().map(|link| link.previous)
+    }
+
+    /// Where in the chain in force an entry would stand that the owner wrote beside it: the position of the nearest
+    /// before it that is in force. `None` for what no owner wrote, or wrote behind what is not understood.
+    pub(crate) fn beside(&self, way: &Way<'_>, act: &Act) -> Option<usize> {
+        let link = act.body.link().filter(|link| link.votes.is_empty())?;
+        let mut place = link.previous;
+        let mut appointed = false;
+        for _ in 0..=self.acts.len() {
+            if let Some(position) = way.positions.get(&place) {
+                let owner = way.steps.get(*position)?.owner;
+                return (appointed || owner == Some(act.header.author)).then_some(*position);
+            }
+            let way = self.places.get(&place)?.first()?;
+            match &way.body {
+                Body::UnknownControl(_) => return None,
+                Body::Appoint(appoint) => appointed |= appoint.key == act.header.author,
+                _ => {}
+            }
+            place = way.body.link()?.previous;
+        }
+        None
     }
 }

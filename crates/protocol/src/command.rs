@@ -7,10 +7,11 @@ use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::link::{InviteLink, InviteSecret, LinkHost};
-use crate::membership::{Frozen, Membership, Role};
+use crate::membership::{Membership, Role};
 use crate::replica::{Event, Output, Replica};
 use crate::room::{Room, encode_read, read_name};
 use crate::store::{Store, StoreError};
+use crate::voting::member_key;
 
 /// Why a command was not carried out. The text is a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -200,35 +201,12 @@ impl<S: Store> Replica<S> {
     /// # Errors
     /// [`CommandError`]
     pub fn remove_member(&mut self, now: Time, id: RoomId, device: DeviceId) -> Result<(), CommandError> {
-        let (room, membership) = self.member_room(id)?;
-        if membership.role(&self.me) != Some(Role::Owner) {
-            return Err(CommandError::NotOwner);
-        }
-        match membership.frozen {
-            Some(Frozen::NewerVersion) => {
-                return Err(CommandError::Invalid(
-                    "a newer version of Lanline changed who belongs to this room; update this device first",
-                ));
-            }
-            Some(Frozen::Forked) => {
-                return Err(CommandError::Invalid(
-                    "two devices with the owner's identity changed this room in different ways; its members must \
-                     decide before it can be changed again",
-                ));
-            }
-            None => {}
-        }
+        let (room, membership, link) = self.owned_room(id)?;
         if device == self.device {
             return Err(CommandError::Invalid("this device cannot remove itself; leave the room instead"));
         }
-        let key = membership
-            .members
-            .keys()
-            .find(|key| key.device_id() == device)
-            .copied()
-            .ok_or(CommandError::NotFound("that device is not a member of the room"))?;
+        let key = member_key(membership, device)?;
         let cuts = cuts_of(room, &key, None);
-        let link = Link { previous: membership.head, epoch: membership.epoch, votes: Vec::new() };
         let epoch = membership.epoch;
         let removal = self.append(now, id, &Body::Remove(Remove { link, key, cuts }))?;
         // Signed by itself: the removed device is told so much and not the new beacon key.
@@ -240,22 +218,36 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// Leaves a room. What was held stays readable.
+    /// Leaves a room. What was held stays readable. Others who may vote can appoint another owner; where an owner
+    /// leaves none behind, it lets those vote whom members added.
     ///
     /// # Errors
     /// [`CommandError`]
     pub fn leave_room(&mut self, now: Time, id: RoomId) -> Result<(), CommandError> {
+        let (_, membership) = self.member_room(id)?;
+        if membership.voters.keys().all(|voter| *voter == self.me) && self.owned_room(id).is_ok() {
+            let rest: Vec<PublicKey> = membership.members.keys().filter(|key| **key != self.me).copied().collect();
+            for key in rest {
+                self.confirm(now, id, key)?;
+            }
+        }
         let (room, membership) = self.member_room(id)?;
-        let adds = membership
+        let mut adds: Vec<EntryId> = membership
             .adds
             .iter()
             .filter(|(_, added)| added.key == self.me && !added.ended())
             .map(|(add, _)| *add)
             .collect();
+        let voter = membership.voters.get(&self.me).copied().filter(|since| !adds.contains(since));
+        adds.extend(voter);
         let cuts = cuts_of(room, &self.me, *room.own_logs.get(Lane::Membership));
         // Signed for itself, so that what stands before it can be sent without it.
         self.seal(id, Lane::Membership)?;
         self.append(now, id, &Body::Leave(Leave { adds, cuts }))?;
+        // Who still asked to be added is to tell what it said and that it left, and does not wait to be let in.
+        for session in self.sessions.values_mut() {
+            session.joining.retain(|joining| joining.room != id);
+        }
         Ok(())
     }
 
@@ -275,7 +267,7 @@ impl<S: Store> Replica<S> {
 }
 
 /// The tips of a device's logs, as a removal names them.
-fn cuts_of(room: &Room, key: &PublicKey, except: Option<crate::id::LogId>) -> Vec<Cut> {
+pub(crate) fn cuts_of(room: &Room, key: &PublicKey, except: Option<crate::id::LogId>) -> Vec<Cut> {
     let mut cuts = Vec::new();
     for lane in Lane::ALL {
         for (log, state) in room.logs.get(lane).iter().filter(|(log, _)| log.author == *key) {

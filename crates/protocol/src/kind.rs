@@ -53,6 +53,8 @@ pub enum Kind {
     Invite,
     /// A device removes itself.
     Leave,
+    /// A voter says what it wants the majority to do.
+    Vote,
     /// The author's name.
     Profile,
     /// A message.
@@ -62,7 +64,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const KNOWN: [(u16, Self); 11] = [
+    const KNOWN: [(u16, Self); 12] = [
         (1, Self::Create),
         (2, Self::Admit),
         (3, Self::Remove),
@@ -72,6 +74,7 @@ impl Kind {
         (32, Self::Add),
         (33, Self::Invite),
         (34, Self::Leave),
+        (35, Self::Vote),
         (64, Self::Profile),
         (65, Self::Text),
     ];

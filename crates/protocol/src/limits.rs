@@ -36,6 +36,12 @@ pub const RECEIPT_MEMBERS: usize = 64;
 pub const INVITE_TTL_MS: u64 = 30 * 24 * 3600 * 1000;
 /// Uses of one invite.
 pub const INVITE_USES: u32 = 10_000;
+/// Votes written into one act of the majority, which has to fit a group with the cuts of a removal.
+pub const VOTES: usize = 256;
+/// How long a device gives each of the others that may write the same, in milliseconds.
+pub const DUTY_EVERY_MS: u64 = 2000;
+/// Control entries written at one commit without being asked.
+pub const DUTIES: usize = 64;
 
 /// A frame from a peer that is neither a member nor holds an invite.
 pub const STRANGER_FRAME: usize = 4 * 1024;

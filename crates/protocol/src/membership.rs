@@ -7,11 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{Body, MayAdd, Settings};
-use crate::chain::{Chain, Cuts, Walk, departures, limits_of, signed_by};
+use crate::chain::{Chain, Cuts, Step, Voters, Walk, Way, departures, signed_by, widest};
 use crate::entry::{Entry, Header, LogKey};
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::PublicKey;
 use crate::kind::Kind;
+use crate::proposal::Proposal;
 
 /// A membership entry, decoded.
 #[derive(Clone, Debug)]
@@ -22,7 +23,9 @@ pub struct Act {
     pub header: Header,
     /// What it does.
     pub body: Body,
-    /// Who signed it as an act of the majority. Checked once, since membership is evaluated often.
+    /// The ballot that it is about, if it is an act of the majority or a vote for one.
+    pub(crate) ballot: Option<EntryId>,
+    /// Who signed that. Checked once, since membership is evaluated often.
     pub(crate) votes: BTreeSet<PublicKey>,
 }
 
@@ -30,8 +33,13 @@ impl Act {
     /// From a stored entry.
     pub fn of(entry: &Entry) -> Self {
         let body = entry.decode_body();
-        let votes = signed_by(entry.room(), entry.header.kind, &body);
-        Self { id: entry.id, header: entry.header.clone(), body, votes }
+        let (ballot, votes) = signed_by(entry.room(), &entry.header, &body);
+        Self { id: entry.id, header: entry.header.clone(), body, ballot, votes }
+    }
+
+    /// What it is known by in the control chain.
+    pub(crate) fn place(&self) -> EntryId {
+        self.ballot.unwrap_or(self.id)
     }
 }
 
@@ -90,7 +98,7 @@ pub struct Added {
     pub at_us: u64,
     /// Whether it made its device a member, rather than confirming one.
     pub introduces: bool,
-    position: usize,
+    pub(crate) position: usize,
     ends: Vec<Cuts>,
 }
 
@@ -130,11 +138,15 @@ pub struct Member {
 pub struct Membership {
     /// The creation entry's author, and later whom the chain appointed. Not always a member any more.
     pub owner: PublicKey,
+    /// Whether the majority removed the owner: nobody is, until it appoints another.
+    pub owner_removed: bool,
     /// The settings in force.
     pub settings: Settings,
     /// The beacon key in force.
     pub beacon: Hash,
-    /// The last control entry that counts.
+    /// Whose removal left that key known to a device that is no member any more, by its place in the chain.
+    pub(crate) beacon_known_to: Option<EntryId>,
+    /// The last of the control chain that counts: an entry, or the ballot of an act of the majority.
     pub head: EntryId,
     /// The epoch it stands in.
     pub epoch: u32,
@@ -146,8 +158,22 @@ pub struct Membership {
     pub adds: BTreeMap<EntryId, Added>,
     /// Every invite that counts, by its entry.
     pub invites: BTreeMap<EntryId, Invited>,
-    /// The control entries in force, creation first.
+    /// The control chain in force, creation first: entries, and the ballots of acts of the majority.
     pub chain: Vec<EntryId>,
+    /// Who may vote, each with what made it a voter.
+    pub voters: BTreeMap<PublicKey, EntryId>,
+    /// What is voted on, in order of the ballots.
+    pub proposals: Vec<Proposal>,
+    /// Entries in force that say what the chain says, each with its position; of several with one ballot, one.
+    pub(crate) in_force: BTreeMap<EntryId, usize>,
+    /// What owners wrote beside the chain in force, each with the position that it was written behind.
+    pub(crate) outranked: BTreeMap<EntryId, usize>,
+    /// Acts of the majority in force whose authors' logs may be refused by who knows them as removed.
+    pub(crate) unheard: Vec<EntryId>,
+    /// Whom another way of the chain removed.
+    pub(crate) refused: BTreeSet<PublicKey>,
+    /// Who was the owner behind each position.
+    pub(crate) owners: Vec<Option<PublicKey>>,
     chain_seqs: BTreeMap<LogKey, u64>,
 }
 
@@ -164,68 +190,108 @@ impl Membership {
             .map(|act| (act.header.log_key(), act.header.add.unwrap_or(act.id)))
             .collect();
         let left = departures(acts, &roots);
-        let mut children: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
-        for act in acts.values().filter(|act| act.header.kind().is_control()) {
-            if let Some(link) = act.body.link() {
-                children.entry(link.previous).or_default().push(act);
-            }
-        }
-        let chain = Chain { acts, children, roots: &roots, left: &left };
-        let walk = chain.follow(
-            Walk {
-                owner: creator,
-                owner_removed: false,
-                settings: create.settings.clone(),
-                beacon: create.beacon,
-                head: creation.id,
-                epoch: 0,
-                frozen: None,
-                voters: BTreeSet::from([creator]),
-                chain: vec![creation.id],
-            },
-            0,
-        );
+        let mut chain = Chain::new(acts, &roots, &left);
+        chain.survey(creation);
+        let walk = chain.follow(Walk {
+            owner: creator,
+            owner_removed: false,
+            settings: create.settings.clone(),
+            beacon: create.beacon,
+            beacon_known_to: None,
+            epoch: 0,
+            frozen: None,
+            voters: Voters::from([(creator, creation.id)]),
+            head: creation.id,
+            steps: vec![Step { id: creation.id, acts: vec![creation], owner: Some(creator) }],
+        });
         let mut this = Self {
             owner: walk.owner,
+            owner_removed: walk.owner_removed,
             settings: walk.settings,
             beacon: walk.beacon,
+            beacon_known_to: walk.beacon_known_to,
             head: walk.head,
             epoch: walk.epoch,
             frozen: walk.frozen,
             members: BTreeMap::new(),
             adds: BTreeMap::new(),
             invites: BTreeMap::new(),
-            chain: walk.chain,
+            chain: walk.steps.iter().map(|step| step.id).collect(),
+            voters: walk.voters.into_iter().filter(|(voter, since)| !chain.is_gone(*voter, *since)).collect(),
+            proposals: Vec::new(),
+            in_force: BTreeMap::new(),
+            outranked: BTreeMap::new(),
+            unheard: Vec::new(),
+            refused: BTreeSet::new(),
+            owners: walk.steps.iter().map(|step| step.owner).collect(),
             chain_seqs: BTreeMap::new(),
         };
-        this.admit(&chain, creator, &creation.header);
+        let way = Way::new(walk.steps);
+        let cuts = this.place(&chain, &way);
+        this.admit(&chain, &way, cuts, &creation.header);
+        this.count_votes(&chain, &way);
         Some(this)
     }
 
-    /// Finds the adds and invites that hold, and what ended them.
-    fn admit(&mut self, chain: &Chain<'_>, creator: PublicKey, creation: &Header) {
-        let positions: BTreeMap<EntryId, usize> =
-            self.chain.iter().enumerate().map(|(position, id)| (*id, position)).collect();
-        let in_chain: Vec<(usize, &Act)> = self
-            .chain
-            .iter()
-            .enumerate()
-            .filter_map(|(position, id)| chain.acts.get(id).map(|act| (position, act)))
+    /// Finds which entries say what is in force, and what owners wrote beside it. Gives what the removals in force
+    /// leave, by position.
+    fn place(&mut self, chain: &Chain<'_>, way: &Way<'_>) -> BTreeMap<usize, Cuts> {
+        let removals: Vec<(&Act, PublicKey)> = chain
+            .acts
+            .values()
+            .filter_map(|act| match &act.body {
+                Body::Remove(remove) => Some((act, remove.key)),
+                _ => None,
+            })
             .collect();
+        for act in chain.places.values().flatten().filter(|act| !way.is_in_force(act)) {
+            if let Some(position) = chain.beside(way, act) {
+                self.outranked.insert(act.id, position);
+            }
+        }
+        // Who takes another way of the chain for the one in force may refuse what those wrote whom it removed.
+        let removed: BTreeSet<PublicKey> = removals.iter().map(|(_, key)| *key).collect();
+        self.refused = removals
+            .iter()
+            .filter(|(act, _)| !way.is_in_force(act) && (act.ballot.is_some() || self.outranked.contains_key(&act.id)))
+            .map(|(_, key)| *key)
+            .collect();
+        let mut cuts = BTreeMap::new();
+        for (position, step) in way.steps.iter().enumerate() {
+            let sure = step.acts.iter().find(|act| !removed.contains(&act.header.author));
+            if let Some(act) = sure.or(step.acts.first()) {
+                self.in_force.insert(act.id, position);
+                let seq = self.chain_seqs.entry(act.header.log_key()).or_default();
+                *seq = (*seq).max(act.header.seq);
+            }
+            let heard: Vec<&Act> =
+                step.acts.iter().filter(|act| !self.refused.contains(&act.header.author)).copied().collect();
+            if heard.is_empty() {
+                self.unheard.extend(step.acts.first().filter(|act| act.ballot.is_some()).map(|act| act.id));
+            }
+            cuts.insert(position, widest(if heard.is_empty() { &step.acts } else { &heard }));
+        }
+        cuts
+    }
+
+    /// Finds the adds and invites that hold, and what ended them.
+    fn admit(&mut self, chain: &Chain<'_>, way: &Way<'_>, mut cuts: BTreeMap<usize, Cuts>, creation: &Header) {
+        let creator = creation.author;
+        let positions = &way.positions;
         let mut removals: BTreeMap<PublicKey, Vec<(usize, Cuts)>> = BTreeMap::new();
         let mut may_add: Vec<MayAdd> = Vec::new();
-        for (position, act) in &in_chain {
-            let seq = self.chain_seqs.entry(act.header.log_key()).or_default();
-            *seq = (*seq).max(act.header.seq);
+        let firsts = way.steps.iter().enumerate();
+        for (position, act) in firsts.filter_map(|(position, step)| Some((position, step.acts.first()?))) {
             match &act.body {
                 Body::Remove(remove) => {
-                    removals.entry(remove.key).or_default().push((*position, limits_of(&remove.cuts)));
+                    let cuts = cuts.remove(&position).unwrap_or_default();
+                    removals.entry(remove.key).or_default().push((position, cuts));
                 }
                 Body::Create(create) => may_add.push(create.settings.may_add),
                 _ => {}
             }
             let before = may_add.last().copied().unwrap_or(MayAdd::Members);
-            may_add.resize(*position + 1, before);
+            may_add.resize(position + 1, before);
             if let (Body::Settings(change), Some(last)) = (&act.body, may_add.last_mut()) {
                 *last = change.settings.may_add;
             }
@@ -255,7 +321,7 @@ impl Membership {
             .acts
             .values()
             .filter(|act| match act.header.kind() {
-                Kind::Admit => positions.contains_key(&act.id),
+                Kind::Admit => positions.contains_key(&act.id) || self.outranked.contains_key(&act.id),
                 Kind::Add | Kind::Invite => true,
                 _ => false,
             })
@@ -264,7 +330,8 @@ impl Membership {
         loop {
             let before = waiting.len();
             waiting.retain(|act| {
-                let by_chain = act.header.kind() == Kind::Admit;
+                // Beside the chain it is worth what a member's add is.
+                let by_chain = positions.contains_key(&act.id);
                 if !by_chain && !self.log_counts(chain.roots, &act.header, act.id) {
                     return true;
                 }
@@ -280,10 +347,10 @@ impl Membership {
                         return false;
                     }
                     Body::Admit(admit) => {
-                        let position = positions.get(&act.id).copied().unwrap_or(0);
+                        let position = positions.get(&act.id).or(self.outranked.get(&act.id)).copied().unwrap_or(0);
                         (admit.key, &admit.name, admit.invite, position)
                     }
-                    Body::Add(add) => (add.key, &add.name, add.invite, chain.position(&positions, add.control)),
+                    Body::Add(add) => (add.key, &add.name, add.invite, chain.position(way, add.control)),
                     _ => return false,
                 };
                 if let Some(invite) = invite {
@@ -326,7 +393,7 @@ impl Membership {
             .map(|(_, added)| added.key)
             .collect();
         for (id, added) in self.adds.iter().filter(|(_, added)| !added.ended()) {
-            let role = if added.key == self.owner {
+            let role = if added.key == self.owner && !self.owner_removed {
                 Role::Owner
             } else if confirmed.contains(&added.key) {
                 Role::Member
@@ -366,7 +433,7 @@ impl Membership {
         }
     }
 
-    fn log_counts(&self, roots: &BTreeMap<LogKey, EntryId>, header: &Header, id: EntryId) -> bool {
+    pub(crate) fn log_counts(&self, roots: &BTreeMap<LogKey, EntryId>, header: &Header, id: EntryId) -> bool {
         roots
             .get(&header.log_key())
             .and_then(|add| self.limit(header.log_key(), *add))

@@ -293,8 +293,9 @@ impl<S: Store> Replica<S> {
     /// How long, in milliseconds, until [`Replica::commit`] has something to do by itself.
     pub fn next_wake_ms(&self, now: Time) -> Option<u64> {
         let receipts = self.rooms.values().filter_map(|room| room.receipts_due_ms).min();
+        let duties = self.rooms.values().filter_map(Room::next_duty_ms).min();
         let housekeeping = (!self.sessions.is_empty()).then(|| now.steady_ms + 1000);
-        [receipts, housekeeping].into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
+        [receipts, duties, housekeeping].into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
     }
 
     /// Makes everything since the last commit durable and says what to do now. Call it after each burst of
@@ -311,6 +312,7 @@ impl<S: Store> Replica<S> {
         self.close_strangers(now);
         self.introduce(now)?;
         self.look_after_damage(now)?;
+        self.do_duties(now)?;
         self.write_due_receipts(now)?;
         self.seal_groups()?;
         if self.renew {

@@ -95,6 +95,10 @@ pub(crate) struct Room {
     pub(crate) receipts_due_ms: Option<u64>,
     /// What this disk lost of it.
     pub(crate) damage: Damage,
+    /// Whether who belongs changed since it was looked what this device has to write about it.
+    pub(crate) unsettled: bool,
+    /// What of that waits, by kind and what it is about, and until when.
+    pub(crate) duties: BTreeMap<(Kind, EntryId), u64>,
 }
 
 pub(crate) fn own_log_name(room: RoomId, lane: Lane) -> String {
@@ -125,6 +129,8 @@ impl Room {
             read: BTreeMap::new(),
             receipts_due_ms: None,
             damage: Damage::default(),
+            unsettled: false,
+            duties: BTreeMap::new(),
         }
     }
 
@@ -183,6 +189,7 @@ impl Room {
             self.membership = Membership::evaluate(self.id, &self.acts);
             self.stale = false;
             self.changed = true;
+            self.unsettled = true;
         }
     }
 

@@ -12,7 +12,7 @@ use crate::room::Room;
 use crate::store::{Order, Store, StoreError, Stored};
 
 /// Kinds that never stand in a conversation.
-const HIDDEN: [Kind; 5] = [Kind::Settings, Kind::Beacon, Kind::Invite, Kind::Profile, Kind::Unknown(0)];
+const HIDDEN: [Kind; 6] = [Kind::Settings, Kind::Beacon, Kind::Invite, Kind::Vote, Kind::Profile, Kind::Unknown(0)];
 /// How many unread messages are counted.
 const UNREAD: usize = 999;
 
@@ -25,7 +25,7 @@ pub enum Shown {
     RoomCreated,
     /// The author added this device, under this name.
     MemberAdded(DeviceId, String),
-    /// The author removed this device, or itself.
+    /// The author, or the majority, removed this device; or the author left.
     MemberRemoved(DeviceId, String),
     /// The author, or the majority, made this device the owner.
     RoleChanged(DeviceId, String),
@@ -52,6 +52,8 @@ pub struct Message {
     pub sent_at_ms: u64,
     /// What it says.
     pub shown: Shown,
+    /// Whether it is an act of the majority, which its author only wrote down.
+    pub by_majority: bool,
     /// Whether its log forked here: its author, or a copy of it, said different things under one number.
     pub forked: bool,
     /// Who holds and has read it.
@@ -82,6 +84,8 @@ pub struct MemberSummary {
     pub name: String,
     /// Its part.
     pub role: Role,
+    /// Whether it may vote: the control chain added or confirmed it.
+    pub voter: bool,
     /// Whether it is connected, or this device itself.
     pub online: bool,
     /// When it was connected last, in milliseconds since the Unix epoch.
@@ -134,13 +138,14 @@ impl<S: Store> Replica<S> {
         let mut members: Vec<MemberSummary> = room
             .membership
             .iter()
-            .flat_map(|membership| &membership.members)
-            .map(|(key, member)| {
+            .flat_map(|membership| membership.members.iter().map(move |(key, member)| (membership, key, member)))
+            .map(|(membership, key, member)| {
                 let device = key.device_id();
                 MemberSummary {
                     device,
                     name: room.name_of(key),
                     role: member.role,
+                    voter: membership.voters.contains_key(key),
                     online: *key == self.me || self.is_online(device),
                     last_seen_at_ms: self.devices.get(key).map(|device| device.last_seen_at),
                 }
@@ -255,7 +260,7 @@ impl<S: Store> Replica<S> {
                     Shown::MemberAdded(device, name)
                 }
                 Body::Remove(remove) => {
-                    membership.chain.contains(&entry.id).then_some(())?;
+                    membership.in_force.contains_key(&entry.id).then_some(())?;
                     let (device, name) = about(&remove.key);
                     Shown::MemberRemoved(device, name)
                 }
@@ -264,12 +269,14 @@ impl<S: Store> Replica<S> {
                     Shown::MemberRemoved(device, name)
                 }
                 Body::Appoint(appoint) => {
-                    membership.chain.contains(&entry.id).then_some(())?;
+                    membership.in_force.contains_key(&entry.id).then_some(())?;
                     let (device, name) = about(&appoint.key);
                     Shown::RoleChanged(device, name)
                 }
                 Body::Text(text) => Shown::Text(text.text, text.reply_to),
-                Body::Settings(_) | Body::Beacon(_) | Body::Invite(_) | Body::Profile(_) => return None,
+                Body::Settings(_) | Body::Beacon(_) | Body::Invite(_) | Body::Vote(_) | Body::Profile(_) => {
+                    return None;
+                }
                 Body::Unknown | Body::UnknownControl(_) => Shown::Unknown,
             }
         };
@@ -282,6 +289,7 @@ impl<S: Store> Replica<S> {
             author_name: room.name_of(&entry.header.author),
             sent_at_ms: entry.header.timestamp_us / 1000,
             shown,
+            by_majority: entry.decode_body().link().is_some_and(|link| !link.votes.is_empty()),
             forked,
             standing: self.standing(room, stored),
         })

@@ -12,11 +12,11 @@
 use std::collections::BTreeMap;
 
 use lanline_protocol::body::{
-    Add, Admit, Appoint, Ballot, Body, ChangeSettings, Create, Cut, Invite, Leave, Link, MayAdd, Remove, SALT_BYTES,
-    Settings, Vote,
+    Add, Admit, Appoint, Ballot, Body, Cast, ChangeSettings, Create, Cut, Invite, Leave, Link, MayAdd, Remove,
+    SALT_BYTES, Settings, Vote,
 };
 use lanline_protocol::cbor;
-use lanline_protocol::entry::{Entry, Header};
+use lanline_protocol::entry::{Entry, Header, LogKey};
 use lanline_protocol::id::{EntryId, Hash, LogId, RoomId};
 use lanline_protocol::identity::{Context, DeviceKey, PublicKey};
 use lanline_protocol::kind::Kind;
@@ -218,7 +218,8 @@ fn an_act_of_the_majority_outranks_what_the_owner_wrote_beside_it() {
     notes.act(CAROL, &[BOB, CAROL], base, 1, CAROL);
     let now = notes.now();
     assert_eq!((now.owner, now.epoch), (public(CAROL), 1));
-    assert!(!notes.is_member(DAVE), "alice's admission is outranked; she may issue it again by a member's add");
+    assert!(notes.is_member(DAVE), "outranked, alice's admission is worth what a member's add is");
+    assert!(!now.voters.contains_key(&public(DAVE)), "and no more");
 }
 
 #[test]
@@ -333,4 +334,238 @@ fn an_owner_whom_the_majority_removed_does_not_write_itself_back_in() {
     assert!(!notes.is_member(ALICE));
     notes.admit(ALICE);
     assert!(!notes.is_member(ALICE));
+}
+
+#[test]
+fn who_was_let_in_beside_an_act_keeps_what_was_written_under_that_admission() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    let base = notes.now().head;
+    let dave = notes.admit(DAVE);
+    notes.write(DAVE, &Body::Invite(Invite { key: public(90), expires_at_ms: u64::MAX >> 1, uses: 1 }), None);
+    // Behind it, alice admits another, and removes bob, who did not know.
+    let erin = notes.admit(5);
+    notes.remove(BOB);
+    assert!(!notes.is_member(BOB));
+    notes.act(CAROL, &[BOB, CAROL], base, 1, CAROL);
+    let now = notes.now();
+    assert!(notes.is_member(BOB), "nothing that the majority outranked removes anybody");
+    for (who, add) in [(DAVE, dave), (5, erin)] {
+        assert_eq!(now.role(&public(who)), Some(Role::Member));
+        let log = LogKey { author: public(who), log: LogId::new([who; 16]) };
+        assert!(now.limit(log, add).is_some());
+    }
+    assert!(now.invite(&public(90)).is_some());
+}
+
+#[test]
+fn both_ways_of_a_forked_chain_let_in_whom_they_admit_and_remove_nobody() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    let link = notes.link();
+    let admit = |link: &Link, who: u8| {
+        Body::Admit(Admit { link: link.clone(), key: public(who), name: "x".into(), invite: None })
+    };
+    let one = notes.write(ALICE, &admit(&link, CAROL), None);
+    notes.write(ALICE, &admit(&link, DAVE), None);
+    let behind = Link { previous: one, epoch: 0, votes: Vec::new() };
+    let another = notes.write(ALICE, &admit(&behind, 5), None);
+    let behind = Link { previous: another, epoch: 0, votes: Vec::new() };
+    notes.write(ALICE, &Body::Remove(Remove { link: behind, key: public(BOB), cuts: Vec::new() }), None);
+    let now = notes.now();
+    assert_eq!(now.frozen, Some(Frozen::Forked));
+    for who in [BOB, CAROL, DAVE, 5] {
+        assert!(now.is_member(&public(who)));
+    }
+    assert_eq!(now.voters.len(), 2);
+}
+
+#[test]
+fn what_an_owner_wrote_behind_an_unknown_kind_lets_nobody_in() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    let unknown = notes.write(ALICE, &Body::Appoint(Appoint { link: notes.link(), key: public(BOB) }), Some(31));
+    let link = Link { previous: unknown, epoch: 0, votes: Vec::new() };
+    let body = Body::Admit(Admit { link, key: public(CAROL), name: "x".into(), invite: None });
+    notes.write(ALICE, &body, None);
+    assert!(!notes.is_member(CAROL));
+}
+
+#[test]
+fn entries_with_one_ballot_are_one_act_whoever_wrote_them() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    let base = notes.now().head;
+    notes.act(BOB, &[BOB, CAROL], base, 1, CAROL);
+    let head = notes.now().head;
+    // Carol goes on as the owner; then bob writes the act again, as often as it takes for a smaller id.
+    let body = Body::Admit(Admit { link: notes.link(), key: public(DAVE), name: "x".into(), invite: None });
+    let admission = notes.write(CAROL, &body, None);
+    for _ in 0..8 {
+        notes.act(BOB, &[BOB, CAROL], base, 1, CAROL);
+        notes.act(CAROL, &[ALICE, BOB, CAROL], base, 1, CAROL);
+        let now = notes.now();
+        assert!(now.chain.contains(&head));
+        assert_eq!((now.head, now.epoch, now.owner), (admission, 1, public(CAROL)));
+        assert!(now.voters.contains_key(&public(DAVE)));
+    }
+}
+
+#[test]
+fn an_act_that_is_written_again_leaves_what_any_of_its_writers_held() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    let dave = notes.admit(DAVE);
+    let invite = |n: u8| Body::Invite(Invite { key: public(n), expires_at_ms: u64::MAX >> 1, uses: 1 });
+    let said: Vec<EntryId> = (90..95).map(|n| notes.write(DAVE, &invite(n), None)).collect();
+    let previous = notes.now().head;
+    let ballot =
+        Ballot { room: notes.room.creation(), previous, epoch: 1, kind: Kind::Remove.number(), subject: public(DAVE) };
+    let bytes = cbor::encode(&ballot);
+    let votes: Vec<Vote> = [ALICE, BOB, CAROL]
+        .map(|voter| Vote { voter: public(voter), signature: key(voter).sign(Context::Vote, &bytes) })
+        .to_vec();
+    let log = LogId::new([DAVE; 16]);
+    for (writer, seq) in [(BOB, 2), (CAROL, 4), (ALICE, 3)] {
+        let cuts = vec![Cut { log, seq, id: said[seq as usize - 1] }];
+        let link = Link { previous, epoch: 1, votes: votes.clone() };
+        notes.write(writer, &Body::Remove(Remove { link, key: public(DAVE), cuts }), None);
+    }
+    let now = notes.now();
+    assert_eq!((now.head, now.is_member(&public(DAVE))), (ballot.id(), false));
+    let limit = now.limit(LogKey { author: public(DAVE), log }, dave).unwrap();
+    assert_eq!((limit.seq, limit.id), (4, Some(said[3])));
+}
+
+#[test]
+fn who_left_is_not_waited_for_and_undoes_nothing_by_leaving() {
+    let mut notes = Notes::new();
+    let bob = notes.admit(BOB);
+    let creation = notes.room.creation();
+    let base = notes.now().head;
+    notes.act(BOB, &[BOB], base, 1, BOB);
+    assert_eq!(notes.now().owner, public(ALICE), "one of two");
+    notes.write(ALICE, &Body::Leave(Leave { adds: vec![creation], cuts: Vec::new() }), None);
+    let now = notes.now();
+    assert_eq!((now.owner, now.epoch), (public(BOB), 1), "one of one");
+    assert_eq!(now.voters.keys().collect::<Vec<_>>(), [&public(BOB)]);
+    notes.write(BOB, &Body::Leave(Leave { adds: vec![bob], cuts: Vec::new() }), None);
+    assert_eq!(notes.now().epoch, 1);
+}
+
+#[test]
+fn whom_the_majority_appoints_may_vote_and_so_may_whom_the_owner_hands_over_to() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.add(BOB, CAROL, None);
+    assert!(!notes.now().voters.contains_key(&public(CAROL)));
+    notes.write(ALICE, &Body::Appoint(Appoint { link: notes.link(), key: public(CAROL) }), None);
+    let now = notes.now();
+    assert_eq!((now.owner, now.epoch), (public(CAROL), 0));
+    assert_eq!(now.voters.len(), 3);
+    assert_eq!(now.role(&public(ALICE)), Some(Role::Member));
+}
+
+#[test]
+fn an_owner_whom_the_majority_removed_and_a_member_added_again_is_a_member() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    let previous = notes.now().head;
+    let ballot =
+        Ballot { room: notes.room.creation(), previous, epoch: 1, kind: Kind::Remove.number(), subject: public(ALICE) };
+    let bytes = cbor::encode(&ballot);
+    let votes = [BOB, CAROL]
+        .map(|voter| Vote { voter: public(voter), signature: key(voter).sign(Context::Vote, &bytes) })
+        .to_vec();
+    let link = Link { previous, epoch: 1, votes };
+    notes.write(BOB, &Body::Remove(Remove { link, key: public(ALICE), cuts: Vec::new() }), None);
+    let control = notes.now().head;
+    notes.write(BOB, &Body::Add(Add { key: public(ALICE), name: "x".into(), invite: None, control }), None);
+    let now = notes.now();
+    assert_eq!(now.role(&public(ALICE)), Some(Role::Member));
+    assert!(now.owner_removed && !now.voters.contains_key(&public(ALICE)));
+}
+
+impl Notes {
+    /// One vote, as an entry, for what the ballot says.
+    fn cast(&mut self, who: u8, ballot: &Ballot) -> EntryId {
+        let Ballot { previous, epoch, kind, subject, .. } = ballot.clone();
+        let signature = key(who).sign(Context::Vote, &cbor::encode(ballot));
+        self.write(who, &Body::Vote(Cast { previous, epoch, kind, subject, signature }), None)
+    }
+
+    /// The ballot for this owner on the chain as it is.
+    fn ballot(&self, appoint: u8) -> Ballot {
+        let now = self.now();
+        Ballot {
+            room: self.room.creation(),
+            previous: now.head,
+            epoch: now.epoch + 1,
+            kind: Kind::Appoint.number(),
+            subject: public(appoint),
+        }
+    }
+}
+
+#[test]
+fn votes_count_where_they_are_of_voters_for_this_room_epoch_and_kind_and_once() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    notes.add(BOB, DAVE, None);
+    let good = notes.ballot(CAROL);
+    let open = |notes: &Notes| -> Vec<(usize, usize)> {
+        notes.now().proposals.iter().map(|proposal| (proposal.votes.len(), proposal.needed)).collect()
+    };
+    for bad in [
+        Ballot { epoch: 0, ..good.clone() },
+        Ballot { epoch: 2, ..good.clone() },
+        Ballot { kind: Kind::Admit.number(), ..good.clone() },
+        Ballot { kind: 31, ..good.clone() },
+        Ballot { previous: EntryId::new([9; 32]), ..good.clone() },
+        Ballot { subject: public(77), ..good.clone() },
+        Ballot { room: EntryId::new([9; 32]), ..good.clone() },
+    ] {
+        notes.cast(BOB, &bad);
+        assert_eq!(open(&notes), [], "{bad:?}");
+    }
+    notes.cast(DAVE, &good);
+    assert_eq!(open(&notes), [], "bob added dave, so dave has no vote");
+    notes.cast(BOB, &good);
+    notes.cast(BOB, &good);
+    assert_eq!(open(&notes), [(1, 2)]);
+    // What bob signed, under another's name, and for another.
+    let signature = key(BOB).sign(Context::Vote, &cbor::encode(&good));
+    let Ballot { previous, epoch, kind, .. } = good.clone();
+    let stolen = Body::Vote(Cast { previous, epoch, kind, subject: public(CAROL), signature });
+    notes.write(CAROL, &stolen, None);
+    let turned = Body::Vote(Cast { previous, epoch, kind, subject: public(BOB), signature });
+    notes.write(BOB, &turned, None);
+    assert_eq!(open(&notes), [(1, 2)]);
+    notes.cast(CAROL, &good);
+    assert_eq!(open(&notes), [(2, 2)]);
+    assert_eq!(notes.now().owner, public(ALICE), "votes alone are no act");
+    // Another epoch has begun: nothing of the last is voted on any more.
+    notes.act(CAROL, &[BOB, CAROL], good.previous, 1, CAROL);
+    assert_eq!(open(&notes), []);
+    notes.cast(BOB, &good);
+    assert_eq!(open(&notes), []);
+}
+
+#[test]
+fn a_vote_of_who_is_a_member_no_more_does_not_count_for_others() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    let ballot = notes.ballot(CAROL);
+    notes.cast(BOB, &ballot);
+    notes.remove(BOB);
+    assert!(notes.now().proposals.is_empty());
+    notes.cast(CAROL, &ballot);
+    let now = notes.now();
+    assert_eq!((now.proposals[0].votes.len(), now.proposals[0].needed), (1, 2));
 }

@@ -11,6 +11,7 @@
 
 mod belonging;
 mod converging;
+mod electing;
 mod hostile;
 mod joining;
 mod queueing;
@@ -19,4 +20,5 @@ mod repairing;
 mod schema;
 mod specification;
 mod talking;
+mod voting;
 mod world;

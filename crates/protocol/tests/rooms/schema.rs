@@ -33,7 +33,7 @@ const FRAMES: [&str; 16] = [
 ];
 
 /// The rule of a body, by the kind of its entry.
-const BODIES: [(u64, &str); 11] = [
+const BODIES: [(u64, &str); 12] = [
     (1, "create"),
     (2, "admit"),
     (3, "remove"),
@@ -43,6 +43,7 @@ const BODIES: [(u64, &str); 11] = [
     (32, "add"),
     (33, "invite"),
     (34, "leave"),
+    (35, "cast"),
     (64, "profile"),
     (65, "text-message"),
 ];

@@ -168,8 +168,14 @@ fn forked_control_freezes() {
         let count = hand.world.replica(BOB).members(room).unwrap().len();
         if forked {
             hand.send(&[removal]);
-            assert_eq!((name(&mut hand).as_str(), count), ("home", 2));
-            assert_eq!(hand.world.replica(BOB).members(room).unwrap().len(), 2);
+            assert_eq!((name(&mut hand).as_str(), count), ("home", 3));
+            let members = hand.world.replica(BOB).members(room).unwrap();
+            assert_eq!(
+                members.iter().filter(|member| member.voter).count(),
+                2,
+                "carol is in as if a member had added her"
+            );
+            assert_eq!(members.len(), 3);
         } else {
             assert_eq!((name(&mut hand).as_str(), count), ("second", 3));
         }

@@ -17,3 +17,4 @@ mod opening;
 mod receipts;
 mod records;
 mod starting;
+mod voting;

@@ -1,0 +1,81 @@
+//! What is voted on: votes are entries of their voters' logs until somebody gathers them into an act of the majority.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::body::Body;
+use crate::chain::{Chain, Way};
+use crate::id::EntryId;
+use crate::identity::{PublicKey, Signature};
+use crate::kind::Kind;
+use crate::membership::Membership;
+
+/// What some voters want the majority to do, and others may still join.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// Its ballot.
+    pub ballot: EntryId,
+    /// What it builds on, as in [`crate::body::Link::previous`].
+    pub previous: EntryId,
+    /// [`Kind::Remove`] or [`Kind::Appoint`].
+    pub kind: Kind,
+    /// Whom it is about.
+    pub subject: PublicKey,
+    /// Who voted for it, and may.
+    pub votes: BTreeMap<PublicKey, Signature>,
+    /// Who may vote for it.
+    pub voters: BTreeSet<PublicKey>,
+    /// How many votes make it an act of the majority.
+    pub needed: usize,
+}
+
+impl Proposal {
+    /// Whether it is to be made an act of the majority.
+    pub fn is_carried(&self) -> bool {
+        self.votes.len() >= self.needed
+    }
+}
+
+impl Membership {
+    /// Finds what is voted on: in the epoch in force, by who may.
+    pub(crate) fn count_votes(&mut self, chain: &Chain<'_>, way: &Way<'_>) {
+        let mut proposals: BTreeMap<EntryId, Proposal> = BTreeMap::new();
+        for act in chain.acts.values() {
+            let Body::Vote(cast) = &act.body else { continue };
+            let author = act.header.author;
+            let Some(ballot) = act.ballot.filter(|_| act.votes.contains(&author)) else { continue };
+            let kind = Kind::from_number(cast.kind);
+            let open = self.epoch.checked_add(1) == Some(cast.epoch)
+                && matches!(kind, Kind::Remove | Kind::Appoint)
+                && self.is_member(&cast.subject)
+                && self.log_counts(chain.roots, &act.header, act.id);
+            let behind = way.positions.get(&cast.previous).and_then(|position| way.steps.get(..=*position));
+            let Some(behind) = behind.filter(|_| open) else { continue };
+            let in_epoch = behind
+                .last()
+                .and_then(|step| step.acts.first())
+                .is_some_and(|last| last.body.link().map_or(0, |link| link.epoch) == self.epoch);
+            if !in_epoch {
+                continue;
+            }
+            let proposal = proposals.entry(ballot).or_insert_with(|| {
+                let then = chain.voters_after(behind);
+                Proposal {
+                    ballot,
+                    previous: cast.previous,
+                    kind,
+                    subject: cast.subject,
+                    votes: BTreeMap::new(),
+                    needed: then.iter().filter(|(voter, since)| !chain.is_gone(**voter, **since)).count() / 2 + 1,
+                    voters: then
+                        .into_keys()
+                        .filter(|voter| self.voters.contains_key(voter) && self.is_member(voter))
+                        .collect(),
+                }
+            });
+            if proposal.voters.contains(&author) {
+                proposal.votes.insert(author, cast.signature);
+            }
+        }
+        self.proposals = proposals.into_values().filter(|proposal| !proposal.votes.is_empty()).collect();
+    }
+}
