@@ -311,11 +311,16 @@ impl Store for SqliteStore {
         std::mem::take(&mut self.damage.get_mut().lost).into_values().collect()
     }
 
-    fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError> {
+    fn records(&self, room: RoomId, after: Option<RecordKey>, limit: usize) -> Result<Vec<Record>, StoreError> {
         let mut statement = self.db.prepare_cached(sql::RECORDS).map_err(failure)?;
-        let mut rows = statement.query([room.as_bytes()]).map_err(failure)?;
+        let (author, store, name) = match &after {
+            Some(after) => (after.author.as_bytes().as_slice(), after.store.as_bytes().as_slice(), after.name.0),
+            None => (&[][..], &[][..], 0),
+        };
+        let mut rows = statement.query(params![room.as_bytes(), author, store, name]).map_err(failure)?;
         let mut found = Vec::new();
-        while let Some((_, record)) = next_record(&mut rows, room)? {
+        while found.len() < limit {
+            let Some((_, record)) = next_record(&mut rows, room)? else { break };
             found.push(record);
         }
         Ok(found)

@@ -57,6 +57,8 @@ pub const SHARED_ROOMS: usize = 4096;
 pub const HEADS_PAGE: usize = 400;
 /// Heads one peer may tell of one room and lane.
 pub const HEADS: usize = 100_000;
+/// Records read at a time where all of a room are told.
+pub const RECORDS_PAGE: usize = 64;
 /// Lost entries that one frame asks for.
 pub const WANT_ENTRIES: usize = 64;
 /// Lost entries of one room that are looked after at a time.

@@ -1,62 +1,19 @@
 //! A store in memory, for tests and the simulator: the same promises as a database on disk, and a crash
 //! that keeps exactly what was committed.
 
-use std::collections::BTreeMap;
+mod table;
 
+use std::ops::Bound;
+
+use self::table::Table;
 use crate::entry::{Entry, LogKey};
 use crate::frame::Head;
 use crate::id::{EntryId, RoomId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
 use crate::limits;
-use crate::record::{Record, RecordKey};
+use crate::record::{Record, RecordKey, RecordName};
 use crate::store::{Arrival, Cursor, Device, Item, Lost, NewEntry, Order, Store, StoreError, Stored, Tip};
-
-/// Rows by key, and what undoes the changes since the last commit.
-#[derive(Clone, Debug)]
-struct Table<K, V> {
-    rows: BTreeMap<K, V>,
-    undo: Vec<(K, Option<V>)>,
-}
-
-impl<K, V> Default for Table<K, V> {
-    fn default() -> Self {
-        Self { rows: BTreeMap::new(), undo: Vec::new() }
-    }
-}
-
-impl<K: Ord + Clone, V> Table<K, V> {
-    fn set(&mut self, key: K, value: Option<V>) {
-        let before = match value {
-            Some(value) => self.rows.insert(key.clone(), value),
-            None => self.rows.remove(&key),
-        };
-        self.undo.push((key, before));
-    }
-
-    fn insert(&mut self, key: K, value: V) {
-        self.set(key, Some(value));
-    }
-
-    fn remove(&mut self, key: &K) {
-        if self.rows.contains_key(key) {
-            self.set(key.clone(), None);
-        }
-    }
-
-    fn commit(&mut self) {
-        self.undo.clear();
-    }
-
-    fn rollback(&mut self) {
-        while let Some((key, before)) = self.undo.pop() {
-            match before {
-                Some(value) => self.rows.insert(key, value),
-                None => self.rows.remove(&key),
-            };
-        }
-    }
-}
 
 #[derive(Clone, Debug, Default)]
 struct Tables {
@@ -381,19 +338,17 @@ impl Store for MemoryStore {
         damaged
     }
 
-    fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError> {
-        let first = RecordKey {
-            room,
-            author: PublicKey::new([0; 32]),
-            store: StoreId::new([0; 16]),
-            name: crate::record::RecordName(0),
-        };
-        let rows = self.now.records.rows.range(first..).take_while(|(key, _)| key.room == room);
+    fn records(&self, room: RoomId, after: Option<RecordKey>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let (author, store, name) = (PublicKey::new([0; 32]), StoreId::new([0; 16]), RecordName(0));
+        let first = Bound::Included(RecordKey { room, author, store, name });
+        let rows = self.now.records.rows.range((after.map_or(first, Bound::Excluded), Bound::Unbounded));
+        let rows = rows.take_while(|(key, _)| key.room == room);
         Ok(rows
             .filter_map(|(_, arrival)| match self.now.items.rows.get(&(room, Lane::Content, *arrival)) {
                 Some(Item::Record(_, record)) => Some(record.clone()),
                 _ => None,
             })
+            .take(limit)
             .collect())
     }
 

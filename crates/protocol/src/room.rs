@@ -168,7 +168,7 @@ impl Room {
         for stored in store.of_kind(id, Kind::Profile.number())? {
             room.note_profile(&stored.entry, stored.order);
         }
-        for record in store.records(id)? {
+        for record in store.records(id, None, usize::MAX)? {
             room.note_record(&record);
         }
         room.read = store.value(&read_name(id))?.map(|bytes| decode_read(&bytes)).unwrap_or_default();

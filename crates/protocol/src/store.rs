@@ -220,8 +220,8 @@ pub trait Store {
     /// every other reading leaves it out.
     fn damaged(&mut self) -> Vec<Lost>;
 
-    /// All records of a room, in order of their keys.
-    fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError>;
+    /// Records of a room beyond a key of it, or from the first, in order of their keys; at most `limit`.
+    fn records(&self, room: RoomId, after: Option<RecordKey>, limit: usize) -> Result<Vec<Record>, StoreError>;
 
     /// One record.
     fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError>;

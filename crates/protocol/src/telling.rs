@@ -25,8 +25,7 @@ impl<S: Store> Replica<S> {
                 return Ok(());
             }
             let Some(telling) = session.tellings.pop_front() else { return Ok(()) };
-            let fits = session.queued.map_or(usize::MAX, |queued| limits::QUEUE_BYTES.saturating_sub(queued));
-            let (frames, rest) = self.next_frames(telling, fits)?;
+            let (frames, rest) = self.next_frames(telling)?;
             for frame in frames {
                 self.send(connection, &frame);
             }
@@ -49,9 +48,8 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    /// What is told next, and what then is left. Where it costs as much to look up one part as all, `fits` says how many
-    /// bytes to give.
-    fn next_frames(&self, telling: Telling, fits: usize) -> Result<(Vec<Frame>, Option<Telling>), StoreError> {
+    /// What is told next, and what then is left.
+    fn next_frames(&self, telling: Telling) -> Result<(Vec<Frame>, Option<Telling>), StoreError> {
         match telling {
             Telling::Heads { room, slot, lane, heads, told } => {
                 let mut left = heads.get(told..).unwrap_or_default().chunks(limits::HEADS_PAGE);
@@ -63,28 +61,22 @@ impl<S: Store> Replica<S> {
             }
             Telling::Records { room, slot, mut after } => {
                 let Some(held) = self.rooms.get(&room) else { return Ok((Vec::new(), None)) };
-                let (mut batches, mut bytes, mut total) = (Vec::new(), limits::BATCH_BYTES, 0_usize);
-                let mut rest = None;
-                for record in self.store.records(room)? {
-                    // The peer's own too: where its database was rolled back, they are how it notices.
-                    if after.is_some_and(|after| record.key <= after) || !held.is_member(&record.key.author) {
-                        continue;
-                    }
+                let page = self.store.records(room, after, limits::RECORDS_PAGE)?;
+                let (mut batch, mut bytes, mut left) = (beside(slot, Lane::Content), 0, page.len());
+                for record in &page {
                     if bytes >= limits::BATCH_BYTES {
-                        if total >= fits {
-                            rest = Some(Telling::Records { room, slot, after });
-                            break;
-                        }
-                        batches.push(beside(slot, Lane::Content));
-                        bytes = 0;
+                        break;
                     }
-                    (bytes, total) = (bytes + record.size(), total + record.size());
-                    after = Some(record.key);
-                    if let Some(batch) = batches.last_mut() {
+                    (after, left) = (Some(record.key), left - 1);
+                    // The peer's own too: where its database was rolled back, they are how it notices.
+                    if held.is_member(&record.key.author) {
+                        bytes += record.size();
                         batch.records.push(record.to_wire());
                     }
                 }
-                Ok((batches.into_iter().map(Frame::Batch).collect(), rest))
+                let all = left == 0 && page.len() < limits::RECORDS_PAGE;
+                let frames = if batch.records.is_empty() { Vec::new() } else { vec![Frame::Batch(batch)] };
+                Ok((frames, (!all).then_some(Telling::Records { room, slot, after })))
             }
             Telling::Entries { room, slot, ids } => {
                 let (frame, rest) = self.next_entries(room, slot, &ids)?;

@@ -92,8 +92,10 @@ pub(super) const KNOWS: &str = "SELECT signature IS NOT NULL FROM entries WHERE 
 pub(super) const SPARE: &str = "SELECT e.arrival, e.time_us, s.header, s.body, s.signature
     FROM entries AS e CROSS JOIN spares AS s ON s.arrival = e.arrival WHERE e.arrival = ?1";
 
-pub(super) const RECORDS: &str =
-    records!("WHERE r.room = (SELECT room FROM rooms WHERE id = ?1) ORDER BY r.author, r.store, r.name");
+pub(super) const RECORDS: &str = records!(
+    "WHERE r.room = (SELECT room FROM rooms WHERE id = ?1) AND (r.author, r.store, r.name) > (?2, ?3, ?4)
+     ORDER BY r.author, r.store, r.name"
+);
 
 pub(super) const RECORD: &str = records!(
     "WHERE r.room = (SELECT room FROM rooms WHERE id = ?1) AND r.author = ?2 AND r.store = ?3 AND r.name = ?4"

@@ -39,7 +39,7 @@ pub(super) fn an_empty_store_answers_everything<S: Store>(store: S) {
     assert_eq!(store.value("name").unwrap(), None);
     assert_eq!(store.entry(EntryId::new([1; 32])).unwrap(), None);
     assert_eq!(store.sent(room, "1").unwrap(), None);
-    assert_eq!(store.records(room).unwrap(), []);
+    assert_eq!(store.records(room, None, usize::MAX).unwrap(), []);
     assert_eq!(store.record(&record(ALICE, room, 1, 1, 1).key).unwrap(), None);
     assert_eq!(store.at(room, log, 1).unwrap(), []);
     assert_eq!(store.of_kind(room, TEXT).unwrap(), []);
@@ -389,7 +389,12 @@ pub(super) fn records_are_replaced_in_place_and_arrive_anew<S: Store>(mut store:
     store.put_record(&record(ALICE, elsewhere, 1, 1, 1)).unwrap();
     let mut sorted = all.clone();
     sorted.sort_unstable_by_key(|record| record.key);
-    assert_eq!(store.records(room).unwrap(), sorted);
+    assert_eq!(store.records(room, None, usize::MAX).unwrap(), sorted);
+    for (index, record) in sorted.iter().enumerate() {
+        let rest = sorted.get(index + 1..).unwrap_or_default();
+        assert_eq!(store.records(room, Some(record.key), usize::MAX).unwrap(), rest);
+        assert_eq!(store.records(room, Some(record.key), 1).unwrap(), rest[..rest.len().min(1)]);
+    }
     for record in &all {
         assert_eq!(store.record(&record.key).unwrap().as_ref(), Some(record));
     }
@@ -399,7 +404,7 @@ pub(super) fn records_are_replaced_in_place_and_arrive_anew<S: Store>(mut store:
     let changed = record(CAROL, room, 2, 1, limits::NUMBER);
     let again = store.put_record(&changed).unwrap();
     assert_eq!(store.record(&changed.key).unwrap(), Some(changed.clone()));
-    assert_eq!(store.records(room).unwrap().len(), all.len());
+    assert_eq!(store.records(room, None, usize::MAX).unwrap().len(), all.len());
     let page = store.page(room, Lane::Content, 0, usize::MAX, usize::MAX).unwrap();
     assert_eq!(arrivals(&page), [&arrived[1..], &[again]].concat());
     assert_eq!(page.last(), Some(&Item::Record(again, changed)));

@@ -37,7 +37,7 @@ fn read_everything<S: Store>(store: &S, room: RoomId) -> impl PartialEq + std::f
     (
         (store.store_id(), store.rooms().unwrap(), store.tips(room, Lane::Content).unwrap()),
         store.page(room, Lane::Content, 0, usize::MAX, usize::MAX).unwrap(),
-        (store.newest(room, Lane::Content).unwrap(), store.records(room).unwrap()),
+        (store.newest(room, Lane::Content).unwrap(), store.records(room, None, usize::MAX).unwrap()),
         store.timeline(room, None, &[], 1000).unwrap(),
         store.cursor(STORE, room, Lane::Content).unwrap(),
         store.acks(room, Lane::Content).unwrap(),

@@ -116,10 +116,10 @@ fn a_damaged_record_counts_as_not_held_until_it_comes_again() {
         store.commit().unwrap();
         store.db.execute(&format!("UPDATE records SET {damage} WHERE name = 1"), []).unwrap();
         assert_eq!(store.record(&record(1).key).unwrap(), None, "{damage}");
-        assert_eq!(store.records(room).unwrap(), [record(2)]);
+        assert_eq!(store.records(room, None, usize::MAX).unwrap(), [record(2)]);
         assert_eq!(store.page(room, Lane::Content, 0, 100, 100_000).unwrap().len(), 1);
         store.put_record(&record(1)).unwrap();
-        assert_eq!(store.records(room).unwrap(), [record(1), record(2)]);
+        assert_eq!(store.records(room, None, usize::MAX).unwrap(), [record(1), record(2)]);
     }
 }
 

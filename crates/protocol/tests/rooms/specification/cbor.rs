@@ -71,7 +71,12 @@ fn is_taken(place: Place, pair: &[u8], after: &[u8]) -> bool {
             batch.records.push(record);
             hand.say(&Frame::Batch(batch));
             let (connected, room) = (hand.is_connected(), hand.room);
-            let held = hand.disk().records(room).unwrap().into_iter().any(|record| record.content == content);
+            let held = hand
+                .disk()
+                .records(room, None, usize::MAX)
+                .unwrap()
+                .into_iter()
+                .any(|record| record.content == content);
             assert_eq!(held, connected);
             connected
         }

@@ -104,7 +104,7 @@ fn entries_between_members() {
 fn delivered(hand: &mut Hand) -> u64 {
     let (store, room) = (hand.world.store(ALICE), hand.room);
     let bob = super::hand::key_of(BOB).public();
-    let records = store.records(room).unwrap().into_iter();
+    let records = store.records(room, None, usize::MAX).unwrap().into_iter();
     let mut receipts = records.filter(|record| record.key.name == RecordName::RECEIPTS && record.key.author != bob);
     let receipts: Receipts = lanline_protocol::cbor::decode(&receipts.next().unwrap().value).unwrap();
     receipts.logs.iter().find(|mark| mark.log.author == bob).map_or(0, |mark| mark.delivered)
