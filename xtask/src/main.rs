@@ -26,7 +26,7 @@ enum Chore {
     Demo,
     /// Draw the README's pictures anew
     Screenshots,
-    /// Kill, stop and cut off real devices while they talk, and look whether anything was lost
+    /// Kill, stop and cut off real devices while they talk, or have a disk fail, and look whether anything was lost
     Torture(torture::Arguments),
     /// Measure a real server under load, beside others: `bench messages [--quick]`
     Bench(bench::Arguments),

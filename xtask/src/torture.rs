@@ -1,4 +1,4 @@
-//! `cargo xtask torture`: real devices that are killed, stopped and cut off while they talk.
+//! `cargo xtask torture`: real devices that are killed, stopped and cut off while they talk, or whose disk fails.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::needs::{COMPILER, TORTURE, meet};
 /// What follows `torture` goes to the program.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Its flags: --cycles N, --seed S, --devices D, or --help
+    /// Its flags: --cycles N, --seed S, --devices D; --disk, --points N; or --help
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     flags: Vec<String>,
 }

@@ -79,6 +79,16 @@ impl Device {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Its data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// What its processes logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
     fn slot(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,6 +100,11 @@ impl Device {
 
     /// Starts its process, where none runs. It does not listen yet.
     pub(crate) fn start(&self) -> Result<()> {
+        self.start_under(&[])
+    }
+
+    /// As [`Self::start`], by another program that is given these words before the command.
+    pub(crate) fn start_under(&self, words: &[String]) -> Result<()> {
         let mut slot = self.slot();
         if slot.as_ref().is_some_and(|process| !process.has_ended()) {
             return Ok(());
@@ -98,13 +113,20 @@ impl Device {
         *slot = None;
         let log = OpenOptions::new().create(true).append(true).open(self.folder.join("log"))?;
         let place = self.places.as_ref().and_then(|places| places.get(self.number));
-        *slot = Some(Process::start(place, self.command(), log, self.number, &self.ledger)?);
+        *slot = Some(Process::start(place, self.command(words), log, self.number, &self.ledger)?);
         Ok(())
     }
 
     /// `lanline rpc` with none of this machine's settings.
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.lanline);
+    fn command(&self, words: &[String]) -> Command {
+        let mut command = match words.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(&self.lanline);
+                command
+            }
+            None => Command::new(&self.lanline),
+        };
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LANLINE_") {
                 command.env_remove(name);
@@ -112,8 +134,12 @@ impl Device {
         }
         let listen: IpAddr =
             if self.places.is_some() { address(self.number).into() } else { Ipv4Addr::LOCALHOST.into() };
-        command.args(["rpc", "--no-discovery", "--name", self.name()]).current_dir(&self.folder);
-        command.env("LANLINE_DATA_DIR", self.folder.join("data")).env("LANLINE_LISTEN", listen.to_string());
+        command.args(["rpc", "--no-discovery"]).current_dir(&self.folder);
+        // Later it knows its name.
+        if !self.data().exists() {
+            command.args(["--name", self.name()]);
+        }
+        command.env("LANLINE_DATA_DIR", self.data()).env("LANLINE_LISTEN", listen.to_string());
         command
     }
 
@@ -138,17 +164,23 @@ impl Device {
         Ok(())
     }
 
+    /// From now on it listens on the port that it answered.
+    pub(crate) fn listens(&self, answer: &Value) {
+        let port = answer.get("port").and_then(Value::as_u64).and_then(|port| port.try_into().ok());
+        *self.port.lock().unwrap_or_else(PoisonError::into_inner) = port.unwrap_or(0);
+    }
+
     /// Ends its process with this signal, or at the end of its input, and waits for it.
     pub(crate) fn end(&self, signal: Option<&str>) -> Result<()> {
         let Some(process) = self.process() else { return Ok(()) };
         match signal {
             Some(signal) => {
-                process.is_to_end();
+                process.may_refuse();
                 process.signal(signal);
             }
             None => process.end_input(),
         }
-        if !process.ended(END)? {
+        if !process.ended(END)?.is_some_and(|status| status.success()) {
             bail!("{} was asked to end ({}), and does not, or fails", self.name(), signal.unwrap_or("end of input"));
         }
         Ok(())
@@ -172,7 +204,7 @@ impl Device {
                 std::thread::sleep(Duration::from_millis(5));
                 continue;
             };
-            self.say(&process, room);
+            self.say(&process, room, "");
             if chance.one_in(12)
                 && let Some(id) = self.ledger.to_mark(self.number)
             {
@@ -188,10 +220,11 @@ impl Device {
         }
     }
 
-    fn say(&self, process: &Process, room: &str) {
+    /// Has it say its next text, with something more behind it.
+    pub(crate) fn say(&self, process: &Process, room: &str, rest: &str) {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let Ok(number) = u32::try_from(texts.len()) else { return };
-        let text = format!("{} {number}", self.name());
+        let text = format!("{} {number}{rest}", self.name());
         texts.push(text.clone());
         drop(texts);
         process.say(room, number, &text);
@@ -245,8 +278,8 @@ impl Device {
     /// Leaves its files, while no process runs, as a power cut may besides: its shared index is anything or not there,
     /// and its log ends in what was never finished.
     pub(crate) fn damage(&self, chance: &mut Chance) -> Result<()> {
-        let data = self.folder.join("data");
-        let (index, log) = (data.join("store.db-shm"), data.join("store.db-wal"));
+        let data = self.data();
+        let (index, log) = (data.join("lanline.db-shm"), data.join("lanline.db-wal"));
         match chance.below(3) {
             0 => drop(std::fs::remove_file(&index)),
             1 => {
@@ -265,6 +298,12 @@ impl Device {
             write_noise(&mut file, length, chance)?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

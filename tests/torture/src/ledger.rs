@@ -26,6 +26,10 @@ struct Book {
     read: BTreeMap<usize, BTreeSet<String>>,
     /// The messages up to which a device was asked to mark as read.
     marked: BTreeMap<usize, BTreeSet<String>>,
+    /// What devices told of their stores.
+    stores: Vec<(usize, Value)>,
+    /// Whether disks fail, and devices may say so.
+    disks_fail: bool,
     wrong: Vec<String>,
 }
 
@@ -101,6 +105,11 @@ impl fmt::Display for Wrong {
 }
 
 impl Ledger {
+    /// Of devices whose disks fail.
+    pub(crate) fn of_failing_disks() -> Self {
+        Self(Mutex::new(Book { disks_fail: true, ..Book::default() }))
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,6 +135,19 @@ impl Ledger {
         {
             book.wrong.push(format!("device {device} gave its text {number} two ids: {before} and {id}"));
         }
+    }
+
+    /// A device that was asked to end, or whose disk fails, refused what it was given to say.
+    pub(crate) fn refused(&self, device: usize, number: u32, error: &Value) {
+        let mut book = self.book();
+        if book.disks_fail && error.pointer("/data/code").and_then(Value::as_str) != Some("read_only") {
+            book.wrong.push(format!("device {device} refused its text {number} otherwise than `read_only`: {error}"));
+        }
+    }
+
+    /// What a device told of its store, in order.
+    pub(crate) fn stores(&self, device: usize) -> Vec<Value> {
+        self.book().stores.iter().filter(|(of, _)| *of == device).map(|(_, state)| state.clone()).collect()
     }
 
     pub(crate) fn is_answered(&self, device: usize, number: u32) -> bool {
@@ -174,7 +196,12 @@ impl Ledger {
                 told.delivered = told.delivered.max(now.delivered);
                 told.read = told.read.max(now.read);
             }
-            "store_changed" => book.wrong.push(format!("device {device} says of its store: {params}")),
+            "store_changed" => {
+                if !book.disks_fail {
+                    book.wrong.push(format!("device {device} says of its store: {params}"));
+                }
+                book.stores.push((device, params.clone()));
+            }
             _ => {}
         }
     }

@@ -28,7 +28,10 @@ mod linux {
 
     use anyhow::{Context, Result, bail};
     use clap::Parser;
-    use lanline_torture::campaign::{self, Options};
+    use lanline_torture::{
+        campaign::{self, Options},
+        disk,
+    };
 
     /// Kills, stops, cuts off and restarts real devices while they talk, and looks whether anything was lost
     #[derive(Parser)]
@@ -43,6 +46,12 @@ mod linux {
         /// How many devices there are
         #[arg(long, default_value_t = 4)]
         devices: usize,
+        /// Instead, have the disk of a device fail at one call after another
+        #[arg(long)]
+        disk: bool,
+        /// With --disk: at how many of them, spread evenly; 0: at all
+        #[arg(long, default_value_t = 0)]
+        points: usize,
         /// The program
         #[arg(long)]
         lanline: Option<PathBuf>,
@@ -57,6 +66,11 @@ mod linux {
         };
         if !lanline.is_file() {
             bail!("{} is not there: build it first", lanline.display());
+        }
+        if arguments.disk {
+            let report = disk::run(&disk::Options { lanline, points: arguments.points }, |line| eprintln!("{line}"))?;
+            println!("{report}");
+            return Ok(report.failures.is_empty());
         }
         let seed = arguments.seed.unwrap_or_else(|| u64::from(std::process::id()) << 20);
         eprintln!("torture: seed {seed}");

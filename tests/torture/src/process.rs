@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{BufRead, BufReader, Write},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         mpsc::{Sender, channel},
@@ -20,7 +20,7 @@ use crate::{ledger::Ledger, place::Place};
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// Killed when dropped.
+/// Ends when it is killed, or the device it belongs to is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Mutex<Child>,
@@ -34,8 +34,8 @@ pub(crate) struct Process {
 struct Questions {
     last: u64,
     waiting: BTreeMap<u64, Question>,
-    /// It was asked to end: from now on it may refuse.
-    ending: bool,
+    /// It was asked to end, or its disk fails: it may refuse.
+    may_refuse: bool,
     ended: bool,
 }
 
@@ -102,7 +102,7 @@ impl Process {
             return ledger.told(device, line.get("method").and_then(Value::as_str).unwrap_or_default(), params);
         };
         let mut questions = self.questions();
-        let (question, ending) = (questions.waiting.remove(&id), questions.ending);
+        let (question, may_refuse) = (questions.waiting.remove(&id), questions.may_refuse);
         drop(questions);
         self.news.notify_all();
         let mut part = |name| line.get_mut(name).map(Value::take);
@@ -115,7 +115,8 @@ impl Process {
             (Some(Question::Read(id)), Ok(_)) => ledger.read(device, &id),
             // Whoever asked may have given up.
             (Some(Question::Call(answered)), answer) => drop(answered.send(answer)),
-            (Some(_), Err(_)) if ending => {}
+            (Some(Question::Say(number)), Err(error)) if may_refuse => ledger.refused(device, number, &error),
+            (Some(_), Err(_)) if may_refuse => {}
             (Some(_), Err(error)) => ledger.wrong(format!("device {device} refused a request: {error}")),
             (None, _) => ledger.wrong(format!("device {device} answered {id}, which nobody waits for")),
         }
@@ -139,9 +140,10 @@ impl Process {
         input.write_all(format!("{request}\n").as_bytes()).is_ok()
     }
 
-    /// Has it say a text, whose name for the device is the text itself.
+    /// Has it say a text, whose name for the device is its first two words.
     pub(crate) fn say(&self, room: &str, number: u32, text: &str) -> bool {
-        self.request(Question::Say(number), "send_message", &json!({"room": room, "text": text, "client_id": text}))
+        let name = text.match_indices(' ').nth(1).and_then(|(end, _)| text.get(..end)).unwrap_or(text);
+        self.request(Question::Say(number), "send_message", &json!({"room": room, "text": text, "client_id": name}))
     }
 
     /// Has it mark all up to a message as read.
@@ -149,17 +151,18 @@ impl Process {
         self.request(Question::Read(id.to_owned()), "mark_read", &json!({"room": room, "id": id}))
     }
 
-    /// Asks, and gives the result.
-    pub(crate) fn ask(&self, method: &str, params: &Value) -> Result<Value> {
+    /// Asks, and gives the result, or what was answered instead.
+    pub(crate) fn try_ask(&self, method: &str, params: &Value) -> Result<Result<Value, Value>> {
         let (answer, answered) = channel();
         if !self.request(Question::Call(answer), method, params) {
             return Err(anyhow!("{method} cannot be asked: the process has ended"));
         }
-        match answered.recv_timeout(ANSWER) {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(error)) => Err(anyhow!("{method} failed: {error}")),
-            Err(_) => Err(anyhow!("{method} is not answered")),
-        }
+        answered.recv_timeout(ANSWER).ok().with_context(|| format!("{method} is not answered"))
+    }
+
+    /// Asks, and gives the result.
+    pub(crate) fn ask(&self, method: &str, params: &Value) -> Result<Value> {
+        self.try_ask(method, params)?.map_err(|error| anyhow!("{method} failed: {error}"))
     }
 
     /// Waits until no more than so many questions are without an answer, or it has ended, or the time is over.
@@ -177,11 +180,19 @@ impl Process {
         self.questions().ended
     }
 
-    /// As when it crashes: no goodbye, nothing finished.
+    /// As when it crashes: no goodbye, nothing finished. What it had said is heard when this returns.
     pub(crate) fn kill(&self) {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = child.kill();
         let _ = child.wait();
+        drop(child);
+        self.until_heard();
+    }
+
+    /// Waits until all that it said before it ended was heard.
+    fn until_heard(&self) {
+        let ended = self.news.wait_timeout_while(self.questions(), ANSWER, |questions| !questions.ended);
+        drop(ended.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Sends it a signal, by name.
@@ -190,33 +201,35 @@ impl Process {
         let _ = Command::new("kill").args(["-s", name, &child.id().to_string()]).stderr(Stdio::null()).status();
     }
 
-    /// From now on it may refuse, since it was asked to end.
-    pub(crate) fn is_to_end(&self) {
-        self.questions().ending = true;
+    /// From now on it may refuse: it is to end, or its disk to fail.
+    pub(crate) fn may_refuse(&self) {
+        self.questions().may_refuse = true;
+    }
+
+    /// Its number in the system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).id()
     }
 
     /// Ends its input.
     pub(crate) fn end_input(&self) {
-        self.is_to_end();
+        self.may_refuse();
         *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Waits until it has ended by itself; whether it did, and well.
-    pub(crate) fn ended(&self, within: Duration) -> Result<bool> {
+    /// Waits until it has ended by itself, and gives how; `None` where it does not.
+    pub(crate) fn ended(&self, within: Duration) -> Result<Option<ExitStatus>> {
         let deadline = Instant::now() + within;
         loop {
             let status = self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait()?;
             match status {
-                Some(status) => return Ok(status.success()),
-                None if Instant::now() >= deadline => return Ok(false),
+                Some(status) => {
+                    self.until_heard();
+                    return Ok(Some(status));
+                }
+                None if Instant::now() >= deadline => return Ok(None),
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
         }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

@@ -30,6 +30,7 @@ impl From<&StoreError> for ApiError {
                     Trouble::Full => FULL.to_owned(),
                     Trouble::Busy => BUSY.to_owned(),
                     Trouble::NoMemory => NO_MEMORY.to_owned(),
+                    Trouble::NoFiles => NO_FILES.to_owned(),
                     Trouble::Failed => failed(reason),
                 };
                 Self::new(ErrorCode::ReadOnly, sentence)
@@ -43,6 +44,9 @@ const FULL: &str = "The disk with this device's data is full: free some space on
 const BUSY: &str = "Another program holds the database of this device: end it, and writing goes on.";
 
 const NO_MEMORY: &str = "The system has no memory left: close other programs, and writing goes on.";
+
+const NO_FILES: &str =
+    "The files of this device's database cannot be opened: close other programs, and writing goes on.";
 
 /// What a store error makes of the store.
 pub(super) fn condition(error: &StoreError) -> StoreState {

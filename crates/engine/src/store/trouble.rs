@@ -16,6 +16,8 @@ pub(crate) enum Trouble {
     Busy,
     /// The system has no memory to give.
     NoMemory,
+    /// The system lets no file be opened.
+    NoFiles,
     /// The disk or the database failed.
     Failed,
 }
@@ -31,6 +33,7 @@ impl Trouble {
 // through it as text.
 const BUSY: &str = "another program holds it";
 const NO_MEMORY: &str = "the system has no memory left";
+const NO_FILES: &str = "its files cannot be opened";
 
 /// What a store's error tells.
 pub(crate) fn trouble(error: &StoreError) -> Trouble {
@@ -38,6 +41,7 @@ pub(crate) fn trouble(error: &StoreError) -> Trouble {
         StoreError::Full => Trouble::Full,
         StoreError::Failed(reason) if reason == BUSY => Trouble::Busy,
         StoreError::Failed(reason) if reason == NO_MEMORY => Trouble::NoMemory,
+        StoreError::Failed(reason) if reason == NO_FILES => Trouble::NoFiles,
         StoreError::Failed(_) => Trouble::Failed,
     }
 }
@@ -49,8 +53,12 @@ pub(super) fn failure(error: Error) -> StoreError {
     // SQLite says of every file that the disk is full but of its shared index, which merely cannot grow.
     match (code.code, code.extended_code) {
         (ErrorCode::DiskFull, _) | (_, ffi::SQLITE_IOERR_SHMSIZE) => StoreError::Full,
-        (ErrorCode::DatabaseBusy, _) => StoreError::Failed(BUSY.to_owned()),
+        // The second: others took and gave back its locks too often while this one tried.
+        (ErrorCode::DatabaseBusy | ErrorCode::FileLockingProtocolFailed, _) => StoreError::Failed(BUSY.to_owned()),
         (ErrorCode::OutOfMemory, _) | (_, ffi::SQLITE_IOERR_NOMEM) => StoreError::Failed(NO_MEMORY.to_owned()),
+        // This process, or the system, has too many open. One that is gone for good is found so when it is tried again.
+        (ErrorCode::CannotOpen, _) => StoreError::Failed(NO_FILES.to_owned()),
+        // Also a database that is locked by this connection itself, which would be a fault of Lanline's own.
         _ => StoreError::Failed(error.to_string()),
     }
 }
@@ -78,6 +86,9 @@ mod tests {
             (ffi::SQLITE_IOERR_SHMSIZE, Trouble::Full),
             (ffi::SQLITE_BUSY, Trouble::Busy),
             (ffi::SQLITE_BUSY_SNAPSHOT, Trouble::Busy),
+            (ffi::SQLITE_PROTOCOL, Trouble::Busy),
+            (ffi::SQLITE_CANTOPEN, Trouble::NoFiles),
+            (ffi::SQLITE_LOCKED, Trouble::Failed),
             (ffi::SQLITE_NOMEM, Trouble::NoMemory),
             (ffi::SQLITE_IOERR_NOMEM, Trouble::NoMemory),
             (ffi::SQLITE_IOERR_FSYNC, Trouble::Failed),
