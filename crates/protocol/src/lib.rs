@@ -35,5 +35,6 @@ mod room;
 mod sending;
 pub mod session;
 pub mod store;
+mod tail;
 mod telling;
 pub mod view;

@@ -127,6 +127,8 @@ pub struct Replica<S> {
     pub(crate) sessions: BTreeMap<ConnectionId, Session>,
     pub(crate) by_device: BTreeMap<DeviceId, ConnectionId>,
     pub(crate) devices: BTreeMap<PublicKey, Device>,
+    /// What peers are sent, encoded once for all.
+    pub(crate) tail: crate::tail::Tail,
     /// Written since the last commit.
     pub(crate) wrote: bool,
     /// Own messages whose state may have changed.
@@ -183,6 +185,7 @@ impl<S: Store> Replica<S> {
             sessions: BTreeMap::new(),
             by_device: BTreeMap::new(),
             devices,
+            tail: Default::default(),
             wrote: false,
             statuses: BTreeSet::new(),
             lazy_acks: BTreeMap::new(),
@@ -239,7 +242,10 @@ impl<S: Store> Replica<S> {
     }
 
     pub(crate) fn send(&mut self, connection: ConnectionId, frame: &Frame) {
-        let bytes = frame.encode();
+        self.send_encoded(connection, frame.encode());
+    }
+
+    pub(crate) fn send_encoded(&mut self, connection: ConnectionId, bytes: Vec<u8>) {
         if let Some(queued) = self.sessions.get_mut(&connection).and_then(|session| session.queued.as_mut()) {
             *queued = queued.saturating_add(bytes.len());
         }
@@ -318,7 +324,9 @@ impl<S: Store> Replica<S> {
         }
         self.write_lazily(now)?;
         self.store.commit()?;
-        self.wrote = false;
+        if std::mem::take(&mut self.wrote) {
+            self.tail.forget();
+        }
 
         self.acknowledge();
         self.failed = self.follow_up(now).err();
