@@ -166,7 +166,9 @@ impl<S: Store> Replica<S> {
         let mut clock = HybridClock::default();
         let mut rooms = BTreeMap::new();
         for id in store.rooms()? {
-            rooms.insert(id, Room::load(&store, id, &mut clock, now)?);
+            let mut room = Room::load(&store, id, &mut clock, now)?;
+            room.find_own(&store, &key.public())?;
+            rooms.insert(id, room);
         }
         let name = store.value(NAME)?.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let devices = store.devices()?.into_iter().map(|device| (device.key, device)).collect();

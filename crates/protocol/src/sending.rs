@@ -313,6 +313,8 @@ impl<S: Store> Replica<S> {
 
     /// Own messages that arrived in this range may have a new state.
     fn note_statuses(&mut self, id: RoomId, mut after: Arrival, upto: Arrival) -> Result<(), StoreError> {
+        // Every member acknowledges every message, and most are not this device's own.
+        let upto = upto.min(self.rooms.get(&id).map_or(0, |room| room.own_newest));
         while after < upto {
             let page = self.store.page(id, Lane::Content, after, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
             let Some(last) = page.last() else { break };
