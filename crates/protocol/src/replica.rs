@@ -353,7 +353,8 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// Cursors and acks that moved without anything to store ride along with the next write, or wait a second.
+    /// Cursors that moved without anything to store ride along with the next write, or wait a second. Acks always wait:
+    /// each member's moves with each message, and says what the member says again when it comes back.
     fn write_lazily(&mut self, now: Time) -> Result<(), StoreError> {
         let waiting = !self.lazy_acks.is_empty()
             || self.sessions.values().any(|session| {
@@ -364,11 +365,14 @@ impl<S: Store> Replica<S> {
             return Ok(());
         }
         let since = *self.lazy_since_ms.get_or_insert(now.steady_ms);
-        if !self.wrote && now.steady_ms < since + 1000 {
+        let due = now.steady_ms >= since + 1000;
+        if !self.wrote && !due {
             return Ok(());
         }
-        for ((device, room, lane), arrival) in std::mem::take(&mut self.lazy_acks) {
-            self.store.put_ack(device, room, lane, arrival)?;
+        if due {
+            for ((device, room, lane), arrival) in std::mem::take(&mut self.lazy_acks) {
+                self.store.put_ack(device, room, lane, arrival)?;
+            }
         }
         for session in self.sessions.values_mut() {
             let Some(store) = session.hello.as_ref().map(|hello| hello.store) else { continue };
@@ -381,7 +385,9 @@ impl<S: Store> Replica<S> {
                 }
             }
         }
-        self.lazy_since_ms = None;
+        if self.lazy_acks.is_empty() {
+            self.lazy_since_ms = None;
+        }
         Ok(())
     }
 
