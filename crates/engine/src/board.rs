@@ -50,6 +50,11 @@ impl Board {
         events
     }
 
+    /// Whether anybody is subscribed now.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.events.is_heard()
+    }
+
     /// Done once somebody subscribed.
     pub(crate) async fn heard(&self) {
         self.heard.notified().await;

@@ -36,6 +36,11 @@ impl Events {
         }
     }
 
+    /// Whether anybody listens.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.lock().as_ref().is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
     /// A stream of what happens from now on.
     pub(crate) fn subscribe(&self) -> EventStream {
         let receiver = match self.lock().as_ref() {

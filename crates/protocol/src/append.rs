@@ -181,6 +181,9 @@ impl<S: Store> Replica<S> {
         for (entry, order, add) in &group.entries {
             let arrival = self.store.put_entry(NewEntry { entry, order: *order, add: *add })?;
             *room.newest.get_mut(lane) = arrival;
+            if lane == Lane::Content {
+                room.own_newest = arrival;
+            }
         }
         Ok(())
     }

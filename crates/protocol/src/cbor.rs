@@ -38,6 +38,11 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
 /// [`CborError`] when they are not, or do not hold a `T`.
 pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, CborError> {
     check(bytes)?;
+    decode_checked(bytes)
+}
+
+/// Decodes a value from the beginning of bytes that were checked.
+pub(crate) fn decode_checked<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, CborError> {
     minicbor::decode(bytes).map_err(|error| CborError::Unexpected(error.to_string()))
 }
 

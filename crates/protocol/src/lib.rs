@@ -36,6 +36,7 @@ mod room;
 mod sending;
 pub mod session;
 pub mod store;
+mod tail;
 mod telling;
 pub mod view;
 pub mod voting;

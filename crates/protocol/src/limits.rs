@@ -70,6 +70,9 @@ pub const BATCH_ITEMS: usize = 512;
 /// Bytes sent to one peer and not acknowledged, over all rooms.
 pub const WINDOW_BYTES: usize = 1024 * 1024;
 
+/// Bytes of what is to be sent that are kept encoded, over all rooms.
+pub const TAIL_BYTES: usize = 4 * 1024 * 1024;
+
 /// Bytes that wait to be taken by the network, above which a connection is given nothing more that can wait.
 pub const QUEUE_BYTES: usize = 1024 * 1024;
 

@@ -286,6 +286,9 @@ impl<S: Store> Replica<S> {
         self.wrote = true;
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         *room.newest.get_mut(lane) = arrival;
+        if lane == Lane::Content && header.author == self.me {
+            room.own_newest = arrival;
+        }
         let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us };
         let forks = room.logs.get(lane).get(&header.log_key()).is_some_and(|log| log.tips.len() == 1);
         room.logs

@@ -127,6 +127,8 @@ pub struct Replica<S> {
     pub(crate) sessions: BTreeMap<ConnectionId, Session>,
     pub(crate) by_device: BTreeMap<DeviceId, ConnectionId>,
     pub(crate) devices: BTreeMap<PublicKey, Device>,
+    /// What peers are sent, encoded once for all.
+    pub(crate) tail: crate::tail::Tail,
     /// Written since the last commit.
     pub(crate) wrote: bool,
     /// Own messages whose state may have changed.
@@ -164,7 +166,9 @@ impl<S: Store> Replica<S> {
         let mut clock = HybridClock::default();
         let mut rooms = BTreeMap::new();
         for id in store.rooms()? {
-            rooms.insert(id, Room::load(&store, id, &mut clock, now)?);
+            let mut room = Room::load(&store, id, &mut clock, now)?;
+            room.find_own(&store, &key.public())?;
+            rooms.insert(id, room);
         }
         let name = store.value(NAME)?.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let devices = store.devices()?.into_iter().map(|device| (device.key, device)).collect();
@@ -183,6 +187,7 @@ impl<S: Store> Replica<S> {
             sessions: BTreeMap::new(),
             by_device: BTreeMap::new(),
             devices,
+            tail: Default::default(),
             wrote: false,
             statuses: BTreeSet::new(),
             lazy_acks: BTreeMap::new(),
@@ -239,7 +244,10 @@ impl<S: Store> Replica<S> {
     }
 
     pub(crate) fn send(&mut self, connection: ConnectionId, frame: &Frame) {
-        let bytes = frame.encode();
+        self.send_encoded(connection, frame.encode());
+    }
+
+    pub(crate) fn send_encoded(&mut self, connection: ConnectionId, bytes: Vec<u8>) {
         if let Some(queued) = self.sessions.get_mut(&connection).and_then(|session| session.queued.as_mut()) {
             *queued = queued.saturating_add(bytes.len());
         }
@@ -320,7 +328,9 @@ impl<S: Store> Replica<S> {
         }
         self.write_lazily(now)?;
         self.store.commit()?;
-        self.wrote = false;
+        if std::mem::take(&mut self.wrote) {
+            self.tail.forget();
+        }
 
         self.acknowledge();
         self.failed = self.follow_up(now).err();
@@ -345,7 +355,8 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// Cursors and acks that moved without anything to store ride along with the next write, or wait a second.
+    /// Cursors that moved without anything to store ride along with the next write, or wait a second. Acks always wait:
+    /// each member's moves with each message, and says what the member says again when it comes back.
     fn write_lazily(&mut self, now: Time) -> Result<(), StoreError> {
         let waiting = !self.lazy_acks.is_empty()
             || self.sessions.values().any(|session| {
@@ -356,11 +367,14 @@ impl<S: Store> Replica<S> {
             return Ok(());
         }
         let since = *self.lazy_since_ms.get_or_insert(now.steady_ms);
-        if !self.wrote && now.steady_ms < since + 1000 {
+        let due = now.steady_ms >= since + 1000;
+        if !self.wrote && !due {
             return Ok(());
         }
-        for ((device, room, lane), arrival) in std::mem::take(&mut self.lazy_acks) {
-            self.store.put_ack(device, room, lane, arrival)?;
+        if due {
+            for ((device, room, lane), arrival) in std::mem::take(&mut self.lazy_acks) {
+                self.store.put_ack(device, room, lane, arrival)?;
+            }
         }
         for session in self.sessions.values_mut() {
             let Some(store) = session.hello.as_ref().map(|hello| hello.store) else { continue };
@@ -373,7 +387,9 @@ impl<S: Store> Replica<S> {
                 }
             }
         }
-        self.lazy_since_ms = None;
+        if self.lazy_acks.is_empty() {
+            self.lazy_since_ms = None;
+        }
         Ok(())
     }
 

@@ -83,6 +83,8 @@ pub(crate) struct Room {
     pub(crate) changed: bool,
     pub(crate) logs: PerLane<BTreeMap<LogKey, Log>>,
     pub(crate) newest: PerLane<Arrival>,
+    /// No content of this device's own came later than this.
+    pub(crate) own_newest: Arrival,
     pub(crate) receipts: BTreeMap<(PublicKey, StoreId), Receipts>,
     pub(crate) addresses: BTreeMap<(PublicKey, StoreId), Vec<String>>,
     pub(crate) record_versions: BTreeMap<(PublicKey, StoreId, RecordName), (u64, Hash)>,
@@ -119,6 +121,7 @@ impl Room {
             changed: false,
             logs: PerLane::default(),
             newest: PerLane::default(),
+            own_newest: 0,
             receipts: BTreeMap::new(),
             addresses: BTreeMap::new(),
             record_versions: BTreeMap::new(),
@@ -181,6 +184,19 @@ impl Room {
             room.receipts_due_ms = Some(now.steady_ms);
         }
         Ok(room)
+    }
+
+    /// Looks up when this device's own content came last.
+    pub(crate) fn find_own<S: Store>(&mut self, store: &S, me: &PublicKey) -> Result<(), StoreError> {
+        for (_, log) in self.logs.get(Lane::Content).iter().filter(|(key, _)| key.author == *me) {
+            for tip in &log.tips {
+                // Where the disk lost it: some time.
+                let lost = *self.newest.get(Lane::Content);
+                let arrival = store.entry(tip.id)?.map_or(lost, |stored| stored.arrival);
+                self.own_newest = self.own_newest.max(arrival);
+            }
+        }
+        Ok(())
     }
 
     /// Brings `membership` up to date with the entries held.

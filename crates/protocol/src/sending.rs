@@ -4,80 +4,42 @@ use std::collections::BTreeSet;
 
 use crate::body::Body;
 use crate::clock::Time;
-use crate::entry::{Entry, WireEntry};
 use crate::frame::{Ack, Batch, Digest, Frame};
 use crate::id::RoomId;
 use crate::identity::PublicKey;
 use crate::kind::{Kind, Lane};
 use crate::limits;
-use crate::record::WireRecord;
 use crate::replica::Replica;
-use crate::room::Room;
 use crate::session::{ConnectionId, LaneState, Telling};
 use crate::store::{Arrival, Item, Store, StoreError};
+use crate::tail::{Picked, Piece};
 
-/// What a scan of this store found for a peer.
-struct Scan {
-    entries: Vec<WireEntry>,
-    records: Vec<WireRecord>,
-    bytes: usize,
-}
-
-impl Scan {
-    fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.records.is_empty()
-    }
-}
-
-/// Picks of a page what the peer lacks. Groups go whole or not at all.
-fn pick(room: &Room, state: &mut LaneState, peer: &PublicKey, items: &[Item]) -> Scan {
-    let mut scan = Scan { entries: Vec::new(), records: Vec::new(), bytes: 0 };
-    let mut group: Vec<&Entry> = Vec::new();
-    let mut broken = false;
-    for item in items {
-        match item {
-            Item::Record(_, record) => {
-                if record.key.author != *peer && room.is_member(&record.key.author) {
-                    scan.bytes += record.size();
-                    scan.records.push(record.to_wire());
-                }
+/// Picks of a page what the peer lacks.
+fn pick<'a>(state: &mut LaneState, peer: &PublicKey, pieces: &'a [Piece]) -> Picked<'a> {
+    let mut picked = Picked::default();
+    for piece in pieces {
+        let sent = match piece {
+            Piece::Record { author, counts, .. } => author != peer && *counts,
+            Piece::Lost { log, .. } => {
+                state.gaps.insert(*log);
+                false
             }
-            Item::Lost(lost) => {
-                state.gaps.insert(lost.log);
-                broken = !lost.ends_group;
-                if lost.ends_group {
-                    group.clear();
+            Piece::Group(group) => {
+                let held = state.have.get(&group.log).copied().unwrap_or(0);
+                let lacked = group.forked || group.last.0 > held;
+                // A group without all its words cannot be sent, and nothing of its log that comes after it could be
+                // taken.
+                if lacked && !group.whole {
+                    state.gaps.insert(group.log);
                 }
+                lacked && group.counts && !state.gaps.contains(&group.log)
             }
-            Item::Entry(stored) => {
-                group.push(&stored.entry);
-                if stored.entry.signature.is_some() && std::mem::take(&mut broken) {
-                    group.clear();
-                } else if stored.entry.signature.is_some() {
-                    let lacked = group.iter().any(|entry| {
-                        let log = entry.header.log_key();
-                        let held = state.have.get(&log).copied().unwrap_or(0);
-                        // Of a forked log a number does not say which branch is held.
-                        let forked = room.logs.get(entry.header.lane()).get(&log).is_some_and(|l| l.tips.len() > 1);
-                        forked || entry.header.seq > held
-                    });
-                    // A group without all its words cannot be sent, and nothing of its log that comes after it could
-                    // be taken.
-                    let log = stored.entry.header.log_key();
-                    if lacked && group.iter().any(|entry| entry.body.is_none()) {
-                        state.gaps.insert(log);
-                    }
-                    // A cut may fall within a group; what of it counts proves itself only with the rest.
-                    if lacked && !state.gaps.contains(&log) && group.first().is_some_and(|entry| room.counts(entry)) {
-                        scan.bytes += group.iter().map(|entry| entry.size()).sum::<usize>();
-                        scan.entries.extend(group.iter().map(|entry| entry.to_wire()));
-                    }
-                    group.clear();
-                }
-            }
+        };
+        if sent {
+            picked.take(piece);
         }
     }
-    scan
+    picked
 }
 
 impl<S: Store> Replica<S> {
@@ -147,46 +109,35 @@ impl<S: Store> Replica<S> {
                 }
                 return if held_back.is_some() { Ok(()) } else { self.compare(now, connection, id, lane) };
             }
-            let mut page = self.store.page(id, lane, state.sent, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
-            page.retain(|item| item.arrival() <= newest);
+            let page = self.tail.page(&self.store, room, lane, state.sent)?;
+            let pieces = page.iter().take_while(|piece| piece.arrival() <= newest).count();
+            let pieces = page.get(..pieces).unwrap_or_default();
             // What is held back may be all that is left: up to there, nothing is missing.
-            let upto = page.last().map_or(newest, Item::arrival);
-            let scan = pick(room, state, &peer, &page);
+            let upto = pieces.last().map_or(newest, Piece::arrival);
+            let picked = pick(state, &peer, pieces);
             state.sent = upto;
-            let anchor = page.iter().rev().find_map(|item| match item {
-                Item::Entry(stored) => Some(stored.entry.id),
-                Item::Lost(lost) => Some(lost.id),
-                Item::Record(..) => None,
+            let anchor = pieces.iter().rev().find_map(|piece| match piece {
+                Piece::Group(group) => Some(group.last.1),
+                Piece::Lost { id, .. } => Some(*id),
+                Piece::Record { .. } => None,
             });
             if anchor.is_some() {
                 state.anchor = anchor;
             }
-            for item in &page {
-                if let Item::Entry(stored) = item {
-                    let held = state.have.entry(stored.entry.header.log_key()).or_default();
-                    *held = (*held).max(stored.entry.header.seq);
-                }
-            }
             let end = upto >= newest;
-            if scan.is_empty() && (state.said_end || !end) {
+            if picked.is_empty() && (state.said_end || !end) {
                 // Nothing to say yet: the next batch, or the next quiet second, names the arrival reached.
                 state.skipped_since_ms.get_or_insert(now.steady_ms);
                 continue;
             }
             state.said_end |= end;
             state.skipped_since_ms = None;
-            state.in_flight.push_back((upto, scan.bytes));
-            session.in_flight += scan.bytes;
-            let batch = Batch {
-                slot,
-                lane,
-                entries: scan.entries,
-                records: scan.records,
-                upto: Some(upto),
-                anchor: state.anchor,
-                end,
-            };
-            self.send(connection, &Frame::Batch(batch));
+            state.in_flight.push_back((upto, picked.bytes));
+            session.in_flight += picked.bytes;
+            let (upto, anchor) = (Some(upto), state.anchor);
+            let around = Batch { slot, lane, entries: Vec::new(), records: Vec::new(), upto, anchor, end };
+            let frame = picked.encode(&around);
+            self.send_encoded(connection, frame);
         }
     }
 
@@ -362,6 +313,8 @@ impl<S: Store> Replica<S> {
 
     /// Own messages that arrived in this range may have a new state.
     fn note_statuses(&mut self, id: RoomId, mut after: Arrival, upto: Arrival) -> Result<(), StoreError> {
+        // Every member acknowledges every message, and most are not this device's own.
+        let upto = upto.min(self.rooms.get(&id).map_or(0, |room| room.own_newest));
         while after < upto {
             let page = self.store.page(id, Lane::Content, after, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
             let Some(last) = page.last() else { break };

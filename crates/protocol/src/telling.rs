@@ -39,8 +39,11 @@ impl<S: Store> Replica<S> {
 
     /// Ends the connection with a device that was removed from the last room in common, once it is told so.
     pub(crate) fn end_where_told(&mut self, connection: ConnectionId) {
+        if !self.sessions.get(&connection).is_some_and(|session| session.ending) {
+            return;
+        }
         let fellow = self.is_with_fellow(connection);
-        let Some(session) = self.sessions.get_mut(&connection).filter(|session| session.ending) else { return };
+        let Some(session) = self.sessions.get_mut(&connection) else { return };
         if fellow || session.shares_a_room() || !session.joining.is_empty() {
             session.ending = false;
         } else if session.tellings.is_empty() {

@@ -51,6 +51,8 @@ impl Machine {
     /// What people are told, if anything.
     fn event(&mut self, now: Time, happened: Happened, board: &Board) -> Option<Event> {
         match happened {
+            // To look a message up takes as long as to store it.
+            Happened::Incoming(_) | Happened::Sent(_) | Happened::Status(_) if !board.is_heard() => None,
             Happened::Incoming(id) => {
                 let message = Box::new(self.message(id, board)?);
                 Some(Event::IncomingMessage { message })
