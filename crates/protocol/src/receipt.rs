@@ -157,6 +157,7 @@ impl<S: Store> Replica<S> {
     /// # Errors
     /// [`StoreError`]
     pub fn set_addresses(&mut self, now: Time, addresses: &[String]) -> Result<(), StoreError> {
+        self.gathering.found();
         self.listening =
             addresses.iter().filter(|a| a.len() <= limits::ADDRESS_BYTES).take(limits::ADDRESSES).cloned().collect();
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();

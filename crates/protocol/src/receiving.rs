@@ -348,6 +348,9 @@ impl<S: Store> Replica<S> {
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         *room.newest.get_mut(Lane::Content) = arrival;
         room.note_record(record);
+        if record.key.name == RecordName::ADDRESSES {
+            self.gathering.changed(id);
+        }
         if record.key.name == RecordName::RECEIPTS && record.key.author != self.me {
             let device = record.key.author.device_id();
             self.out.push(Output::Event(Event::Receipts(id, device)));

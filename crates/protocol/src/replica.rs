@@ -15,6 +15,7 @@ use crate::id::{EntryId, RoomId, StoreId};
 use crate::identity::{DeviceId, DeviceKey, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
+use crate::meeting::Gathering;
 use crate::room::Room;
 use crate::session::{ConnectionId, FrameLimit, Session};
 use crate::store::{Arrival, Device, Store, StoreError};
@@ -38,6 +39,8 @@ pub enum CloseReason {
     Removed,
     /// This store got another id; the peer is to meet it anew.
     Renewed,
+    /// This device dialled it by itself and is connected to others instead.
+    Surplus,
 }
 
 /// What happened, for people.
@@ -127,6 +130,7 @@ pub struct Replica<S> {
     pub(crate) sessions: BTreeMap<ConnectionId, Session>,
     pub(crate) by_device: BTreeMap<DeviceId, ConnectionId>,
     pub(crate) devices: BTreeMap<PublicKey, Device>,
+    pub(crate) gathering: Gathering,
     /// Written since the last commit.
     pub(crate) wrote: bool,
     /// Own messages whose state may have changed.
@@ -183,6 +187,7 @@ impl<S: Store> Replica<S> {
             sessions: BTreeMap::new(),
             by_device: BTreeMap::new(),
             devices,
+            gathering: Gathering::default(),
             wrote: false,
             statuses: BTreeSet::new(),
             lazy_acks: BTreeMap::new(),
@@ -295,7 +300,9 @@ impl<S: Store> Replica<S> {
         let receipts = self.rooms.values().filter_map(|room| room.receipts_due_ms).min();
         let duties = self.rooms.values().filter_map(Room::next_duty_ms).min();
         let housekeeping = (!self.sessions.is_empty()).then(|| now.steady_ms + 1000);
-        [receipts, duties, housekeeping].into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
+        let gathering = Some(self.gathering.due_ms());
+        let due = [receipts, duties, housekeeping, gathering];
+        due.into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
     }
 
     /// Makes everything since the last commit durable and says what to do now. Call it after each burst of
@@ -324,6 +331,7 @@ impl<S: Store> Replica<S> {
 
         self.acknowledge();
         self.failed = self.follow_up(now).err();
+        self.gather(now);
         for id in std::mem::take(&mut self.statuses) {
             self.out.push(Output::Event(Event::Status(id)));
         }

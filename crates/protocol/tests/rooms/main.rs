@@ -12,6 +12,7 @@
 mod belonging;
 mod converging;
 mod electing;
+mod gathering;
 mod hostile;
 mod joining;
 mod queueing;
