@@ -46,6 +46,9 @@ export default {
   "device.connect.submit": "Verbinden",
   "device.connect.busy": "Verbindung wird aufgebaut … das dauert bis zu zehn Sekunden.",
   "device.connect.done": "Verbunden.",
+  "device.tellRead": "Anderen mitteilen, was Sie gelesen haben",
+  "device.tellRead.help":
+    "Solange dies aus ist, sehen andere nur, dass Nachrichten dieses Gerät erreicht haben. Was ihnen schon mitgeteilt wurde, bleibt; was Sie inzwischen lesen, erfahren sie, sobald es wieder an ist.",
   "device.version": "Lanline {version}, Protokoll {protocol}",
 
   "server.running": "Server läuft",

@@ -44,6 +44,9 @@ export default {
   "device.connect.submit": "Connect",
   "device.connect.busy": "Connecting… this takes up to ten seconds.",
   "device.connect.done": "Connected.",
+  "device.tellRead": "Tell others what you have read",
+  "device.tellRead.help":
+    "While this is off, others see only that messages reached this device. What they were told before stays; what you read meanwhile is told once you turn it on again.",
   "device.version": "Lanline {version}, protocol {protocol}",
 
   "server.running": "Server running",

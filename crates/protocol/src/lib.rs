@@ -28,6 +28,7 @@ mod meeting;
 pub mod membership;
 pub mod memory;
 mod opening;
+mod privacy;
 pub mod proposal;
 pub mod receipt;
 mod receiving;

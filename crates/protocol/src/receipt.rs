@@ -145,7 +145,9 @@ impl<S: Store> Replica<S> {
         for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
             let tip = state.highest().map_or(0, |tip| tip.seq);
             let delivered = room.damage.missing.get(log).map_or(tip, |first| first.saturating_sub(1));
-            let read = room.read.get(log).copied().unwrap_or(0).min(delivered);
+            let (_, told) = room.watermark(&self.me, log);
+            let read = if self.tells_read { room.read.get(log).copied().unwrap_or(0).max(told) } else { told };
+            let read = read.min(delivered);
             receipts.logs.push(Watermark { log: *log, delivered, read });
         }
         self.write_record(now, id, RecordName::RECEIPTS, cbor::encode(&receipts))

@@ -131,6 +131,8 @@ pub struct Replica<S> {
     pub(crate) by_device: BTreeMap<DeviceId, ConnectionId>,
     pub(crate) devices: BTreeMap<PublicKey, Device>,
     pub(crate) gathering: Gathering,
+    /// Whether receipts tell what was read.
+    pub(crate) tells_read: bool,
     /// Written since the last commit.
     pub(crate) wrote: bool,
     /// Own messages whose state may have changed.
@@ -172,6 +174,7 @@ impl<S: Store> Replica<S> {
         }
         let name = store.value(NAME)?.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let devices = store.devices()?.into_iter().map(|device| (device.key, device)).collect();
+        let tells_read = crate::privacy::tells_read(&store)?;
         let me = key.public();
         Ok(Self {
             device: me.device_id(),
@@ -188,6 +191,7 @@ impl<S: Store> Replica<S> {
             by_device: BTreeMap::new(),
             devices,
             gathering: Gathering::default(),
+            tells_read,
             wrote: false,
             statuses: BTreeSet::new(),
             lazy_acks: BTreeMap::new(),

@@ -16,6 +16,7 @@ mod gathering;
 mod hostile;
 mod joining;
 mod queueing;
+mod receipts;
 mod removing;
 mod repairing;
 mod schema;
