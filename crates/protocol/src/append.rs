@@ -181,6 +181,11 @@ impl<S: Store> Replica<S> {
         for (entry, order, add) in &group.entries {
             let arrival = self.store.put_entry(NewEntry { entry, order: *order, add: *add })?;
             *room.newest.get_mut(lane) = arrival;
+            if lane == Lane::Content {
+                let header = &entry.header;
+                let recent = self.recent.entry(id).or_default();
+                recent.note(header.log, arrival, header.seq, entry.id, header.kind());
+            }
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ pub mod command;
 pub mod conformance;
 mod connecting;
 pub mod entry;
+mod fate;
 pub mod frame;
 mod gathering;
 pub mod id;

@@ -1,9 +1,12 @@
 //! Receipts: what each member says it holds and has read, and what follows for a message's state.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use crate::cbor;
 use crate::clock::Time;
 use crate::entry::LogKey;
-use crate::id::RoomId;
+use crate::id::{RoomId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
@@ -55,11 +58,10 @@ impl Standing {
 
 impl Room {
     /// A member's watermark in a log: delivered, read. The highest over its stores.
-    fn watermark(&self, member: &PublicKey, log: &LogKey) -> (u64, u64) {
+    pub(crate) fn watermark(&self, member: &PublicKey, log: &LogKey) -> (u64, u64) {
         let mut best = (0, 0);
-        for ((author, _), receipts) in &self.receipts {
-            if author == member
-                && let Ok(index) = receipts.logs.binary_search_by_key(log, |mark| mark.log)
+        for (_, receipts) in self.receipts.range(stores_of(member)) {
+            if let Ok(index) = receipts.logs.binary_search_by_key(log, |mark| mark.log)
                 && let Some(mark) = receipts.logs.get(index)
             {
                 best = (best.0.max(mark.delivered), best.1.max(mark.read));
@@ -67,6 +69,21 @@ impl Room {
         }
         best
     }
+
+    /// How many records of a device are held.
+    pub(crate) fn records_of(&self, device: &PublicKey) -> usize {
+        let (first, last) = stores_of(device).into_inner();
+        let all = (first.0, first.1, RecordName(0))..=(last.0, last.1, RecordName(u16::MAX));
+        self.record_versions.range(all).count()
+    }
+}
+
+/// How many logs fit receipts, whatever the numbers in them.
+const MARKS: usize = limits::RECORD_BYTES / 80;
+
+/// All stores of a device.
+fn stores_of(device: &PublicKey) -> RangeInclusive<(PublicKey, StoreId)> {
+    (*device, StoreId::new([0; 16]))..=(*device, StoreId::new([0xff; 16]))
 }
 
 impl<S: Store> Replica<S> {
@@ -95,20 +112,6 @@ impl<S: Store> Replica<S> {
             }
         }
         standing
-    }
-
-    /// What a member's receipts say of this device's own content logs: log, delivered, read.
-    pub(crate) fn own_watermarks(&self, id: RoomId, member: &PublicKey) -> Vec<(LogKey, u64, u64)> {
-        let Some(room) = self.rooms.get(&id) else { return Vec::new() };
-        room.logs
-            .get(Lane::Content)
-            .keys()
-            .filter(|log| log.author == self.me)
-            .map(|log| {
-                let (delivered, read) = room.watermark(member, log);
-                (*log, delivered, read)
-            })
-            .collect()
     }
 
     /// Something changed that this device's receipts tell of.
@@ -141,7 +144,7 @@ impl<S: Store> Replica<S> {
         if !room.is_member(&self.me) || members > limits::RECEIPT_MEMBERS {
             return Ok(());
         }
-        let mut receipts = Receipts::default();
+        let (mut receipts, mut newest) = (Receipts::default(), Vec::new());
         for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
             let tip = state.highest().map_or(0, |tip| tip.seq);
             let delivered = room.damage.missing.get(log).map_or(tip, |first| first.saturating_sub(1));
@@ -149,6 +152,13 @@ impl<S: Store> Replica<S> {
             let read = if self.tells_read { room.read.get(log).copied().unwrap_or(0).max(told) } else { told };
             let read = read.min(delivered);
             receipts.logs.push(Watermark { log: *log, delivered, read });
+            newest.push((state.highest().map_or(0, |tip| tip.timestamp_us), *log));
+        }
+        if receipts.logs.len() > MARKS {
+            // The logs that were written to last.
+            newest.sort_unstable_by(|a, b| b.cmp(a));
+            let newest: BTreeSet<LogKey> = newest.into_iter().take(MARKS).map(|(_, log)| log).collect();
+            receipts.logs.retain(|mark| newest.contains(&mark.log));
         }
         self.write_record(now, id, RecordName::RECEIPTS, cbor::encode(&receipts))
     }

@@ -7,9 +7,10 @@
 //! After any [`StoreError`] the replica is no longer in step with its store: drop its connections, roll the
 //! store back and open it anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::clock::{HybridClock, Time};
+use crate::fate::{Fates, Recent};
 use crate::frame::{Frame, Hello};
 use crate::id::{EntryId, RoomId, StoreId};
 use crate::identity::{DeviceId, DeviceKey, PublicKey};
@@ -135,8 +136,9 @@ pub struct Replica<S> {
     pub(crate) tells_read: bool,
     /// Written since the last commit.
     pub(crate) wrote: bool,
-    /// Own messages whose state may have changed.
-    pub(crate) statuses: BTreeSet<EntryId>,
+    /// Own messages: the newest by room, and those whose state may have changed.
+    pub(crate) recent: BTreeMap<RoomId, Recent>,
+    pub(crate) fates: Fates,
     /// Acks that moved without anything to store, and are written when it is convenient.
     pub(crate) lazy_acks: BTreeMap<(DeviceId, RoomId, Lane), Arrival>,
     lazy_since_ms: Option<u64>,
@@ -193,7 +195,8 @@ impl<S: Store> Replica<S> {
             gathering: Gathering::default(),
             tells_read,
             wrote: false,
-            statuses: BTreeSet::new(),
+            recent: BTreeMap::new(),
+            fates: Fates::default(),
             lazy_acks: BTreeMap::new(),
             lazy_since_ms: None,
             renew: false,
@@ -305,7 +308,7 @@ impl<S: Store> Replica<S> {
         let duties = self.rooms.values().filter_map(Room::next_duty_ms).min();
         let housekeeping = (!self.sessions.is_empty()).then(|| now.steady_ms + 1000);
         let gathering = Some(self.gathering.due_ms());
-        let due = [receipts, duties, housekeeping, gathering];
+        let due = [receipts, duties, housekeeping, gathering, self.fates.due_ms()];
         due.into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
     }
 
@@ -336,9 +339,7 @@ impl<S: Store> Replica<S> {
         self.acknowledge();
         self.failed = self.follow_up(now).err();
         self.gather(now);
-        for id in std::mem::take(&mut self.statuses) {
-            self.out.push(Output::Event(Event::Status(id)));
-        }
+        self.tell_fates(now);
         Ok(std::mem::take(&mut self.out))
     }
 
