@@ -17,6 +17,8 @@ use crate::store::{Arrival, Item, Store, StoreError};
 const TOLD_EVERY_MS: u64 = 100;
 /// How many own messages of one room are remembered.
 const RECENT: usize = 8192;
+/// Of how many of them people are told that they were counted anew.
+const COUNTED: usize = 512;
 
 /// The newest own messages of one room, all of one log.
 #[derive(Debug, Default)]
@@ -113,6 +115,21 @@ impl<S: Store> Replica<S> {
             }
         }
         Ok(())
+    }
+
+    /// How often the newest own messages of a room were counted, from the newest back.
+    pub(crate) fn counted_before(&self, id: RoomId) -> Vec<(EntryId, usize)> {
+        let (Some(room), Some(recent)) = (self.rooms.get(&id), self.recent.get(&id)) else { return Vec::new() };
+        let Some(log) = recent.log.map(|log| LogKey { author: self.me, log }) else { return Vec::new() };
+        let newest = recent.messages.iter().rev().take(COUNTED);
+        newest.map(|(_, seq, id)| (*id, room.counted(&log, *seq))).collect()
+    }
+
+    /// Own messages of which a meeting point counted more, or fewer.
+    pub(crate) fn note_counted(&mut self, id: RoomId, before: Vec<(EntryId, usize)>) {
+        let after = self.counted_before(id);
+        let moved = before.into_iter().zip(after).filter(|(before, after)| before != after);
+        self.fates.moved.extend(moved.map(|((id, _), _)| id));
     }
 
     /// What a member's receipts say of this device's own content logs: log, delivered, read.

@@ -15,6 +15,7 @@ pub mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connecting;
+mod counting;
 pub mod entry;
 mod fate;
 pub mod frame;

@@ -362,6 +362,10 @@ impl<S: Store> Replica<S> {
         }
         for id in &changed {
             self.gathering.changed(*id);
+            self.recount(*id);
+            if let Some(room) = self.rooms.get_mut(id) {
+                room.receipts_stale = true;
+            }
             self.out.push(Output::Event(Event::Room(*id)));
         }
         let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();

@@ -26,6 +26,9 @@ pub struct Standing {
     pub delivered: Vec<DeviceId>,
     /// Those whose receipts say that it was read.
     pub read: Vec<DeviceId>,
+    /// In a room too large for everyone's receipts: how many hold everything up to it, the most that any meeting point
+    /// said. A claim of others, which the state does not follow.
+    pub counted: usize,
 }
 
 /// A message's state: the strongest statement that is true of every other member, or of one.
@@ -90,7 +93,7 @@ impl<S: Store> Replica<S> {
     /// Which members hold and have read an entry.
     pub(crate) fn standing(&self, room: &Room, stored: &Stored) -> Standing {
         let header = &stored.entry.header;
-        let mut standing = Standing::default();
+        let mut standing = Standing { counted: room.counted(&header.log_key(), header.seq), ..Standing::default() };
         let members = room.membership.iter().flat_map(|membership| membership.members.keys());
         for member in members.filter(|member| **member != header.author) {
             standing.members += 1;
@@ -118,6 +121,18 @@ impl<S: Store> Replica<S> {
     pub(crate) fn receipts_due(&mut self, now: Time, id: RoomId) {
         if let Some(room) = self.rooms.get_mut(&id) {
             room.receipts_due_ms.get_or_insert(now.steady_ms + limits::RECEIPTS_EVERY_MS);
+        }
+    }
+
+    /// Where a room became small enough for receipts, they tell all that was not told meanwhile.
+    pub(crate) fn receipts_where_members_changed(&mut self, now: Time) {
+        let changed: Vec<RoomId> = self
+            .rooms
+            .values_mut()
+            .filter_map(|room| std::mem::take(&mut room.receipts_stale).then_some(room.id))
+            .collect();
+        for room in changed {
+            self.receipts_due(now, room);
         }
     }
 
@@ -189,7 +204,13 @@ impl<S: Store> Replica<S> {
     }
 
     /// Writes one of this device's records, if it says something new.
-    fn write_record(&mut self, now: Time, id: RoomId, name: RecordName, value: Vec<u8>) -> Result<(), StoreError> {
+    pub(crate) fn write_record(
+        &mut self,
+        now: Time,
+        id: RoomId,
+        name: RecordName,
+        value: Vec<u8>,
+    ) -> Result<(), StoreError> {
         if value.len() > limits::RECORD_BYTES {
             return Ok(());
         }

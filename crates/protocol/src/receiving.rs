@@ -308,7 +308,11 @@ impl<S: Store> Replica<S> {
             }
             _ => {}
         }
-        if header.author != self.me {
+        self.note_arrival(id, header.log_key(), header.seq, arrival);
+        if header.author == self.me {
+            // Of a log that this device lost: what it remembers of its newest messages is no longer all of them.
+            self.recent.remove(&id);
+        } else {
             self.receipts_due(now, id);
         }
         Ok(())
@@ -339,6 +343,7 @@ impl<S: Store> Replica<S> {
             self.renew = true;
         }
         let receipts = record.key.name == RecordName::RECEIPTS && record.key.author != self.me;
+        let counted = (record.key.name == RecordName::COUNTS).then(|| self.counted_before(id));
         let before = if receipts { self.own_watermarks(id, &record.key.author) } else { Vec::new() };
         let arrival = self.store.put_record(record)?;
         self.wrote = true;
@@ -347,6 +352,9 @@ impl<S: Store> Replica<S> {
         room.note_record(record);
         if record.key.name == RecordName::ADDRESSES {
             self.gathering.changed(id);
+        }
+        if let Some(before) = counted {
+            self.note_counted(id, before);
         }
         if receipts {
             let device = record.key.author.device_id();

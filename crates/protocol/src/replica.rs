@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::{HybridClock, Time};
+use crate::counting::Counting;
 use crate::fate::{Fates, Recent};
 use crate::frame::{Frame, Hello};
 use crate::id::{EntryId, RoomId, StoreId};
@@ -139,6 +140,7 @@ pub struct Replica<S> {
     /// Own messages: the newest by room, and those whose state may have changed.
     pub(crate) recent: BTreeMap<RoomId, Recent>,
     pub(crate) fates: Fates,
+    pub(crate) counting: BTreeMap<RoomId, Counting>,
     /// Acks that moved without anything to store, and are written when it is convenient.
     pub(crate) lazy_acks: BTreeMap<(DeviceId, RoomId, Lane), Arrival>,
     lazy_since_ms: Option<u64>,
@@ -197,6 +199,7 @@ impl<S: Store> Replica<S> {
             wrote: false,
             recent: BTreeMap::new(),
             fates: Fates::default(),
+            counting: BTreeMap::new(),
             lazy_acks: BTreeMap::new(),
             lazy_since_ms: None,
             renew: false,
@@ -308,7 +311,7 @@ impl<S: Store> Replica<S> {
         let duties = self.rooms.values().filter_map(Room::next_duty_ms).min();
         let housekeeping = (!self.sessions.is_empty()).then(|| now.steady_ms + 1000);
         let gathering = Some(self.gathering.due_ms());
-        let due = [receipts, duties, housekeeping, gathering, self.fates.due_ms()];
+        let due = [receipts, duties, housekeeping, gathering, self.fates.due_ms(), self.counting_due_ms()];
         due.into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
     }
 
@@ -327,7 +330,9 @@ impl<S: Store> Replica<S> {
         self.introduce(now)?;
         self.look_after_damage(now)?;
         self.do_duties(now)?;
+        self.receipts_where_members_changed(now);
         self.write_due_receipts(now)?;
+        self.count(now)?;
         self.seal_groups()?;
         if self.renew {
             self.renew_store()?;

@@ -337,6 +337,7 @@ impl<S: Store> Replica<S> {
         room.acks.get_mut(lane).insert(device, upto);
         self.lazy_acks.insert((device, id, lane), upto);
         if lane == Lane::Content {
+            self.recount(id);
             self.note_acknowledged(id, before, upto)?;
         }
         Ok(())

@@ -11,6 +11,7 @@
 
 mod belonging;
 mod converging;
+mod counting;
 mod electing;
 mod gathering;
 mod hostile;
