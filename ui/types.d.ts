@@ -38,6 +38,12 @@ export type Status = {
     notices: Notice[];
 };
 
+/** What the person of this device chose. */
+export type Preferences = {
+    /** Whether others are told what is read here. */
+    tell_read: boolean;
+};
+
 export type Peer = {
     device_id: string;
     name: string;
@@ -100,6 +106,8 @@ export type OpenedLink = { invite: OpenedInvite } | { failure: { code: string; m
 export type Commands = {
     status: { takes: undefined; gives: Status };
     set_profile: { takes: { name: string }; gives: null };
+    settings: { takes: undefined; gives: Preferences };
+    set_settings: { takes: Partial<Preferences>; gives: Preferences };
     start_server: { takes: { port?: number }; gives: { port: number; addresses: string[] } };
     stop_server: { takes: undefined; gives: null };
     connect: { takes: { address?: string; device_id?: string }; gives: { device_id: string } };

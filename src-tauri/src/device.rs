@@ -87,7 +87,7 @@ impl Device {
 
     /// The folder where the window may keep data of its own: in the device's, if that is open.
     pub(crate) fn window_folder(&self) -> Option<PathBuf> {
-        self.node().ok().map(|node| node.settings().data_dir.join("webview"))
+        self.node().ok().map(|node| node.setup().data_dir.join("webview"))
     }
 
     /// Says goodbye to the peers and closes the store.

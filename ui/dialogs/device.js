@@ -51,6 +51,7 @@ export function openDevice(session) {
       },
     },
     session.writable ? profile(session) : null,
+    session.writable ? reading() : null,
     h("section", { class: "dialog-stack" }, h("h3", {}, say("device.addresses")), addresses),
     h("section", { class: "dialog-stack" }, h("h3", {}, say("device.peers")), peers, failure),
     connect(session),
@@ -149,6 +150,29 @@ function profile(session) {
     });
   });
   return form;
+}
+
+/** Whether others are told what is read here. Shown once it is known what was chosen. */
+function reading() {
+  const box = h("input", { type: "checkbox", testid: "tell-read" });
+  const failure = new FailureLine();
+  const section = h(
+    "section",
+    { class: "dialog-stack", hidden: true },
+    h("label", { class: "choice" }, box, h("span", {}, say("device.tellRead"))),
+    h("p", { class: "quiet small" }, say("device.tellRead.help")),
+    failure,
+  );
+  failure.during(null, async () => {
+    box.checked = (await call("settings")).tell_read;
+    section.hidden = false;
+  });
+  box.addEventListener("change", async () => {
+    const wanted = box.checked;
+    const chosen = await failure.during(null, () => call("set_settings", { tell_read: wanted }));
+    box.checked = chosen ? chosen.tell_read : !wanted;
+  });
+  return section;
 }
 
 /** @param {Session} session */

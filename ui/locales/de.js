@@ -46,6 +46,9 @@ export default {
   "device.connect.submit": "Verbinden",
   "device.connect.busy": "Verbindung wird aufgebaut … das dauert bis zu zehn Sekunden.",
   "device.connect.done": "Verbunden.",
+  "device.tellRead": "Anderen mitteilen, was Sie gelesen haben",
+  "device.tellRead.help":
+    "Solange dies aus ist, sehen andere nur, dass Nachrichten dieses Gerät erreicht haben. Was ihnen schon mitgeteilt wurde, bleibt; was Sie inzwischen lesen, erfahren sie, sobald es wieder an ist.",
   "device.version": "Lanline {version}, Protokoll {protocol}",
 
   "server.running": "Server läuft",
@@ -80,6 +83,7 @@ export default {
   "reason.stranger": "Sie haben keinen gemeinsamen Raum",
   "reason.removed": "Sie sind in keinem Raum mehr zusammen",
   "reason.evicted": "es waren zu viele Verbindungen",
+  "reason.surplus": "es ist stattdessen mit anderen aus dem Raum verbunden",
   "reason.disconnected": "jemand hat die Verbindung getrennt",
   "reason.other": "aus einem Grund, den diese Version von Lanline nicht kennt",
 

@@ -44,6 +44,9 @@ export default {
   "device.connect.submit": "Connect",
   "device.connect.busy": "Connecting… this takes up to ten seconds.",
   "device.connect.done": "Connected.",
+  "device.tellRead": "Tell others what you have read",
+  "device.tellRead.help":
+    "While this is off, others see only that messages reached this device. What they were told before stays; what you read meanwhile is told once you turn it on again.",
   "device.version": "Lanline {version}, protocol {protocol}",
 
   "server.running": "Server running",
@@ -77,6 +80,7 @@ export default {
   "reason.stranger": "you have no room in common",
   "reason.removed": "you are no longer in a room together",
   "reason.evicted": "there were too many connections",
+  "reason.surplus": "it is connected to others of the room instead",
   "reason.disconnected": "somebody chose to disconnect",
   "reason.other": "for a reason that this version of Lanline does not know",
 

@@ -123,6 +123,14 @@ pub(crate) enum Subcommand {
     },
     /// Says who this device is and how it is doing.
     Status(Common),
+    /// Shows what you chose for this device, or changes it.
+    Settings {
+        #[command(flatten)]
+        common: Common,
+        /// Whether others are told what is read here.
+        #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+        tell_read: Option<bool>,
+    },
     /// Lists the devices connected now.
     Peers(Common),
     /// Speaks JSON-RPC 2.0 over standard input and output, one object a line.
@@ -204,6 +212,7 @@ impl Args {
             | S::Invite { common, .. }
             | S::Join { common, .. }
             | S::Members { common, .. }
+            | S::Settings { common, .. }
             | S::Leave { common, .. } => Some(&common.device),
             S::Completions { .. } | S::Man { .. } => None,
         }
@@ -218,6 +227,14 @@ impl DeviceArgs {
             port: self.port,
             no_discovery: Some(self.no_discovery),
         }
+    }
+}
+
+fn yes_or_no(given: &str) -> Result<bool, String> {
+    match given {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("it must be yes or no".to_owned()),
     }
 }
 
@@ -274,6 +291,7 @@ mod tests {
             &["lanline", "call"],
             &["lanline", "dance"],
             &["lanline", "\u{1b}[2J"],
+            &["lanline", "settings", "--tell-read", "perhaps"],
             &["lanline", "send"],
             &["lanline", "invite", "Garden", "--ttl", "1y"],
             &["lanline", "invite", "Garden", "--uses", "0"],

@@ -78,6 +78,7 @@ async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), F
         S::Bridge { plain, room, .. } => bridge::run(&settings, plain, &room).await,
         S::Serve(_) => serve::run(settings).await,
         S::Status(common) => commands::status::run(&settings, common.json).await,
+        S::Settings { common, tell_read } => commands::settings::run(&settings, tell_read, common.json).await,
         S::Peers(common) => commands::peers::run(&settings, common.json).await,
         S::Rpc(_) => rpc::run(settings).await,
         S::Call { method, params, .. } => call::run(settings, &method, params.as_deref()).await,

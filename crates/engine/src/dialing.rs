@@ -1,4 +1,5 @@
-//! Dialling by itself: the members of this device's rooms that it is not connected to, at their known addresses.
+//! Dialling by itself: those members of this device's rooms that the replica names, at their known addresses. It is told
+//! who was not reached, and names others.
 //!
 //! At once when a device becomes one to dial or gets other addresses, then after 0.5 s doubling to 5 s, jittered. A
 //! connection that does not last counts as one more attempt, so that a peer that hangs up is not dialled in a storm. At
@@ -74,6 +75,7 @@ pub(crate) async fn run(
             Ok(()) = moved.changed() => {
                 // Dropping them ends them.
                 attempts = JoinSet::new();
+                core.moved();
                 begin_anew(&mut devices, Instant::now());
             }
             Some(ended) = attempts.join_next() => {
@@ -81,6 +83,9 @@ pub(crate) async fn run(
                     && let Some(device) = devices.get_mut(&id)
                 {
                     device.ended(greeted, Instant::now(), jitter());
+                    if !greeted {
+                        core.unreached(id);
+                    }
                 }
             }
             () = sleep_until(due.unwrap_or_else(|| Instant::now() + IDLE)), if free => {

@@ -258,7 +258,7 @@ impl Node {
     }
 
     /// How this device is set up.
-    pub fn settings(&self) -> &Settings {
+    pub fn setup(&self) -> &Settings {
         &self.inner.settings
     }
 

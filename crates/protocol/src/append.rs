@@ -178,12 +178,20 @@ impl<S: Store> Replica<S> {
         let Some((last, ..)) = group.entries.last_mut() else { return Ok(()) };
         last.sign(&self.key);
         self.wrote = true;
+        let mut arrived = Vec::new();
         for (entry, order, add) in &group.entries {
             let arrival = self.store.put_entry(NewEntry { entry, order: *order, add: *add })?;
             *room.newest.get_mut(lane) = arrival;
             if lane == Lane::Content {
                 room.own_newest = arrival;
+                let header = &entry.header;
+                let recent = self.recent.entry(id).or_default();
+                recent.note(header.log, arrival, header.seq, entry.id, header.kind());
+                arrived.push((header.log_key(), header.seq, arrival));
             }
+        }
+        for (log, seq, arrival) in arrived {
+            self.note_arrival(id, log, seq, arrival);
         }
         Ok(())
     }

@@ -1,13 +1,11 @@
-//! Connections: who is there, which of two survives, whom to dial.
-
-use std::collections::BTreeMap;
+//! Connections: who is there, and which of two survives.
 
 use crate::clock::Time;
 use crate::frame::{Frame, Hello};
 use crate::id::Hash;
 use crate::identity::{DeviceId, PublicKey};
 use crate::limits;
-use crate::replica::{CloseReason, Event, Output, Peer, Replica, Target};
+use crate::replica::{CloseReason, Event, Output, Peer, Replica};
 use crate::session::{ConnectionId, Session};
 use crate::store::{Device, Store, StoreError};
 
@@ -43,6 +41,7 @@ impl<S: Store> Replica<S> {
         let session = Session::new(peer, exporter, dialled, address.clone(), now);
         self.by_device.insert(device, connection);
         self.sessions.insert(connection, session);
+        self.gathering.connected(device, dialled.then_some(connection));
         let hello = Hello { store: self.store.store_id(), name: self.name.clone(), agent: self.agent.clone() };
         self.send(connection, &Frame::Hello(hello));
         Ok(())
@@ -67,7 +66,13 @@ impl<S: Store> Replica<S> {
     /// # Errors
     /// [`StoreError`]
     pub fn disconnected(&mut self, now: Time, connection: ConnectionId) -> Result<(), StoreError> {
-        if let Some((session, true)) = self.forget_session(connection) {
+        let ended = self.forget_session(connection);
+        if let Some((session, _)) = &ended
+            && !self.by_device.contains_key(&session.device)
+        {
+            self.gathering.parted(now, session.device);
+        }
+        if let Some((session, true)) = ended {
             let address = session.dialled.then(|| session.address.clone());
             self.note_seen(&session.peer, None, address, now)?;
             self.out.push(Output::Event(Event::PeerDisconnected(session.device)));
@@ -77,6 +82,7 @@ impl<S: Store> Replica<S> {
 
     pub(crate) fn forget_session(&mut self, connection: ConnectionId) -> Option<(Session, bool)> {
         let session = self.sessions.remove(&connection)?;
+        self.gathering.forgot(connection);
         if self.by_device.get(&session.device) == Some(&connection) {
             self.by_device.remove(&session.device);
         }
@@ -142,8 +148,9 @@ impl<S: Store> Replica<S> {
         if let Some(name) = name {
             device.name = name;
         }
-        if address.is_some() {
+        if address.is_some() && device.address != address {
             device.address = address;
+            self.gathering.found();
         }
         self.wrote = true;
         self.store.put_device(device)
@@ -163,49 +170,6 @@ impl<S: Store> Replica<S> {
         for connection in strangers {
             self.close(connection, CloseReason::Stranger);
         }
-    }
-
-    /// Devices that this one wants to be connected to, and is not.
-    pub fn targets(&self) -> Vec<Target> {
-        self.addresses_of(|device| !self.by_device.contains_key(&device))
-    }
-
-    /// Where a member of a room in common may be, connected or not, as `ip:port`, best first.
-    pub fn known_addresses(&self, device: DeviceId) -> Vec<String> {
-        self.addresses_of(|found| found == device).pop().map(|target| target.addresses).unwrap_or_default()
-    }
-
-    fn addresses_of(&self, wanted: impl Fn(DeviceId) -> bool) -> Vec<Target> {
-        let mut found: BTreeMap<DeviceId, Vec<String>> = BTreeMap::new();
-        for room in self.rooms.values().filter(|room| room.is_member(&self.me)) {
-            for key in room.membership.iter().flat_map(|membership| membership.members.keys()) {
-                let device = key.device_id();
-                if *key == self.me || !wanted(device) {
-                    continue;
-                }
-                let told = room.addresses.iter().filter(|((author, _), _)| author == key);
-                let mut addresses: Vec<String> = told.flat_map(|(_, addresses)| addresses.clone()).collect();
-                if let Some(last) = self.devices.get(key).and_then(|device| device.address.clone()) {
-                    addresses.retain(|address| *address != last);
-                    addresses.insert(0, last);
-                }
-                let all = found.entry(device).or_default();
-                all.extend(addresses.into_iter().take(limits::ADDRESSES));
-            }
-        }
-        let mut targets = Vec::new();
-        for (device, addresses) in found {
-            let mut unique: Vec<String> = Vec::new();
-            for address in addresses {
-                if !unique.contains(&address) && unique.len() < limits::ADDRESSES {
-                    unique.push(address);
-                }
-            }
-            if !unique.is_empty() {
-                targets.push(Target { device, addresses: unique });
-            }
-        }
-        targets
     }
 
     /// Who is connected, in order of connecting.

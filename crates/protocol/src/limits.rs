@@ -32,6 +32,12 @@ pub const BRANCHES: usize = 8;
 pub const LOGS_PER_MEMBER: usize = 32;
 /// Members with receipts of their own; above, nobody publishes one.
 pub const RECEIPT_MEMBERS: usize = 64;
+/// Counts of who holds what are told at most this often, in milliseconds; in rooms of more than 256 members more seldom.
+pub const COUNTS_EVERY_MS: u64 = 1000;
+/// Logs that counts are told of: those that were written to last.
+pub const COUNTED_LOGS: usize = 32;
+/// Steps told of one log.
+pub const COUNT_STEPS: usize = 8;
 /// Longest life of an invite, in milliseconds: 30 days.
 pub const INVITE_TTL_MS: u64 = 30 * 24 * 3600 * 1000;
 /// Uses of one invite.

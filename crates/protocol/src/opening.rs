@@ -102,6 +102,7 @@ impl<S: Store> Replica<S> {
     pub(crate) fn start(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
         let Some(shared) = self.shared_mut(connection, room) else { return Ok(()) };
         if shared.open() && !shared.lanes.get(Lane::Membership).resumed {
+            self.gathering.opened();
             self.raise_limit(connection, FrameLimit::Data);
             self.send_resume(connection, room, Lane::Membership)?;
         }
@@ -360,6 +361,11 @@ impl<S: Store> Replica<S> {
             return Ok(());
         }
         for id in &changed {
+            self.gathering.changed(*id);
+            self.recount(*id);
+            if let Some(room) = self.rooms.get_mut(id) {
+                room.receipts_stale = true;
+            }
             self.out.push(Output::Event(Event::Room(*id)));
         }
         let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();

@@ -1,9 +1,12 @@
 //! Receipts: what each member says it holds and has read, and what follows for a message's state.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use crate::cbor;
 use crate::clock::Time;
 use crate::entry::LogKey;
-use crate::id::RoomId;
+use crate::id::{RoomId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
@@ -23,6 +26,9 @@ pub struct Standing {
     pub delivered: Vec<DeviceId>,
     /// Those whose receipts say that it was read.
     pub read: Vec<DeviceId>,
+    /// In a room too large for everyone's receipts: how many hold everything up to it, the most that any meeting point
+    /// said. A claim of others, which the state does not follow.
+    pub counted: usize,
 }
 
 /// A message's state: the strongest statement that is true of every other member, or of one.
@@ -55,11 +61,10 @@ impl Standing {
 
 impl Room {
     /// A member's watermark in a log: delivered, read. The highest over its stores.
-    fn watermark(&self, member: &PublicKey, log: &LogKey) -> (u64, u64) {
+    pub(crate) fn watermark(&self, member: &PublicKey, log: &LogKey) -> (u64, u64) {
         let mut best = (0, 0);
-        for ((author, _), receipts) in &self.receipts {
-            if author == member
-                && let Ok(index) = receipts.logs.binary_search_by_key(log, |mark| mark.log)
+        for (_, receipts) in self.receipts.range(stores_of(member)) {
+            if let Ok(index) = receipts.logs.binary_search_by_key(log, |mark| mark.log)
                 && let Some(mark) = receipts.logs.get(index)
             {
                 best = (best.0.max(mark.delivered), best.1.max(mark.read));
@@ -67,13 +72,28 @@ impl Room {
         }
         best
     }
+
+    /// How many records of a device are held.
+    pub(crate) fn records_of(&self, device: &PublicKey) -> usize {
+        let (first, last) = stores_of(device).into_inner();
+        let all = (first.0, first.1, RecordName(0))..=(last.0, last.1, RecordName(u16::MAX));
+        self.record_versions.range(all).count()
+    }
+}
+
+/// How many logs fit receipts, whatever the numbers in them.
+const MARKS: usize = limits::RECORD_BYTES / 80;
+
+/// All stores of a device.
+fn stores_of(device: &PublicKey) -> RangeInclusive<(PublicKey, StoreId)> {
+    (*device, StoreId::new([0; 16]))..=(*device, StoreId::new([0xff; 16]))
 }
 
 impl<S: Store> Replica<S> {
     /// Which members hold and have read an entry.
     pub(crate) fn standing(&self, room: &Room, stored: &Stored) -> Standing {
         let header = &stored.entry.header;
-        let mut standing = Standing::default();
+        let mut standing = Standing { counted: room.counted(&header.log_key(), header.seq), ..Standing::default() };
         let members = room.membership.iter().flat_map(|membership| membership.members.keys());
         for member in members.filter(|member| **member != header.author) {
             standing.members += 1;
@@ -97,24 +117,22 @@ impl<S: Store> Replica<S> {
         standing
     }
 
-    /// What a member's receipts say of this device's own content logs: log, delivered, read.
-    pub(crate) fn own_watermarks(&self, id: RoomId, member: &PublicKey) -> Vec<(LogKey, u64, u64)> {
-        let Some(room) = self.rooms.get(&id) else { return Vec::new() };
-        room.logs
-            .get(Lane::Content)
-            .keys()
-            .filter(|log| log.author == self.me)
-            .map(|log| {
-                let (delivered, read) = room.watermark(member, log);
-                (*log, delivered, read)
-            })
-            .collect()
-    }
-
     /// Something changed that this device's receipts tell of.
     pub(crate) fn receipts_due(&mut self, now: Time, id: RoomId) {
         if let Some(room) = self.rooms.get_mut(&id) {
             room.receipts_due_ms.get_or_insert(now.steady_ms + limits::RECEIPTS_EVERY_MS);
+        }
+    }
+
+    /// Where a room became small enough for receipts, they tell all that was not told meanwhile.
+    pub(crate) fn receipts_where_members_changed(&mut self, now: Time) {
+        let changed: Vec<RoomId> = self
+            .rooms
+            .values_mut()
+            .filter_map(|room| std::mem::take(&mut room.receipts_stale).then_some(room.id))
+            .collect();
+        for room in changed {
+            self.receipts_due(now, room);
         }
     }
 
@@ -141,12 +159,21 @@ impl<S: Store> Replica<S> {
         if !room.is_member(&self.me) || members > limits::RECEIPT_MEMBERS {
             return Ok(());
         }
-        let mut receipts = Receipts::default();
+        let (mut receipts, mut newest) = (Receipts::default(), Vec::new());
         for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
             let tip = state.highest().map_or(0, |tip| tip.seq);
             let delivered = room.damage.missing.get(log).map_or(tip, |first| first.saturating_sub(1));
-            let read = room.read.get(log).copied().unwrap_or(0).min(delivered);
+            let (_, told) = room.watermark(&self.me, log);
+            let read = if self.tells_read { room.read.get(log).copied().unwrap_or(0).max(told) } else { told };
+            let read = read.min(delivered);
             receipts.logs.push(Watermark { log: *log, delivered, read });
+            newest.push((state.highest().map_or(0, |tip| tip.timestamp_us), *log));
+        }
+        if receipts.logs.len() > MARKS {
+            // The logs that were written to last.
+            newest.sort_unstable_by(|a, b| b.cmp(a));
+            let newest: BTreeSet<LogKey> = newest.into_iter().take(MARKS).map(|(_, log)| log).collect();
+            receipts.logs.retain(|mark| newest.contains(&mark.log));
         }
         self.write_record(now, id, RecordName::RECEIPTS, cbor::encode(&receipts))
     }
@@ -157,6 +184,7 @@ impl<S: Store> Replica<S> {
     /// # Errors
     /// [`StoreError`]
     pub fn set_addresses(&mut self, now: Time, addresses: &[String]) -> Result<(), StoreError> {
+        self.gathering.found();
         self.listening =
             addresses.iter().filter(|a| a.len() <= limits::ADDRESS_BYTES).take(limits::ADDRESSES).cloned().collect();
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
@@ -176,7 +204,13 @@ impl<S: Store> Replica<S> {
     }
 
     /// Writes one of this device's records, if it says something new.
-    fn write_record(&mut self, now: Time, id: RoomId, name: RecordName, value: Vec<u8>) -> Result<(), StoreError> {
+    pub(crate) fn write_record(
+        &mut self,
+        now: Time,
+        id: RoomId,
+        name: RecordName,
+        value: Vec<u8>,
+    ) -> Result<(), StoreError> {
         if value.len() > limits::RECORD_BYTES {
             return Ok(());
         }

@@ -1,12 +1,9 @@
 //! What comes in: entries and records are checked, stored, and acknowledged after the commit.
 
-use std::collections::BTreeSet;
-
 use crate::clock::Time;
 use crate::entry::{Entry, Header};
 use crate::frame::Batch;
 use crate::id::{EntryId, RoomId};
-use crate::identity::PublicKey;
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::membership::Act;
@@ -314,7 +311,11 @@ impl<S: Store> Replica<S> {
             }
             _ => {}
         }
-        if header.author != self.me {
+        self.note_arrival(id, header.log_key(), header.seq, arrival);
+        if header.author == self.me {
+            // Of a log that this device lost: what it remembers of its newest messages is no longer all of them.
+            self.recent.remove(&id);
+        } else {
             self.receipts_due(now, id);
         }
         Ok(())
@@ -338,56 +339,30 @@ impl<S: Store> Replica<S> {
         if known.as_ref().is_some_and(|known| !record.replaces(known)) {
             return Ok(());
         }
-        let of_author = room.record_versions.keys().filter(|(author, ..)| *author == record.key.author).count();
-        if known.is_none() && of_author >= limits::RECORDS_PER_MEMBER {
+        if known.is_none() && room.records_of(&record.key.author) >= limits::RECORDS_PER_MEMBER {
             return Ok(());
         }
         if record.key.author == self.me && record.key.store == self.store.store_id() {
             self.renew = true;
         }
-        let before = self.own_watermarks(id, &record.key.author);
+        let receipts = record.key.name == RecordName::RECEIPTS && record.key.author != self.me;
+        let counted = (record.key.name == RecordName::COUNTS).then(|| self.counted_before(id));
+        let before = if receipts { self.own_watermarks(id, &record.key.author) } else { Vec::new() };
         let arrival = self.store.put_record(record)?;
         self.wrote = true;
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         *room.newest.get_mut(Lane::Content) = arrival;
         room.note_record(record);
-        if record.key.name == RecordName::RECEIPTS && record.key.author != self.me {
+        if record.key.name == RecordName::ADDRESSES {
+            self.gathering.changed(id);
+        }
+        if let Some(before) = counted {
+            self.note_counted(id, before);
+        }
+        if receipts {
             let device = record.key.author.device_id();
             self.out.push(Output::Event(Event::Receipts(id, device)));
-            self.note_read_by(id, &record.key.author, &before)?;
-        }
-        Ok(())
-    }
-
-    /// Own messages whose delivery or reading a member's new receipts tell.
-    fn note_read_by(
-        &mut self,
-        id: RoomId,
-        member: &PublicKey,
-        before: &[(crate::entry::LogKey, u64, u64)],
-    ) -> Result<(), StoreError> {
-        let mut changed = BTreeSet::new();
-        for (log, delivered, read) in self.own_watermarks(id, member) {
-            let (delivered_before, read_before) = before
-                .iter()
-                .find(|(known, ..)| *known == log)
-                .map_or((0, 0), |(_, delivered, read)| (*delivered, *read));
-            let top = self
-                .rooms
-                .get(&id)
-                .and_then(|room| room.logs.get(Lane::Content).get(&log))
-                .and_then(Log::highest)
-                .map_or(0, |tip| tip.seq);
-            for (from, to) in [(delivered_before, delivered), (read_before, read)] {
-                changed.extend((from.min(top) + 1..=to.min(top)).map(|seq| (log, seq)));
-            }
-        }
-        for (log, seq) in changed {
-            for stored in self.store.at(id, log, seq)? {
-                if stored.entry.header.kind() == Kind::Text {
-                    self.statuses.insert(stored.entry.id);
-                }
-            }
+            self.note_received_by(id, &record.key.author, &before)?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Records: signed values that a later one replaces. Receipts and addresses.
+//! Records: signed values that a later one replaces. Receipts, addresses and counts.
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
@@ -18,6 +18,8 @@ impl RecordName {
     pub const RECEIPTS: Self = Self(1);
     /// [`Addresses`].
     pub const ADDRESSES: Self = Self(2);
+    /// [`Counts`].
+    pub const COUNTS: Self = Self(3);
 }
 
 /// Which value a record is.
@@ -173,6 +175,50 @@ pub struct Receipts {
     /// By log, in order, content logs of others only.
     #[n(0)]
     pub logs: Vec<Watermark>,
+}
+
+/// So many members hold a log at least up to a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Step {
+    /// The number.
+    #[n(0)]
+    pub upto: u64,
+    /// How many members, the log's author not among them.
+    #[n(1)]
+    pub members: u64,
+}
+
+/// How many members hold one log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Count {
+    /// The log.
+    #[n(0)]
+    pub log: LogKey,
+    /// From the highest number, with the fewest members, to the lowest; at most [`limits::COUNT_STEPS`].
+    #[n(1)]
+    pub steps: Vec<Step>,
+}
+
+/// How many members hold what, by what they acknowledged to the member that tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Counts {
+    /// By log, in order, content logs only; at most [`limits::COUNTED_LOGS`].
+    #[n(0)]
+    pub logs: Vec<Count>,
+}
+
+impl Counts {
+    /// Reads a record's value, bounded and in order.
+    pub fn decode(value: &[u8]) -> Option<Self> {
+        let mut this: Self = cbor::decode(value).ok()?;
+        this.logs.truncate(limits::COUNTED_LOGS);
+        this.logs.iter_mut().for_each(|count| count.steps.truncate(limits::COUNT_STEPS));
+        this.logs.sort_unstable_by_key(|count| count.log);
+        Some(this)
+    }
 }
 
 /// Where a device listens.

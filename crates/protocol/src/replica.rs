@@ -7,14 +7,17 @@
 //! After any [`StoreError`] the replica is no longer in step with its store: drop its connections, roll the
 //! store back and open it anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::clock::{HybridClock, Time};
+use crate::counting::Counting;
+use crate::fate::{Fates, Recent};
 use crate::frame::{Frame, Hello};
 use crate::id::{EntryId, RoomId, StoreId};
 use crate::identity::{DeviceId, DeviceKey, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
+use crate::meeting::Gathering;
 use crate::room::Room;
 use crate::session::{ConnectionId, FrameLimit, Session};
 use crate::store::{Arrival, Device, Store, StoreError};
@@ -38,6 +41,8 @@ pub enum CloseReason {
     Removed,
     /// This store got another id; the peer is to meet it anew.
     Renewed,
+    /// This device dialled it by itself and is connected to others instead.
+    Surplus,
 }
 
 /// What happened, for people.
@@ -129,10 +134,15 @@ pub struct Replica<S> {
     pub(crate) devices: BTreeMap<PublicKey, Device>,
     /// What peers are sent, encoded once for all.
     pub(crate) tail: crate::tail::Tail,
+    pub(crate) gathering: Gathering,
+    /// Whether receipts tell what was read.
+    pub(crate) tells_read: bool,
     /// Written since the last commit.
     pub(crate) wrote: bool,
-    /// Own messages whose state may have changed.
-    pub(crate) statuses: BTreeSet<EntryId>,
+    /// Own messages: the newest by room, and those whose state may have changed.
+    pub(crate) recent: BTreeMap<RoomId, Recent>,
+    pub(crate) fates: Fates,
+    pub(crate) counting: BTreeMap<RoomId, Counting>,
     /// Acks that moved without anything to store, and are written when it is convenient.
     pub(crate) lazy_acks: BTreeMap<(DeviceId, RoomId, Lane), Arrival>,
     lazy_since_ms: Option<u64>,
@@ -172,6 +182,7 @@ impl<S: Store> Replica<S> {
         }
         let name = store.value(NAME)?.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let devices = store.devices()?.into_iter().map(|device| (device.key, device)).collect();
+        let tells_read = crate::privacy::tells_read(&store)?;
         let me = key.public();
         Ok(Self {
             device: me.device_id(),
@@ -188,8 +199,12 @@ impl<S: Store> Replica<S> {
             by_device: BTreeMap::new(),
             devices,
             tail: Default::default(),
+            gathering: Gathering::default(),
+            tells_read,
             wrote: false,
-            statuses: BTreeSet::new(),
+            recent: BTreeMap::new(),
+            fates: Fates::default(),
+            counting: BTreeMap::new(),
             lazy_acks: BTreeMap::new(),
             lazy_since_ms: None,
             renew: false,
@@ -303,7 +318,9 @@ impl<S: Store> Replica<S> {
         let receipts = self.rooms.values().filter_map(|room| room.receipts_due_ms).min();
         let duties = self.rooms.values().filter_map(Room::next_duty_ms).min();
         let housekeeping = (!self.sessions.is_empty()).then(|| now.steady_ms + 1000);
-        [receipts, duties, housekeeping].into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
+        let gathering = Some(self.gathering.due_ms());
+        let due = [receipts, duties, housekeeping, gathering, self.fates.due_ms(), self.counting_due_ms()];
+        due.into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
     }
 
     /// Makes everything since the last commit durable and says what to do now. Call it after each burst of
@@ -321,7 +338,9 @@ impl<S: Store> Replica<S> {
         self.introduce(now)?;
         self.look_after_damage(now)?;
         self.do_duties(now)?;
+        self.receipts_where_members_changed(now);
         self.write_due_receipts(now)?;
+        self.count(now)?;
         self.seal_groups()?;
         if self.renew {
             self.renew_store()?;
@@ -334,9 +353,8 @@ impl<S: Store> Replica<S> {
 
         self.acknowledge();
         self.failed = self.follow_up(now).err();
-        for id in std::mem::take(&mut self.statuses) {
-            self.out.push(Output::Event(Event::Status(id)));
-        }
+        self.gather(now);
+        self.tell_fates(now);
         Ok(std::mem::take(&mut self.out))
     }
 

@@ -10,7 +10,7 @@ use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::membership::{Act, Limit, Membership};
-use crate::record::{Addresses, Receipts, Record, RecordName};
+use crate::record::{Addresses, Counts, Receipts, Record, RecordName};
 use crate::repair::Damage;
 use crate::store::{Arrival, Order, Store, StoreError};
 use crate::{body::Body, cbor};
@@ -87,6 +87,10 @@ pub(crate) struct Room {
     pub(crate) own_newest: Arrival,
     pub(crate) receipts: BTreeMap<(PublicKey, StoreId), Receipts>,
     pub(crate) addresses: BTreeMap<(PublicKey, StoreId), Vec<String>>,
+    /// What meeting points counted, with the record's version.
+    pub(crate) counts: BTreeMap<(PublicKey, StoreId), (u64, Counts)>,
+    /// When members were removed or left, in order.
+    pub(crate) ended: Vec<u64>,
     pub(crate) record_versions: BTreeMap<(PublicKey, StoreId, RecordName), (u64, Hash)>,
     pub(crate) profiles: BTreeMap<PublicKey, (Order, String)>,
     pub(crate) acks: PerLane<BTreeMap<DeviceId, Arrival>>,
@@ -95,6 +99,8 @@ pub(crate) struct Room {
     /// Per log of others, the last number that was read here.
     pub(crate) read: BTreeMap<LogKey, u64>,
     pub(crate) receipts_due_ms: Option<u64>,
+    /// Whether the members changed since it was looked whether they publish receipts.
+    pub(crate) receipts_stale: bool,
     /// What this disk lost of it.
     pub(crate) damage: Damage,
     /// Whether who belongs changed since it was looked what this device has to write about it.
@@ -124,6 +130,8 @@ impl Room {
             own_newest: 0,
             receipts: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            ended: Vec::new(),
             record_versions: BTreeMap::new(),
             profiles: BTreeMap::new(),
             acks: PerLane::default(),
@@ -131,6 +139,7 @@ impl Room {
             groups: PerLane::default(),
             read: BTreeMap::new(),
             receipts_due_ms: None,
+            receipts_stale: false,
             damage: Damage::default(),
             unsettled: false,
             duties: BTreeMap::new(),
@@ -203,6 +212,7 @@ impl Room {
     pub(crate) fn evaluate(&mut self) {
         if self.stale {
             self.membership = Membership::evaluate(self.id, &self.acts);
+            self.note_ends();
             self.stale = false;
             self.changed = true;
             self.unsettled = true;
@@ -248,6 +258,10 @@ impl Room {
             && let Some(addresses) = Addresses::decode(&record.value)
         {
             self.addresses.insert((author, store), addresses.addresses);
+        } else if name == RecordName::COUNTS
+            && let Some(counts) = Counts::decode(&record.value)
+        {
+            self.counts.insert((author, store), (record.version, counts));
         }
     }
 

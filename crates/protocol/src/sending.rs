@@ -7,11 +7,11 @@ use crate::clock::Time;
 use crate::frame::{Ack, Batch, Digest, Frame};
 use crate::id::RoomId;
 use crate::identity::PublicKey;
-use crate::kind::{Kind, Lane};
+use crate::kind::Lane;
 use crate::limits;
 use crate::replica::Replica;
 use crate::session::{ConnectionId, LaneState, Telling};
-use crate::store::{Arrival, Item, Store, StoreError};
+use crate::store::{Arrival, Store, StoreError};
 use crate::tail::{Picked, Piece};
 
 /// Picks of a page what the peer lacks.
@@ -288,7 +288,8 @@ impl<S: Store> Replica<S> {
         room.acks.get_mut(lane).insert(device, upto);
         self.lazy_acks.insert((device, id, lane), upto);
         if lane == Lane::Content {
-            self.note_statuses(id, before, upto)?;
+            self.recount(id);
+            self.note_acknowledged(id, before, upto)?;
         }
         Ok(())
     }
@@ -309,26 +310,5 @@ impl<S: Store> Replica<S> {
             self.lazy_acks.insert((device, id, lane), upto);
         }
         self.note_ack(connection, id, lane, upto)
-    }
-
-    /// Own messages that arrived in this range may have a new state.
-    fn note_statuses(&mut self, id: RoomId, mut after: Arrival, upto: Arrival) -> Result<(), StoreError> {
-        // Every member acknowledges every message, and most are not this device's own.
-        let upto = upto.min(self.rooms.get(&id).map_or(0, |room| room.own_newest));
-        while after < upto {
-            let page = self.store.page(id, Lane::Content, after, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
-            let Some(last) = page.last() else { break };
-            after = last.arrival();
-            for item in page {
-                if let Item::Entry(stored) = item
-                    && stored.arrival <= upto
-                    && stored.entry.header.author == self.me
-                    && stored.entry.header.kind() == Kind::Text
-                {
-                    self.statuses.insert(stored.entry.id);
-                }
-            }
-        }
-        Ok(())
     }
 }

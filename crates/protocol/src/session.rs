@@ -154,6 +154,8 @@ pub(crate) struct Session {
     /// Tags by which this peer may name rooms, with the rooms known when they were made.
     tags: BTreeMap<Hash, RoomId>,
     tagged: BTreeSet<RoomId>,
+    /// When it began, in steady milliseconds.
+    pub(crate) since_ms: u64,
     /// When the last room stopped being shared; a stranger from then on.
     pub(crate) stranger_since_ms: u64,
 }
@@ -183,6 +185,7 @@ impl Session {
             acks: BTreeMap::new(),
             tags: BTreeMap::new(),
             tagged: BTreeSet::new(),
+            since_ms: now.steady_ms,
             stranger_since_ms: now.steady_ms,
         }
     }

@@ -10,7 +10,7 @@ use super::Args;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Talk", &["chat", "send", "messages"]),
     ("Rooms", &["rooms", "create", "invite", "join", "members", "leave"]),
-    ("This device", &["serve", "status", "peers"]),
+    ("This device", &["serve", "status", "settings", "peers"]),
     ("For programs and shells", &["rpc", "call", "bridge", "completions", "man"]),
 ];
 

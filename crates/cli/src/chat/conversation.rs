@@ -408,6 +408,10 @@ impl Conversation {
         if !std::mem::replace(&mut person.online, false) || device == self.me {
             return Vec::new();
         }
+        // Devices that are connected to enough others part now and then; what is said still reaches both.
+        if reason == "surplus" {
+            return Vec::new();
+        }
         let reason = plain::line(&reason.replace('_', " "));
         vec![note(now, format!("{} is no longer connected ({reason}).", self.who(device, "")))]
     }

@@ -11,4 +11,5 @@ pub(crate) mod messages;
 pub(crate) mod peers;
 pub(crate) mod rooms;
 pub(crate) mod send;
+pub(crate) mod settings;
 pub(crate) mod status;

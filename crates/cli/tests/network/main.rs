@@ -11,6 +11,7 @@ mod conversation;
 mod device;
 #[cfg(target_os = "linux")]
 mod disk;
+mod gathering;
 mod impostor;
 mod killed;
 mod stopped;

@@ -37,6 +37,8 @@ fn each_prints_what_the_command_answers() {
     let members = json(home, &["members", "the back"]);
     assert_eq!(members[0]["device_id"], status["device_id"]);
     assert_eq!(json(home, &["peers"]), json!([]));
+    assert_eq!(json(home, &["settings"]), json!({"tell_read": true}));
+    assert_eq!(json(home, &["settings", "--tell-read", "no"]), json!({"tell_read": false}));
     let sent = json(home, &["send", "the", "one", "two"]);
     assert_eq!(fields(&sent), ["id"].into());
     let page = json(home, &["messages", room, "--limit", "1"]);
@@ -47,6 +49,7 @@ fn each_prints_what_the_command_answers() {
     for (args, words) in [
         (["status"].as_slice(), ["<Alice>", status["device_id"].as_str().unwrap()]),
         (&["rooms"], [room, "<The back yard>"]),
+        (&["settings"], ["read here", "no"]),
         (&["members", "t"], ["owner", "<Alice>"]),
         (&["messages", "t"], ["<Alice> one two  [kept here]", "<Alice> made this room."]),
     ] {

@@ -50,6 +50,7 @@ pub enum Event {
         /// Its id.
         device_id: String,
         /// Why, in one word: the other device's own (such as `shutdown`, `server_stopped`), else `silent`, `reset`, ….
+        /// `surplus`: one of the two is connected to enough others of their rooms, and what is said goes on through those.
         reason: String,
     },
     /// A member signed how far it received and read.

@@ -46,9 +46,11 @@ pub struct Message {
     pub state: Option<MessageState>,
     /// How far it got.
     pub status: MessageStatus,
-    /// How many other members acknowledged to hold it.
+    /// How many other members acknowledged to hold it. In a room of more than 64 members, nobody signs receipts of their
+    /// own: this is then, as `delivered_to` is, the largest number that this device knows of or that a member who listens
+    /// counted by what was acknowledged to it. `status` and `receipts` follow what this device knows itself.
     pub stored_by: u64,
-    /// How many other members signed that they received it.
+    /// How many other members signed that they received it; in a large room see `stored_by`.
     pub delivered_to: u64,
     /// How many other members signed that they read it.
     pub read_by: u64,
@@ -105,8 +107,8 @@ impl From<view::Message> for Message {
             reactions: Vec::new(),
             state,
             status: standing.status().into(),
-            stored_by: standing.stored.len() as u64,
-            delivered_to: standing.delivered.len() as u64,
+            stored_by: standing.stored.len().max(standing.counted) as u64,
+            delivered_to: standing.delivered.len().max(standing.counted) as u64,
             read_by: standing.read.len() as u64,
         }
     }

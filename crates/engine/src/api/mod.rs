@@ -12,6 +12,7 @@ mod event;
 mod message;
 mod notice;
 mod peer;
+mod preferences;
 mod present;
 mod qr;
 mod room;
@@ -28,6 +29,7 @@ pub use message::{
 };
 pub use notice::{Notice, NoticeKind};
 pub use peer::{Connect, Connected, Direction, Disconnect, Peer, Peers};
+pub use preferences::{Preferences, SetSettings};
 pub use present::{InviteHost, OpenedInvite, Present};
 pub use qr::{QrCode, QrPicture};
 pub use room::{

@@ -74,7 +74,8 @@ pub struct Member {
     pub name: String,
     /// What it may do.
     pub role: Role,
-    /// Whether it is connected now; this device always is.
+    /// Whether it is connected to this device now; this device always is. Where it is not, it may still be connected to
+    /// others of the room, and what is said reaches it through them.
     pub online: bool,
     /// When it was last connected, milliseconds since the Unix epoch; absent where it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,6 +19,10 @@ macro_rules! for_each_command {
             ///
             /// Errors: `too_large`.
             in_turn set_profile(SetProfile) -> Nothing;
+            /// What the person of this device chose.
+            in_turn settings(NoParams) -> Preferences;
+            /// Changes what the person of this device chose, and gives all of it.
+            in_turn set_settings(SetSettings) -> Preferences;
             /// Begins to listen for other devices.
             ///
             /// Errors: `port_in_use`.

@@ -29,7 +29,7 @@ impl Node {
     /// Begins to listen for other devices.
     pub async fn start_server(&self, params: StartServer) -> Result<Listening, ApiError> {
         self.must_stay()?;
-        self.server().start(params.port.unwrap_or(self.settings().port)).await
+        self.server().start(params.port.unwrap_or(self.setup().port)).await
     }
 
     /// Listens again where this device listened when it ended, for doors that stay open. Where that fails the server's

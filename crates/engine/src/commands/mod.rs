@@ -4,6 +4,7 @@ mod device;
 mod join;
 mod message;
 mod peer;
+mod preferences;
 mod present;
 mod qr;
 mod room;

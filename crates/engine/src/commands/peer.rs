@@ -35,6 +35,7 @@ impl Node {
         if let Some((connection, device)) = self.connected_to(expected, address.as_ref()).await?
             && self.hears(connection, device, deadline).await?
         {
+            self.stay_with(device).await?;
             return Ok(Connected { device_id: device.to_string() });
         }
         let addresses = match (address, expected) {
@@ -43,6 +44,7 @@ impl Node {
             (None, None) => Vec::new(),
         };
         let device = self.reach(&addresses, expected, deadline).await?;
+        self.stay_with(device).await?;
         Ok(Connected { device_id: device.to_string() })
     }
 
@@ -149,6 +151,15 @@ impl Node {
             Ok(())
         });
         released.await
+    }
+
+    /// Somebody asked for this device: the connection is not ended by itself.
+    async fn stay_with(&self, device: DeviceId) -> Result<(), ApiError> {
+        let kept = self.core().write(move |machine, _| {
+            machine.connections.stay_with(device);
+            Ok(())
+        });
+        kept.await
     }
 
     /// Whether a device is connected and has said hello.

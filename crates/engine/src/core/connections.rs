@@ -33,10 +33,12 @@ pub(crate) struct Connections {
     ended: BTreeMap<DeviceId, String>,
     /// Devices that are not dialled by themselves, because somebody asked for the end.
     pub(super) held: BTreeSet<DeviceId>,
+    /// Devices that a person here asked for.
+    pub(super) asked: BTreeSet<DeviceId>,
+    /// Whether the replica is still to be told of these two.
+    pub(super) wishes_changed: bool,
     greetings: Vec<Greeting>,
     joins: Vec<Join>,
-    /// Whether a connection came or went since targets were last looked for.
-    pub(super) changed: bool,
 }
 
 pub(super) struct Open {
@@ -67,9 +69,8 @@ impl Connections {
     /// A new connection. A device that dials in is no longer left alone.
     pub(super) fn opened(&mut self, id: ConnectionId, device: DeviceId, handle: ConnectionHandle, dialled: bool) {
         self.open.insert(id, Open { device, handle, dialled });
-        self.changed = true;
         if !dialled {
-            self.held.remove(&device);
+            self.wishes_changed |= self.held.remove(&device);
         }
         for greeting in self.greetings.iter_mut().filter(|greeting| greeting.device == device) {
             if greeting.until.take().is_some() {
@@ -91,12 +92,17 @@ impl Connections {
 
     /// Leaves a device alone until somebody asks for it, or it dials in.
     pub(crate) fn hold(&mut self, device: DeviceId) {
-        self.changed |= self.held.insert(device);
+        self.wishes_changed |= self.held.insert(device) | self.asked.remove(&device);
     }
 
-    /// Takes back [`Self::hold`].
+    /// Somebody asked for a device: it is no longer left alone.
     pub(crate) fn release(&mut self, device: DeviceId) {
-        self.changed |= self.held.remove(&device);
+        self.wishes_changed |= self.held.remove(&device);
+    }
+
+    /// Stays with a device that somebody asked for, until somebody asks for the end.
+    pub(crate) fn stay_with(&mut self, device: DeviceId) {
+        self.wishes_changed |= self.asked.insert(device);
     }
 
     /// Answers when the device on a new connection has said hello, there or on the one that replaces it; or why the
@@ -145,7 +151,6 @@ impl Connections {
     /// A connection is over: takes it off the list. The replica is told by the caller, if it does not know.
     pub(super) fn ended(&mut self, steady_ms: u64, connection: ConnectionId, reason: &CloseReason) -> Option<Open> {
         let open = self.open.remove(&connection)?;
-        self.changed = true;
         self.ended.insert(open.device, word(reason));
         let other = self.open.iter().find(|(_, other)| other.device == open.device).map(|(id, _)| *id);
         for mut greeting in
@@ -231,7 +236,6 @@ impl Connections {
             let _ = join.answer.send(JoinEnd::Closed(reason.clone()));
         }
         self.ended.clear();
-        self.changed = true;
         std::mem::take(&mut self.told).into_keys().collect()
     }
 }

@@ -1,6 +1,6 @@
 //! What the core's thread is given to do.
 
-use lanline_protocol::{clock::Time, command::CommandError, store::StoreError};
+use lanline_protocol::{clock::Time, command::CommandError, identity::DeviceId, store::StoreError};
 use tokio::sync::oneshot;
 
 use super::{Machine, fault};
@@ -22,6 +22,10 @@ pub(super) enum Input {
         /// Where others may reach it; none: it is stopped.
         addresses: Vec<String>,
     },
+    /// A device was dialled in vain.
+    Unreached(DeviceId),
+    /// This device is on another network than before.
+    Moved,
     /// Commit and end.
     Close,
 }

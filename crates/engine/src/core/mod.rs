@@ -207,6 +207,16 @@ impl Core {
         let _ = self.inputs.send(Input::Listening { addresses });
     }
 
+    /// Says that a device was dialled in vain, so that others are named.
+    pub(crate) fn unreached(&self, device: DeviceId) {
+        let _ = self.inputs.send(Input::Unreached(device));
+    }
+
+    /// Says that this device is on another network: who was not reached may be now.
+    pub(crate) fn moved(&self) {
+        let _ = self.inputs.send(Input::Moved);
+    }
+
     /// Waits for the device on a connection that was just dialled to say hello; else why it did not.
     pub(crate) async fn greeted(
         &self,

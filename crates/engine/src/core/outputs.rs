@@ -168,5 +168,6 @@ fn close_reason(reason: replica::CloseReason) -> CloseReason {
         replica::CloseReason::Stranger => CloseReason::Stranger,
         replica::CloseReason::Removed => CloseReason::Removed,
         replica::CloseReason::Renewed => CloseReason::Renewed,
+        replica::CloseReason::Surplus => CloseReason::Surplus,
     }
 }

@@ -42,8 +42,6 @@ const RETRY_MS: u64 = 5000;
 const RETRY_BYTES: usize = 256 * 1024;
 const RETRY_NAME: &str = "retry";
 
-/// How long after a change it is looked who is to be dialled, where no connection came or went.
-const TARGETS_MS: u64 = 250;
 /// The longest pause; nothing depends on it.
 const PAUSE_MS: u64 = 60_000;
 /// A connection that leaves a ping unanswered for this long gives way to another of the same device.
@@ -62,8 +60,9 @@ pub(super) struct Thread {
     refusal: Option<Refusal>,
     /// Where this device listens.
     addresses: Vec<String>,
-    targets_at_ms: Option<u64>,
     targets: watch::Sender<Vec<Target>>,
+    /// As of which look of the replica they were named.
+    looked: Option<u64>,
     inputs: Receiver<Input>,
     clock: Clock,
     pub(super) board: Arc<Board>,
@@ -100,8 +99,8 @@ impl Thread {
             parted: Connections::default(),
             refusal: None,
             addresses: Vec::new(),
-            targets_at_ms: Some(0),
             targets,
+            looked: None,
             inputs,
             clock,
             board,
@@ -144,9 +143,8 @@ impl Thread {
             let machine = self.machine.as_ref();
             let wake = machine.and_then(|machine| machine.replica.next_wake_ms(now));
             let wake = if machine.is_some_and(Machine::has_room_again) { Some(0) } else { wake };
-            let targets = self.targets_at_ms.map(at);
             let overdue = machine.and_then(|machine| machine.connections.overdue_at()).map(at);
-            [wake, targets, overdue].into_iter().flatten().min().unwrap_or(PAUSE_MS)
+            [wake, overdue].into_iter().flatten().min().unwrap_or(PAUSE_MS)
         };
         Duration::from_millis(ms.min(PAUSE_MS))
     }
@@ -204,7 +202,7 @@ impl Thread {
                         handle.close(farewell);
                     }
                     Input::Listening { addresses } => self.addresses = addresses,
-                    Input::Net(_) | Input::Close => {}
+                    Input::Net(_) | Input::Unreached(_) | Input::Moved | Input::Close => {}
                 }
                 return Ok(());
             }
@@ -214,7 +212,6 @@ impl Thread {
             Input::Write(mut write) => {
                 let acted = write.act(machine, now);
                 burst.writes.push(write);
-                self.targets_at_ms.get_or_insert(now.steady_ms + TARGETS_MS);
                 acted?;
             }
             Input::Listening { addresses } => {
@@ -224,9 +221,10 @@ impl Thread {
             Input::Net(ConnectionEvent::Frame { id, bytes, permit }) => {
                 burst.permits.push(permit);
                 machine.replica.frame(now, ConnectionId(id.0), &bytes)?;
-                self.targets_at_ms.get_or_insert(now.steady_ms + TARGETS_MS);
             }
             Input::Net(event) => machine.take_event(now, event)?,
+            Input::Unreached(device) => machine.replica.unreached(now, device),
+            Input::Moved => machine.replica.moved(),
             Input::Close => {}
         }
         Ok(())
@@ -245,6 +243,7 @@ impl Thread {
             return Ok(());
         }
         let Some(machine) = self.machine.as_mut() else { return Ok(()) };
+        machine.tell_wishes();
         match taken.and_then(|()| machine.replica.commit(now)) {
             Ok(outputs) => {
                 self.carry_out(now, outputs);
@@ -262,9 +261,6 @@ impl Thread {
         machine.carry_out(now, outputs, &self.board);
         if machine.replica.name() != self.board.name() {
             self.board.set_name(machine.replica.name());
-        }
-        if std::mem::take(&mut machine.connections.changed) {
-            self.targets_at_ms = Some(now.steady_ms);
         }
     }
 
@@ -294,7 +290,6 @@ impl Thread {
             farewell: CloseReason::ReadOnly,
             retry: Some((now.steady_ms + RETRY_MS, error.clone())),
         });
-        self.targets_at_ms = Some(now.steady_ms);
         self.board.set_store(fault::condition(error));
     }
 
@@ -304,14 +299,16 @@ impl Thread {
             self.part_with_all(&mut machine.connections, &farewell);
         }
         self.refusal = Some(Refusal { error, farewell, retry: None });
-        self.targets_at_ms = Some(0);
         self.board.set_store(state);
         self.publish_targets();
         self.failed.cancel();
     }
 
     fn go_on_with(&mut self, replica: Replica) {
-        self.machine = Some(Machine { replica, connections: std::mem::take(&mut self.parted) });
+        let mut connections = std::mem::take(&mut self.parted);
+        connections.wishes_changed = true;
+        self.looked = None;
+        self.machine = Some(Machine { replica, connections });
     }
 
     /// Tries whether writing works again.
@@ -322,7 +319,6 @@ impl Thread {
             Err(error) => return self.give_up((&error).into(), CloseReason::ReadOnly, fault::condition(&error)),
         }
         self.refusal = None;
-        self.targets_at_ms = Some(now.steady_ms);
         self.board.set_store(StoreState { state: StoreCondition::Ok, reason: None });
         let told = match self.machine.as_mut() {
             Some(machine) => machine.replica.set_addresses(now, &self.addresses),
@@ -365,16 +361,20 @@ impl Thread {
 
     /// Says who is to be dialled, where that changed.
     fn publish_targets(&mut self) {
-        let now = self.clock.now();
-        if self.targets_at_ms.is_none_or(|at| now.steady_ms < at) {
+        let (targets, looked) = match (&self.machine, &self.refusal) {
+            (Some(machine), None) => (machine.replica.targets(), Some(machine.replica.looks())),
+            _ => (&[][..], None),
+        };
+        if std::mem::replace(&mut self.looked, looked) == looked {
             return;
         }
-        self.targets_at_ms = None;
-        let targets = match (&self.machine, &self.refusal) {
-            (Some(machine), None) => machine.targets(),
-            _ => Vec::new(),
-        };
-        self.targets.send_if_modified(|before| std::mem::replace(before, targets) != *before);
+        self.targets.send_if_modified(|before| {
+            let changed = before != targets;
+            if changed {
+                targets.clone_into(before);
+            }
+            changed
+        });
     }
 }
 
@@ -427,10 +427,11 @@ impl Machine {
         held_back.any(|handle| handle.queued_bytes() < QUEUE_LOW)
     }
 
-    fn targets(&self) -> Vec<Target> {
-        let mut targets = self.replica.targets();
-        targets.retain(|target| !self.connections.held.contains(&target.device));
-        targets
+    /// Tells the replica whom people want to be connected to or to be left alone, where that changed.
+    fn tell_wishes(&mut self) {
+        if std::mem::take(&mut self.connections.wishes_changed) {
+            self.replica.set_wishes(self.connections.asked.clone(), self.connections.held.clone());
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub enum CloseReason {
     Removed,
     /// The connection made room for others.
     Evicted,
+    /// This device dialled it by itself and is connected to others instead.
+    Surplus,
     /// The person here asked for it.
     Disconnected,
 }
@@ -56,6 +58,7 @@ impl CloseReason {
             Self::Stranger => "stranger",
             Self::Removed => "removed",
             Self::Evicted => "evicted",
+            Self::Surplus => "surplus",
             Self::Disconnected => "disconnected",
         }
     }

@@ -16,7 +16,7 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K: Ord + Clone, V> Table<K, V> {
-    fn set(&mut self, key: K, value: Option<V>) {
+    pub(super) fn set(&mut self, key: K, value: Option<V>) {
         let before = match value {
             Some(value) => self.rows.insert(key.clone(), value),
             None => self.rows.remove(&key),

@@ -11,10 +11,13 @@
 
 mod belonging;
 mod converging;
+mod counting;
 mod electing;
+mod gathering;
 mod hostile;
 mod joining;
 mod queueing;
+mod receipts;
 mod removing;
 mod repairing;
 mod schema;

@@ -49,7 +49,7 @@ const BODIES: [(u64, &str); 12] = [
 ];
 
 /// The rule of a record's value, by the record's name.
-const RECORDS: [(u64, &str); 2] = [(1, "receipts"), (2, "addresses")];
+const RECORDS: [(u64, &str); 3] = [(1, "receipts"), (2, "addresses"), (3, "counts")];
 
 /// What is wrong with one item, by the rule of this name.
 pub(crate) fn item(rule: &str, bytes: &[u8]) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! A few devices on one thread: the production state machine on stores in memory, frames in queues that a
 //! test delivers, delays and cuts as it likes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lanline_protocol::clock::Time;
 use lanline_protocol::frame::Frame;
@@ -64,6 +64,11 @@ pub(crate) struct World {
     /// Whether what is sent is held against the CDDL, which does not describe what newer versions write.
     pub(crate) described: bool,
     devices: Vec<Device>,
+    /// Devices that are switched off: nobody reaches them, and they reach nobody.
+    pub(crate) off: BTreeSet<usize>,
+    /// Who does not reach whom.
+    pub(crate) apart: BTreeSet<(usize, usize)>,
+    listening: BTreeSet<usize>,
     wires: BTreeMap<u64, Wire>,
     next: u64,
     seed: u64,
@@ -99,7 +104,17 @@ impl World {
                 }
             })
             .collect();
-        Self { now, described: true, devices, wires: BTreeMap::new(), next: 1, seed }
+        Self {
+            now,
+            described: true,
+            devices,
+            off: BTreeSet::new(),
+            apart: BTreeSet::new(),
+            listening: BTreeSet::new(),
+            wires: BTreeMap::new(),
+            next: 1,
+            seed,
+        }
     }
 
     fn open(index: usize, seed: u64, store: MemoryStore, now: Time) -> Replica<MemoryStore> {
@@ -402,6 +417,7 @@ impl World {
 
     pub(crate) fn listen(&mut self, device: usize) {
         let now = self.now;
+        self.listening.insert(device);
         self.replica(device).set_addresses(now, &[format!("10.0.0.{device}:12345")]).unwrap();
         self.commit(device);
     }
@@ -462,6 +478,50 @@ impl World {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Everyone dials whom it wants to be connected to, for so many seconds.
+    pub(crate) fn gather(&mut self, seconds: usize) {
+        for _ in 0..seconds {
+            for device in 0..self.devices.len() {
+                if self.off.contains(&device) {
+                    continue;
+                }
+                for target in self.replica(device).targets().to_vec() {
+                    let host: usize = target.addresses[0].split([':', '.']).nth(3).unwrap().parse().unwrap();
+                    let there = self.listening.contains(&host) && !self.off.contains(&host);
+                    if !there || self.apart.contains(&(device, host)) {
+                        let now = self.now;
+                        self.replica(device).unreached(now, target.device);
+                        self.commit(device);
+                    } else if !self.connected(device, host) {
+                        self.connect(device, host);
+                    }
+                }
+            }
+            while self.deliver_one(&mut |_| 0) {
+                for device in 0..self.devices.len() {
+                    self.commit(device);
+                }
+            }
+            self.advance(1000);
+            for device in 0..self.devices.len() {
+                self.commit(device);
+            }
+        }
+    }
+
+    /// Switches a device off.
+    pub(crate) fn switch_off(&mut self, device: usize) {
+        self.off.insert(device);
+        for other in 0..self.devices.len() {
+            self.cut(device, other);
+        }
+    }
+
+    /// With whom a device is connected.
+    pub(crate) fn peers_of(&self, device: usize) -> Vec<usize> {
+        (0..self.devices.len()).filter(|other| *other != device && self.connected(device, *other)).collect()
     }
 
     /// A room of alice's with the first `members` devices in it, all connected to alice.

@@ -239,6 +239,9 @@ fn people_come_and_go_by_name_if_they_are_of_this_room() {
     for event in [gone(BOB), come("stranger"), gone("stranger")] {
         assert_eq!(conversation.event(&event, NOON), []);
     }
+    assert_eq!(lines(&conversation.event(&come(BOB), NOON)), ["12:00 * <Bob> is connected."]);
+    let moved = Event::PeerDisconnected { device_id: BOB.into(), reason: "surplus".into() };
+    assert_eq!(conversation.event(&moved, NOON), [], "that is no news to people");
     let steps = conversation.event(&Event::RoomChanged { room: "garden".into() }, NOON);
     assert_eq!(steps, [Step::Members, Step::Page(None)]);
     assert_eq!(conversation.event(&Event::RoomChanged { room: "kitchen".into() }, NOON), []);

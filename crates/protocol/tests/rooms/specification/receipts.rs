@@ -3,10 +3,11 @@
 use lanline_protocol::cbor;
 use lanline_protocol::entry::Entry;
 use lanline_protocol::id::RoomId;
-use lanline_protocol::record::{Receipts, RecordKey, RecordName, Watermark};
+use lanline_protocol::record::{Counts, Receipts, RecordKey, RecordName, Watermark};
 use lanline_protocol::store::{NewEntry, Order, Store};
 
 use super::hand::{Hand, key_of};
+use crate::counting::{calm, crowd};
 use crate::world::{ALICE, BOB, CAROL, World};
 
 /// What a device has written of one author's log.
@@ -41,6 +42,28 @@ fn read_within_delivered() {
     hand.world.settle();
     let mark = told(&mut hand.world, ALICE, room, BOB);
     assert_eq!((mark.delivered, mark.read), (before + 1, before + 1));
+}
+
+#[test]
+fn counts_are_held() {
+    let members = lanline_protocol::limits::RECEIPT_MEMBERS + 4;
+    let (mut world, room) = crowd(members);
+    let first = world.say(BOB, room, "heard by all");
+    calm(&mut world, members);
+    // Two are away.
+    world.cut(ALICE, members - 1);
+    world.cut(ALICE, members - 2);
+    let second = world.say(BOB, room, "heard by some");
+    calm(&mut world, members);
+    let store = world.store(ALICE);
+    let key = RecordKey { room, author: key_of(ALICE).public(), store: store.store_id(), name: RecordName::COUNTS };
+    let counts: Counts = cbor::decode(&store.record(&key).unwrap().unwrap().value).unwrap();
+    assert!(counts.logs.is_sorted_by_key(|count| count.log));
+    let count = counts.logs.iter().find(|count| count.log.author == key_of(BOB).public()).unwrap();
+    let seq = |id| store.entry(id).unwrap().unwrap().entry.header.seq;
+    let expected = [(seq(second), members - 3), (seq(first), members - 1)];
+    let told: Vec<_> = count.steps.iter().map(|step| (step.upto, usize::try_from(step.members).unwrap())).collect();
+    assert_eq!(told, expected);
 }
 
 #[test]

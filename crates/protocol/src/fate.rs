@@ -1,0 +1,179 @@
+//! What becomes of own messages: which of them may have another state, found without reading what is between, and told
+//! now and then rather than for every acknowledgement.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::clock::Time;
+use crate::entry::LogKey;
+use crate::id::{EntryId, LogId, RoomId};
+use crate::identity::PublicKey;
+use crate::kind::{Kind, Lane};
+use crate::limits;
+use crate::replica::{Event, Output, Replica};
+use crate::room::Log;
+use crate::store::{Arrival, Item, Store, StoreError};
+
+/// People are told of the states of own messages at most this often, in milliseconds.
+const TOLD_EVERY_MS: u64 = 100;
+/// How many own messages of one room are remembered.
+const RECENT: usize = 8192;
+/// Of how many of them people are told that they were counted anew.
+const COUNTED: usize = 512;
+
+/// The newest own messages of one room, all of one log.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    log: Option<LogId>,
+    /// Of the entries that came after this arrival, and of those with a higher number, all messages are here.
+    since: (Arrival, u64),
+    messages: VecDeque<(Arrival, u64, EntryId)>,
+}
+
+impl Recent {
+    /// An own entry of the content lane was stored.
+    pub(crate) fn note(&mut self, log: LogId, arrival: Arrival, seq: u64, id: EntryId, kind: Kind) {
+        if self.log != Some(log) {
+            *self = Self {
+                log: Some(log),
+                since: (arrival.saturating_sub(1), seq.saturating_sub(1)),
+                messages: VecDeque::new(),
+            };
+        }
+        if kind == Kind::Text {
+            self.messages.push_back((arrival, seq, id));
+        }
+        if self.messages.len() > RECENT
+            && let Some((arrival, seq, _)) = self.messages.pop_front()
+        {
+            self.since = (arrival, seq);
+        }
+    }
+
+    /// Those that arrived in this range, if they are all remembered.
+    fn arrived(&self, after: Arrival, upto: Arrival) -> Option<impl Iterator<Item = EntryId>> {
+        self.log.filter(|_| after >= self.since.0)?;
+        let from = self.messages.partition_point(|(arrival, ..)| *arrival <= after);
+        let to = self.messages.partition_point(|(arrival, ..)| *arrival <= upto);
+        Some(self.messages.range(from..to.max(from)).map(|(.., id)| *id))
+    }
+
+    /// Those of a log with these numbers, if they are all remembered.
+    fn numbered(&self, log: LogId, after: u64, upto: u64) -> Option<impl Iterator<Item = EntryId>> {
+        self.log.filter(|known| *known == log && after >= self.since.1)?;
+        let from = self.messages.partition_point(|(_, seq, _)| *seq <= after);
+        let to = self.messages.partition_point(|(_, seq, _)| *seq <= upto);
+        Some(self.messages.range(from..to.max(from)).map(|(.., id)| *id))
+    }
+}
+
+/// Own messages whose state may have changed, until people are told.
+#[derive(Debug, Default)]
+pub(crate) struct Fates {
+    moved: BTreeSet<EntryId>,
+    earliest_ms: u64,
+}
+
+impl Fates {
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        (!self.moved.is_empty()).then_some(self.earliest_ms)
+    }
+}
+
+impl<S: Store> Replica<S> {
+    /// Tells people of the messages whose state may have changed, if it is time.
+    pub(crate) fn tell_fates(&mut self, now: Time) {
+        if self.fates.due_ms().is_some_and(|at| at <= now.steady_ms) {
+            self.fates.earliest_ms = now.steady_ms + TOLD_EVERY_MS;
+            let moved = std::mem::take(&mut self.fates.moved);
+            self.out.extend(moved.into_iter().map(|id| Output::Event(Event::Status(id))));
+        }
+    }
+
+    /// Own messages that arrived in this range may have a new state.
+    pub(crate) fn note_acknowledged(
+        &mut self,
+        id: RoomId,
+        mut after: Arrival,
+        upto: Arrival,
+    ) -> Result<(), StoreError> {
+        // Every member acknowledges every message, and most are not this device's own.
+        let upto = upto.min(self.rooms.get(&id).map_or(0, |room| room.own_newest));
+        if let Some(recent) = self.recent.get(&id).and_then(|recent| recent.arrived(after, upto)) {
+            self.fates.moved.extend(recent);
+            return Ok(());
+        }
+        while after < upto {
+            let page = self.store.page(id, Lane::Content, after, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
+            let Some(last) = page.last() else { break };
+            after = last.arrival();
+            for item in page {
+                if let Item::Entry(stored) = item
+                    && stored.arrival <= upto
+                    && stored.entry.header.author == self.me
+                    && stored.entry.header.kind() == Kind::Text
+                {
+                    self.fates.moved.insert(stored.entry.id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How often the newest own messages of a room were counted, from the newest back.
+    pub(crate) fn counted_before(&self, id: RoomId) -> Vec<(EntryId, usize)> {
+        let (Some(room), Some(recent)) = (self.rooms.get(&id), self.recent.get(&id)) else { return Vec::new() };
+        let Some(log) = recent.log.map(|log| LogKey { author: self.me, log }) else { return Vec::new() };
+        let newest = recent.messages.iter().rev().take(COUNTED);
+        newest.map(|(_, seq, id)| (*id, room.counted(&log, *seq))).collect()
+    }
+
+    /// Own messages of which a meeting point counted more, or fewer.
+    pub(crate) fn note_counted(&mut self, id: RoomId, before: Vec<(EntryId, usize)>) {
+        let after = self.counted_before(id);
+        let moved = before.into_iter().zip(after).filter(|(before, after)| before != after);
+        self.fates.moved.extend(moved.map(|((id, _), _)| id));
+    }
+
+    /// What a member's receipts say of this device's own content logs: log, delivered, read.
+    pub(crate) fn own_watermarks(&self, id: RoomId, member: &PublicKey) -> Vec<(LogKey, u64, u64)> {
+        let Some(room) = self.rooms.get(&id) else { return Vec::new() };
+        let first = LogKey { author: self.me, log: LogId::new([0; 16]) };
+        let last = LogKey { author: self.me, log: LogId::new([0xff; 16]) };
+        let own = room.logs.get(Lane::Content).range(first..=last);
+        own.map(|(log, _)| {
+            let (delivered, read) = room.watermark(member, log);
+            (*log, delivered, read)
+        })
+        .collect()
+    }
+
+    /// Own messages whose delivery or reading a member's new receipts tell; `before`: what the last ones told.
+    pub(crate) fn note_received_by(
+        &mut self,
+        id: RoomId,
+        member: &PublicKey,
+        before: &[(LogKey, u64, u64)],
+    ) -> Result<(), StoreError> {
+        for (log, delivered, read) in self.own_watermarks(id, member) {
+            let (delivered_before, read_before) = before
+                .iter()
+                .find(|(known, ..)| *known == log)
+                .map_or((0, 0), |(_, delivered, read)| (*delivered, *read));
+            let held = self.rooms.get(&id).and_then(|room| room.logs.get(Lane::Content).get(&log));
+            let top = held.and_then(Log::highest).map_or(0, |tip| tip.seq);
+            for (from, to) in [(delivered_before, delivered), (read_before, read)] {
+                let (from, to) = (from.min(top), to.min(top));
+                if let Some(recent) = self.recent.get(&id).and_then(|recent| recent.numbered(log.log, from, to)) {
+                    self.fates.moved.extend(recent);
+                    continue;
+                }
+                for seq in from + 1..=to {
+                    let stored = self.store.at(id, log, seq)?;
+                    let texts = stored.iter().filter(|stored| stored.entry.header.kind() == Kind::Text);
+                    self.fates.moved.extend(texts.map(|stored| stored.entry.id));
+                }
+            }
+        }
+        Ok(())
+    }
+}
