@@ -6,6 +6,7 @@ mod lint;
 mod needs;
 mod run;
 mod screenshots;
+mod sim;
 mod test;
 mod tools;
 
@@ -24,6 +25,8 @@ enum Chore {
     Demo,
     /// Draw the README's pictures anew
     Screenshots,
+    /// Let many simulated devices run into everything that can go wrong
+    Sim(sim::Arguments),
     /// Run all tests, those of the real windows last
     Test,
     /// Check format, code, docs, licences, pages and the layout's rules
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Chore::Run(arguments) => run::run(&arguments),
         Chore::Demo => demo::demo(),
         Chore::Screenshots => screenshots::screenshots(),
+        Chore::Sim(arguments) => sim::sim(&arguments),
         Chore::Test => test::test(),
         Chore::Lint => lint::lint(),
     };

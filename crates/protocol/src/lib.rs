@@ -26,6 +26,10 @@ pub mod link;
 pub mod membership;
 pub mod memory;
 mod opening;
+#[cfg(feature = "planted")]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+mod planted;
 pub mod receipt;
 mod receiving;
 pub mod record;

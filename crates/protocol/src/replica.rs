@@ -15,6 +15,7 @@ use crate::id::{EntryId, RoomId, StoreId};
 use crate::identity::{DeviceId, DeviceKey, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
+use crate::planted::{self, Bug};
 use crate::room::Room;
 use crate::session::{ConnectionId, FrameLimit, Session};
 use crate::store::{Arrival, Device, Store, StoreError};
@@ -185,6 +186,11 @@ impl<S: Store> Replica<S> {
         })
     }
 
+    /// The store, to be looked at.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
     /// The store, for whoever runs this replica. What is written to it is to be committed or rolled back before the
     /// replica is fed anything.
     pub fn store_mut(&mut self) -> &mut S {
@@ -304,6 +310,9 @@ impl<S: Store> Replica<S> {
             self.renew_store()?;
         }
         self.write_lazily(now)?;
+        if planted::is(Bug::AckBeforeCommit) {
+            self.acknowledge();
+        }
         self.store.commit()?;
         self.wrote = false;
 
@@ -313,6 +322,12 @@ impl<S: Store> Replica<S> {
             self.out.push(Output::Event(Event::Status(id)));
         }
         Ok(std::mem::take(&mut self.out))
+    }
+
+    /// What would be carried out if the commit had succeeded, for a driver that makes a mistake on purpose.
+    #[cfg(feature = "planted")]
+    pub fn uncommitted_outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.out)
     }
 
     /// Why the replica is no longer in step with its store although the last commit succeeded.
@@ -345,6 +360,9 @@ impl<S: Store> Replica<S> {
             return Ok(());
         }
         for ((device, room, lane), arrival) in std::mem::take(&mut self.lazy_acks) {
+            if planted::is(Bug::LazyAcksLost) {
+                continue;
+            }
             self.store.put_ack(device, room, lane, arrival)?;
         }
         for session in self.sessions.values_mut() {
@@ -377,7 +395,9 @@ impl<S: Store> Replica<S> {
         }
         for room in self.rooms.values_mut() {
             room.own_logs = Default::default();
-            room.acks = Default::default();
+            if !planted::is(Bug::AcksSurviveRenewal) {
+                room.acks = Default::default();
+            }
         }
         self.lazy_acks.clear();
         self.wrote = true;

@@ -10,6 +10,7 @@ use crate::id::RoomId;
 use crate::identity::PublicKey;
 use crate::kind::{Kind, Lane};
 use crate::limits;
+use crate::planted::{self, Bug};
 use crate::record::WireRecord;
 use crate::replica::Replica;
 use crate::room::Room;
@@ -138,6 +139,9 @@ impl<S: Store> Replica<S> {
             }
             let mut page = self.store.page(id, lane, state.sent, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
             page.retain(|item| item.arrival() <= newest);
+            if planted::is(Bug::GroupSplit) {
+                page.truncate(limits::GROUP_ENTRIES / 2);
+            }
             // What is held back may be all that is left: up to there, nothing is missing.
             let upto = page.last().map_or(newest, Item::arrival);
             let scan = pick(room, state, &peer, &page);
@@ -195,7 +199,7 @@ impl<S: Store> Replica<S> {
         };
         let Some(slot) = shared.my_slot else { return Ok(()) };
         let state = shared.lanes.get_mut(lane);
-        if !state.in_flight.is_empty() || !state.their_end {
+        if !state.in_flight.is_empty() || !state.their_end || planted::is(Bug::DigestForgotten) {
             return Ok(());
         }
         let held = (newest, state.cursor.arrival);
@@ -296,6 +300,7 @@ impl<S: Store> Replica<S> {
                 break;
             }
             state.in_flight.pop_front();
+            let bytes = if planted::is(Bug::WindowNeverReopened) { 0 } else { bytes };
             session.in_flight = session.in_flight.saturating_sub(bytes);
         }
         state.acked = state.acked.max(ack.upto);
