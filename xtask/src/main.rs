@@ -7,6 +7,7 @@ mod lint;
 mod needs;
 mod run;
 mod screenshots;
+mod sim;
 mod test;
 mod tools;
 mod torture;
@@ -30,6 +31,8 @@ enum Chore {
     Torture(torture::Arguments),
     /// Measure a real server under load, beside others: `bench messages [--quick]`
     Bench(bench::Arguments),
+    /// Let many simulated devices run into everything that can go wrong
+    Sim(sim::Arguments),
     /// Run all tests, those of the real windows last
     Test,
     /// Check format, code, docs, licences, pages and the layout's rules
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Chore::Screenshots => screenshots::screenshots(),
         Chore::Torture(arguments) => torture::torture(&arguments),
         Chore::Bench(arguments) => bench::bench(&arguments),
+        Chore::Sim(arguments) => sim::sim(&arguments),
         Chore::Test => test::test(),
         Chore::Lint => lint::lint(),
     };

@@ -36,7 +36,9 @@ impl HybridClock {
     /// ahead to be believed, now.
     pub fn observe(&mut self, timestamp_us: u64, now: Time) -> u64 {
         if timestamp_us <= now.wall_us.saturating_add(limits::CLOCK_AHEAD_US) {
-            self.last_us = self.last_us.max(timestamp_us);
+            if !crate::planted::is(crate::planted::Bug::ClockNotObserved) {
+                self.last_us = self.last_us.max(timestamp_us);
+            }
             timestamp_us
         } else {
             self.next(now)

@@ -8,6 +8,7 @@ use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::link::{InviteLink, InviteSecret, LinkHost};
 use crate::membership::{Membership, Role};
+use crate::planted::{self, Bug};
 use crate::replica::{Event, Output, Replica};
 use crate::room::{Room, encode_read, read_name};
 use crate::store::{Store, StoreError};
@@ -177,6 +178,7 @@ impl<S: Store> Replica<S> {
             if let Some(tip) = state.highest().filter(|tip| tip.seq > before) {
                 // A log is read up to the first of it that is shown further down, whatever of it stands above.
                 let unread = self.store.first_after(id, *log, before, stored.order)?;
+                let unread = unread.filter(|_| !planted::is(Bug::ReadTooHigh));
                 let seq = unread.map_or(tip.seq, |first| first - 1);
                 if seq > before {
                     read.insert(*log, seq);
@@ -273,7 +275,8 @@ pub(crate) fn cuts_of(room: &Room, key: &PublicKey, except: Option<crate::id::Lo
         for (log, state) in room.logs.get(lane).iter().filter(|(log, _)| log.author == *key) {
             let counts = room.limit(*log, state.add).is_some();
             if let Some(tip) = state.highest().filter(|_| counts && Some(log.log) != except) {
-                cuts.push(Cut { log: log.log, seq: tip.seq, id: tip.id });
+                let seq = if planted::is(Bug::CutTooLow) { tip.seq - 1 } else { tip.seq };
+                cuts.push(Cut { log: log.log, seq, id: tip.id });
             }
         }
     }

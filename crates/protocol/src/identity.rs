@@ -115,8 +115,10 @@ impl PublicKey {
     /// Whether this key made the signature under the context. Strict: small-order keys and
     /// points, and scalars out of range, are refused, so that every device decides alike.
     pub fn verify(&self, context: Context, bytes: &[u8], signature: &Signature) -> bool {
-        VerifyingKey::from_bytes(self.as_bytes()).is_ok_and(|key| {
-            key.verify_strict(&context.message(bytes), &DalekSignature::from_bytes(signature.as_bytes())).is_ok()
+        let message = context.message(bytes);
+        crate::planted::once([self.as_bytes(), &message, signature.as_bytes()], || {
+            VerifyingKey::from_bytes(self.as_bytes())
+                .is_ok_and(|key| key.verify_strict(&message, &DalekSignature::from_bytes(signature.as_bytes())).is_ok())
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::kind::Lane;
 use crate::limits;
 use crate::link::{InviteLink, JoinClaim};
 use crate::membership::Role;
+use crate::planted::{self, Bug};
 use crate::replica::{Event, Output, Replica};
 use crate::room::Room;
 use crate::session::{ConnectionId, FrameLimit, Joining};
@@ -117,7 +118,9 @@ impl<S: Store> Replica<S> {
             return Ok(Some(Refusal::Expired));
         }
         // Nobody comes back by an invite that let it in before: it was removed, or left, since.
-        if invited.used_by.contains(peer) || invited.used_by.len() >= invited.uses as usize {
+        if invited.used_by.contains(peer)
+            || (invited.used_by.len() >= invited.uses as usize && !planted::is(Bug::InviteOverused))
+        {
             return Ok(Some(Refusal::Used));
         }
         let owner = membership.role(&self.me) == Some(Role::Owner) && membership.frozen.is_none();

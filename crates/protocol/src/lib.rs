@@ -30,6 +30,10 @@ mod meeting;
 pub mod membership;
 pub mod memory;
 mod opening;
+#[cfg(feature = "planted")]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+mod planted;
 mod privacy;
 pub mod proposal;
 pub mod receipt;

@@ -8,6 +8,7 @@ use crate::id::RoomId;
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
+use crate::planted::{self, Bug};
 use crate::replica::{Event, Output, Replica};
 use crate::room::Room;
 use crate::session::{ConnectionId, FrameLimit, Shared, Telling};
@@ -172,7 +173,8 @@ impl<S: Store> Replica<S> {
             return Ok(true);
         };
         // Further than anything here: it was told by a database that was rolled back since, or made up.
-        if doubted || anchor != resume.anchor || resume.arrival > newest {
+        let elsewhere = anchor != resume.anchor && !planted::is(Bug::CursorWithoutEntry);
+        if doubted || elsewhere || resume.arrival > newest {
             let Some(slot) = shared.my_slot else { return Ok(true) };
             self.send(connection, &Frame::WantHeads(WantHeads { slot, lane }));
             return Ok(true);
@@ -220,7 +222,8 @@ impl<S: Store> Replica<S> {
         // What is on its way would be acknowledged by numbers from before these heads: it is waited for.
         state.flowing = false;
         state.heads_told = true;
-        if state.in_flight.is_empty() { self.begin_from_heads(connection, room, lane) } else { Ok(true) }
+        let calm = state.in_flight.is_empty() || planted::is(Bug::StaleAcks);
+        if calm { self.begin_from_heads(connection, room, lane) } else { Ok(true) }
     }
 
     /// Starts sending anew, by the heads that the peer told.
@@ -434,6 +437,7 @@ fn lacking<S: Store>(
             }
             _ => 0, // a fork that the peer holds in part: it is sent the whole log
         };
+        let held = if planted::is(Bug::HeadTooHigh) && held > 0 { held + 1 } else { held };
         if held > 0 {
             have.insert(*log, held);
         }

@@ -7,6 +7,7 @@ use crate::id::{EntryId, RoomId};
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::membership::Act;
+use crate::planted::{self, Bug};
 use crate::record::{Record, RecordName};
 use crate::replica::{Event, Output, Replica};
 use crate::room::{Log, Room, TipAt};
@@ -62,6 +63,13 @@ impl<S: Store> Replica<S> {
             return Ok(true);
         }
 
+        if planted::is(Bug::CursorBeforeEntries)
+            && let Some(upto) = batch.upto
+            && let Some(store) = session.hello.as_ref().map(|hello| hello.store)
+        {
+            self.store.put_cursor(store, id, lane, Cursor { arrival: upto, anchor: batch.anchor })?;
+            self.store.commit()?;
+        }
         let mut entries = Vec::with_capacity(batch.entries.len());
         for wire in batch.entries {
             let Ok(entry) = Entry::read(wire) else { return Ok(false) };
@@ -75,7 +83,8 @@ impl<S: Store> Replica<S> {
             match self.take_group(now, connection, id, lane, group)? {
                 Verdict::Held => {}
                 Verdict::Refused => {
-                    own_refused |= group.iter().any(|entry| entry.header.author == peer);
+                    own_refused |=
+                        !planted::is(Bug::RefusedAcknowledged) && group.iter().any(|entry| entry.header.author == peer);
                     refused = refused.or(group.first().map(|entry| entry.header.author));
                 }
                 Verdict::Invalid => return Ok(false),
@@ -134,6 +143,7 @@ impl<S: Store> Replica<S> {
         let state = shared.lanes.get_mut(lane);
         state.their_end |= batch.end;
         if let Some(upto) = batch.upto {
+            let upto = if planted::is(Bug::CursorTooHigh) { upto + 1 } else { upto };
             state.cursor = Cursor { arrival: upto, anchor: batch.anchor };
             state.lazy_cursor = true;
             session.acks.insert((id, lane), (upto, false));
@@ -192,7 +202,7 @@ impl<S: Store> Replica<S> {
                 [before, after] => follows(before.header.seq, before.header.timestamp_us, &after.header),
                 _ => false,
             });
-            if !rises || !last.signature_holds() {
+            if !rises || !(planted::is(Bug::SignatureUnchecked) || last.signature_holds()) {
                 return Ok(Verdict::Invalid);
             }
             // Nothing erases bodies in this version, so whoever passes entries on without them holds them back,
@@ -212,7 +222,8 @@ impl<S: Store> Replica<S> {
 
     /// Where an entry stands to what is held.
     fn place(&mut self, id: RoomId, lane: Lane, entry: &Entry) -> Result<Place, StoreError> {
-        if let Some(held) = self.store.entry(entry.id)? {
+        let held = if planted::is(Bug::StoredTwice) { None } else { self.store.entry(entry.id)? };
+        if let Some(held) = held {
             let lost = lane == Lane::Content && held.entry.body.is_none() && !held.erased;
             return Ok(if lost { Place::Lost } else { Place::Held });
         }
@@ -268,7 +279,7 @@ impl<S: Store> Replica<S> {
         let header = &entry.header;
         let own_log = self.rooms.get(&id).and_then(|room| *room.own_logs.get(lane));
         if header.author == self.me && own_log == Some(header.log) {
-            self.renew = true;
+            self.renew = !planted::is(Bug::NotRenewed);
         }
         let mut time_us = self.clock.observe(header.timestamp_us, now);
         if let crate::body::Body::Text(text) = entry.decode_body()
@@ -276,7 +287,10 @@ impl<S: Store> Replica<S> {
             && let Some(target) = self.store.entry(target)?
         {
             // A reply is never shown before what it answers.
-            time_us = time_us.max(target.order.time_us.saturating_add(1));
+            time_us = match target.order.time_us {
+                at if planted::is(Bug::ReplyBeforeTarget) => at.saturating_sub(1),
+                at => time_us.max(at.saturating_add(1)),
+            };
         }
         let order = Order { time_us, author: header.author, seq: header.seq, id: entry.id };
         let arrival = self.store.put_entry(NewEntry { entry, order, add })?;
@@ -336,7 +350,7 @@ impl<S: Store> Replica<S> {
             return Ok(());
         }
         let known = self.store.record(&record.key)?;
-        if known.as_ref().is_some_and(|known| !record.replaces(known)) {
+        if known.as_ref().is_some_and(|known| !record.replaces(known) && !planted::is(Bug::OlderRecordTaken)) {
             return Ok(());
         }
         if known.is_none() && room.records_of(&record.key.author) >= limits::RECORDS_PER_MEMBER {

@@ -18,6 +18,7 @@ use crate::identity::{DeviceId, DeviceKey, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
 use crate::meeting::Gathering;
+use crate::planted::{self, Bug};
 use crate::room::Room;
 use crate::session::{ConnectionId, FrameLimit, Session};
 use crate::store::{Arrival, Device, Store, StoreError};
@@ -215,6 +216,11 @@ impl<S: Store> Replica<S> {
         })
     }
 
+    /// The store, to be looked at.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
     /// The store, for whoever runs this replica. What is written to it is to be committed or rolled back before the
     /// replica is fed anything.
     pub fn store_mut(&mut self) -> &mut S {
@@ -346,6 +352,9 @@ impl<S: Store> Replica<S> {
             self.renew_store()?;
         }
         self.write_lazily(now)?;
+        if planted::is(Bug::AckBeforeCommit) {
+            self.acknowledge();
+        }
         self.store.commit()?;
         if std::mem::take(&mut self.wrote) {
             self.tail.forget();
@@ -356,6 +365,12 @@ impl<S: Store> Replica<S> {
         self.gather(now);
         self.tell_fates(now);
         Ok(std::mem::take(&mut self.out))
+    }
+
+    /// What would be carried out if the commit had succeeded, for a driver that makes a mistake on purpose.
+    #[cfg(feature = "planted")]
+    pub fn uncommitted_outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.out)
     }
 
     /// Why the replica is no longer in step with its store although the last commit succeeded.
@@ -391,6 +406,9 @@ impl<S: Store> Replica<S> {
         }
         if due {
             for ((device, room, lane), arrival) in std::mem::take(&mut self.lazy_acks) {
+                if planted::is(Bug::LazyAcksLost) {
+                    continue;
+                }
                 self.store.put_ack(device, room, lane, arrival)?;
             }
         }
@@ -426,7 +444,9 @@ impl<S: Store> Replica<S> {
         }
         for room in self.rooms.values_mut() {
             room.own_logs = Default::default();
-            room.acks = Default::default();
+            if !planted::is(Bug::AcksSurviveRenewal) {
+                room.acks = Default::default();
+            }
         }
         self.lazy_acks.clear();
         self.wrote = true;

@@ -1,0 +1,30 @@
+//! Many devices on one thread, by one seed, in virtual time: the production state machine
+//! (`lanline_protocol::replica::Replica`) on a simulated disk and network, driven as the engine drives it, while
+//! everything goes wrong that may. An onlooker who sees every disk holds each commit against what must always be so,
+//! and, once faults stop, the devices against each other.
+//!
+//! The same seed gives the same run, to the byte. A part of a tool for tests: it stops at the first thing that cannot be.
+
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "a test, though it is a program of its own")]
+
+mod action;
+mod campaign;
+mod device;
+mod dialer;
+mod dice;
+mod disk;
+mod ledger;
+mod liar;
+mod network;
+pub mod planted;
+mod profile;
+mod run;
+mod trace;
+mod verdict;
+mod words;
+mod work;
+mod world;
+
+pub use campaign::{Campaign, Summary};
+pub use run::{Options, Outcome, run};
+pub use world::Violation;
