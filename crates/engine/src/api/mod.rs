@@ -16,6 +16,7 @@ mod present;
 mod qr;
 mod room;
 mod table;
+mod vote;
 
 pub(crate) use call::{Answer, Job, Order};
 pub use call::{COMMANDS, CallError};
@@ -31,9 +32,9 @@ pub use peer::{Connect, Connected, Direction, Disconnect, Peer, Peers};
 pub use present::{InviteHost, OpenedInvite, Present};
 pub use qr::{QrCode, QrPicture};
 pub use room::{
-    CreateRoom, InRoom, Invite, Invited, Join, Joined, Member, Members, RemoveMember, Role, RoomCreated, RoomSummary,
-    Rooms,
+    CreateRoom, InRoom, Invite, Invited, Join, Joined, Member, Members, OfMember, Role, RoomCreated, RoomSummary, Rooms,
 };
+pub use vote::{Act, Proposal, Proposals, Tally, Vote};
 
 use lanline_protocol::limits;
 

@@ -74,6 +74,8 @@ pub struct Member {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// Whether it may vote: it came by the owner, or the owner confirmed it.
+    pub voter: bool,
     /// Whether it is connected now; this device always is.
     pub online: bool,
     /// When it was last connected, milliseconds since the Unix epoch; absent where it never was.
@@ -87,6 +89,7 @@ impl From<view::MemberSummary> for Member {
             device_id: member.device.to_string(),
             name: member.name,
             role: member.role.into(),
+            voter: member.voter,
             online: member.online,
             last_seen_at: member.last_seen_at_ms,
         }
@@ -98,7 +101,7 @@ impl From<view::MemberSummary> for Member {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Writes the control chain.
+    /// Decides who belongs.
     Owner,
     /// Reads and writes.
     Member,
@@ -170,13 +173,13 @@ pub struct Joined {
     pub pending: bool,
 }
 
-/// Parameters of `remove_member`.
+/// Parameters of a command that concerns one member of a room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct RemoveMember {
+pub struct OfMember {
     /// The room's id.
     pub room: String,
-    /// The member to remove.
+    /// The member.
     pub device_id: String,
 }
