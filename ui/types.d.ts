@@ -67,6 +67,8 @@ export type Message = {
     /** Whom an entry about membership concerns: device and name. */
     subject?: string | null;
     subject_name?: string | null;
+    /** Whether the majority did it, and the author only wrote it down. */
+    by_majority?: boolean | null;
     edited_at?: number | null;
     deleted?: boolean | null;
     state?: "erased" | "missing" | "forked" | null;
@@ -83,6 +85,8 @@ export type Member = {
     device_id: string;
     name: string;
     role: "owner" | "member" | "pending";
+    /** Whether it may vote: it came by the owner, or the owner confirmed it. */
+    voter: boolean;
     online: boolean;
     last_seen_at?: number | null;
 };

@@ -7,7 +7,8 @@ from case import InteropCase, entries_of
 from device import Device
 from lanline.client import Client, Refused
 from lanline.frame import Batch, Lane, Refusal, Resume, Unknown, WantHeads
-from lanline.identity import base32, device_text, from_device_text
+from lanline.identity import base32, device_id, device_text, from_device_text
+from lanline.link import Link
 
 
 class Conversation(InteropCase):
@@ -220,6 +221,52 @@ class Membership(InteropCase):
 
         await self.alice.until(gone)
         await self.message(self.alice, "goodbye")
+
+    async def test_where_the_owner_is_gone_the_majority_appoints_another(self) -> None:
+        bob = await self.device("Bob")
+        await bob.call("join", link=str(await self.invite()))
+        status = await bob.call("status")
+        carol = await self.joined("Carol")
+        await carol.until(lambda: len(carol.room.membership.members) == 3)
+        alice = carol.room.membership.owner
+        owner = next(key for key in carol.room.membership.members if carol.room.name_of(key) == "Bob")
+        await self.alice.stop()
+        await carol.connect(status["server"]["addresses"][0], from_device_text(status["device_id"]))
+        await self.in_step(carol)
+        carol.vote(owner)
+
+        async def voted() -> bool:
+            [open] = await bob.call("room_votes", room=self.room) or [None]
+            return open == {
+                "act": {"owner": status["device_id"]},
+                "votes": [device_text(carol.identity.device)],
+                "needed": 2,
+                "open": True,
+            }
+
+        await bob.until(voted)
+        tally = await bob.call("vote", room=self.room, act={"owner": status["device_id"]})
+        self.assertEqual(tally, {"votes": 2, "needed": 2, "done": True})
+        await carol.until(lambda: carol.room.membership.owner == owner)
+
+        # Whom the new owner lets in may vote, and so the two agree on that, too.
+        invited = await bob.call("invite", room=self.room)
+        dave = self.client("Dave", Link.parse(invited["link"]))
+        await dave.connect_any()
+        await carol.until(lambda: carol.room.membership.may_vote(dave.identity.public))
+        self.assertEqual(dave.room.membership.owner, owner)
+        carol.vote(alice, remove=True)
+        dave.vote(alice, remove=True)
+
+        async def two() -> bool:
+            proposals = await bob.call("room_votes", room=self.room)
+            return [len(proposal["votes"]) for proposal in proposals] == [2]
+
+        await bob.until(two)
+        tally = await bob.call("vote", room=self.room, act={"remove": device_text(device_id(alice))})
+        self.assertEqual(tally, {"votes": 3, "needed": 3, "done": True})
+        await dave.until(lambda: alice not in dave.room.membership.members)
+        await carol.until(lambda: alice not in carol.room.membership.members)
 
     async def test_joins_that_are_refused(self) -> None:
         once = await self.invite()

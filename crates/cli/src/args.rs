@@ -100,6 +100,38 @@ pub(crate) enum Subcommand {
         #[command(flatten)]
         room: RoomArg,
     },
+    /// Confirms a member whom another member let in, so that it may vote; for the owner.
+    Admit {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        room: RoomArg,
+        /// The member: its name, its id, or the beginning of either.
+        member: String,
+    },
+    /// Makes another member the owner of a room; for the owner.
+    HandOver {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        room: RoomArg,
+        /// The member: its name, its id, or the beginning of either.
+        member: String,
+    },
+    /// Votes to remove somebody or for another owner, or lists what is voted on.
+    #[command(after_help = help::VOTE)]
+    Vote {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        room: RoomArg,
+        /// The member to remove: its name, its id, or the beginning of either.
+        #[arg(long, value_name = "MEMBER", conflicts_with = "owner")]
+        remove: Option<String>,
+        /// The member to be the owner: its name, its id, or the beginning of either.
+        #[arg(long, value_name = "MEMBER")]
+        owner: Option<String>,
+    },
     /// Leaves a room for good; what was said stays readable.
     Leave {
         #[command(flatten)]
@@ -213,6 +245,9 @@ impl Args {
             | S::Join { common, .. }
             | S::Members { common, .. }
             | S::Settings { common, .. }
+            | S::Admit { common, .. }
+            | S::HandOver { common, .. }
+            | S::Vote { common, .. }
             | S::Leave { common, .. } => Some(&common.device),
             S::Completions { .. } | S::Man { .. } => None,
         }

@@ -57,6 +57,7 @@ impl Line {
         let subject =
             who(message.subject.as_deref().unwrap_or_default(), message.subject_name.as_deref().unwrap_or_default());
         let itself = message.subject.as_deref() == Some(message.author.as_str());
+        let by_majority = message.by_majority == Some(true);
         let what = match message.kind {
             MessageKind::Text => {
                 let mut marks = Vec::new();
@@ -80,8 +81,10 @@ impl Line {
             MessageKind::MemberAdded if itself => format!("{author} joined."),
             MessageKind::MemberAdded => format!("{author} let {subject} in."),
             MessageKind::MemberRemoved if itself => format!("{author} left the room."),
+            MessageKind::MemberRemoved if by_majority => format!("The majority removed {subject} from the room."),
             MessageKind::MemberRemoved => format!("{author} removed {subject} from the room."),
-            MessageKind::RoleChanged => format!("{subject} is the owner now."),
+            MessageKind::RoleChanged if by_majority => format!("The majority made {subject} the owner."),
+            MessageKind::RoleChanged => format!("{author} made {subject} the owner."),
             MessageKind::Unknown => format!("{author} wrote something that needs a newer version of Lanline."),
         };
         Self::Note { at: message.sent_at, what }
@@ -199,6 +202,7 @@ pub(crate) mod tests {
             reply_to: None,
             subject: None,
             subject_name: None,
+            by_majority: None,
             edited_at: None,
             deleted: None,
             reactions: Vec::new(),

@@ -9,6 +9,7 @@ mod commands;
 mod device;
 mod exit;
 mod line;
+mod member;
 mod plain;
 mod print;
 mod qr;
@@ -74,6 +75,14 @@ async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), F
         }
         S::Join { common, link } => commands::join::run(&settings, link, common.json).await,
         S::Members { common, room } => commands::members::run(&settings, &room.room, common.json).await,
+        S::Admit { common, room, member } => commands::owner::admit(&settings, &room.room, &member, common.json).await,
+        S::HandOver { common, room, member } => {
+            commands::owner::hand_over(&settings, &room.room, &member, common.json).await
+        }
+        S::Vote { common, room, remove, owner } => {
+            let wish = remove.map(commands::vote::Wish::Remove).or(owner.map(commands::vote::Wish::Owner));
+            commands::vote::run(&settings, &room.room, wish, common.json).await
+        }
         S::Leave { common, room } => commands::leave::run(&settings, &room.room, common.json).await,
         S::Bridge { plain, room, .. } => bridge::run(&settings, plain, &room).await,
         S::Serve(_) => serve::run(settings).await,

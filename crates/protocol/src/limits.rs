@@ -46,6 +46,8 @@ pub const INVITE_USES: u32 = 10_000;
 pub const VOTES: usize = 256;
 /// How long a device gives each of the others that may write the same, in milliseconds.
 pub const DUTY_EVERY_MS: u64 = 2000;
+/// Acts of the majority remembered that came in logs of which nothing more is taken, in one room.
+pub const OVERHEARD: usize = 16;
 /// Control entries written at one commit without being asked.
 pub const DUTIES: usize = 64;
 

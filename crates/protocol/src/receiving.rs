@@ -188,7 +188,10 @@ impl<S: Store> Replica<S> {
                 Place::Held => {}
                 Place::Lost if !entry.signature_holds() => return Ok(Verdict::Invalid),
                 Place::Lost => self.put_back(id, entry)?,
-                Place::Refused => return Ok(Verdict::Refused),
+                Place::Refused => {
+                    self.overhear(id, group);
+                    return Ok(Verdict::Refused);
+                }
                 Place::Invalid => return Ok(Verdict::Invalid),
                 Place::Next { add } => {
                     new = Some((index, add));

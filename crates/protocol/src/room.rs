@@ -106,6 +106,8 @@ pub(crate) struct Room {
     pub(crate) damage: Damage,
     /// Whether who belongs changed since it was looked what this device has to write about it.
     pub(crate) unsettled: bool,
+    /// Acts of the majority, by their ballots, that came in logs of which nothing more is taken.
+    pub(crate) overheard: BTreeMap<EntryId, Act>,
     /// What of that waits, by kind and what it is about, and until when.
     pub(crate) duties: BTreeMap<(Kind, EntryId), u64>,
 }
@@ -143,6 +145,7 @@ impl Room {
             receipts_stale: false,
             damage: Damage::default(),
             unsettled: false,
+            overheard: BTreeMap::new(),
             duties: BTreeMap::new(),
         }
     }

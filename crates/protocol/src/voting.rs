@@ -11,6 +11,7 @@ use crate::cbor;
 use crate::chain::MAX_EPOCHS;
 use crate::clock::Time;
 use crate::command::{CommandError, cuts_of};
+use crate::entry::Entry;
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{Context, DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
@@ -274,6 +275,44 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
+    /// Looks into entries that are not stored: who was removed may have written an act of the majority that everybody
+    /// else has yet to hear of, and that outranks the removal.
+    pub(crate) fn overhear(&mut self, id: RoomId, group: &[Entry]) {
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        let Some(epoch) = room.membership.as_ref().map(|membership| membership.epoch) else { return };
+        let signed = group.last().is_some_and(|last| last.signature.is_some() && last.signature_holds());
+        for entry in group.iter().filter(|entry| signed && entry.header.kind().is_control()) {
+            let may_count =
+                entry.decode_body().link().is_some_and(|link| !link.votes.is_empty() && link.epoch >= epoch);
+            if !may_count || room.overheard.len() >= limits::OVERHEARD {
+                continue;
+            }
+            let act = Act::of(entry);
+            if let Some(ballot) = act.ballot.filter(|ballot| !room.overheard.contains_key(ballot)) {
+                room.overheard.insert(ballot, act);
+                room.unsettled = true;
+            }
+        }
+    }
+
+    /// Of those, what would be in force if they were held.
+    fn unheard_of<'a>(&self, room: &'a Room, membership: &Membership) -> Vec<&'a Act> {
+        let news: Vec<&Act> = room
+            .overheard
+            .iter()
+            .filter(|(ballot, _)| !membership.chain.contains(ballot))
+            .map(|(_, act)| act)
+            .collect();
+        if news.is_empty() {
+            return news;
+        }
+        let mut acts = room.acts.clone();
+        acts.extend(news.iter().map(|act| (act.id, (*act).clone())));
+        let with = Membership::evaluate(room.id, &acts);
+        let in_force = |act: &&&Act| with.as_ref().is_some_and(|with| with.chain.contains(&act.place()));
+        news.iter().filter(in_force).copied().collect()
+    }
+
     /// The next of them, noting until when the others wait.
     fn next_duty(&mut self, now: Time, id: RoomId) -> Option<Body> {
         let room = self.rooms.get_mut(&id)?;
@@ -293,7 +332,7 @@ impl<S: Store> Replica<S> {
     /// from their author; and, as the owner, what an act of the majority put aside, and a new beacon key.
     fn duties(&self, id: RoomId) -> Vec<Duty> {
         let Ok((room, membership)) = self.member_room(id) else { return Vec::new() };
-        if membership.frozen == Some(Frozen::NewerVersion) || !membership.voters.contains_key(&self.me) {
+        if membership.frozen == Some(Frozen::NewerVersion) {
             return Vec::new();
         }
         let mut duties = Vec::new();
@@ -304,10 +343,14 @@ impl<S: Store> Replica<S> {
                 duties.push(Duty { about, delay_ms, body });
             }
         }
+        let others = || membership.voters.keys().filter(|voter| !membership.refused.contains(*voter));
+        for act in self.unheard_of(room, membership) {
+            let delay_ms = limits::DUTY_EVERY_MS * rank(act.place(), &self.me, others());
+            duties.push(Duty { about: act.place(), delay_ms, body: act.body.clone() });
+        }
         if !membership.refused.contains(&self.me) {
             for act in membership.unheard.iter().filter_map(|act| room.acts.get(act)) {
-                let others = membership.voters.keys().filter(|voter| !membership.refused.contains(*voter));
-                let delay_ms = limits::DUTY_EVERY_MS * (1 + rank(act.place(), &self.me, others));
+                let delay_ms = limits::DUTY_EVERY_MS * (1 + rank(act.place(), &self.me, others()));
                 duties.push(Duty { about: act.place(), delay_ms, body: act.body.clone() });
             }
         }

@@ -3,13 +3,13 @@
 
 use std::cell::Cell;
 
-use lanline_protocol::entry::LogKey;
+use lanline_protocol::entry::{Entry, LogKey};
 use lanline_protocol::id::{EntryId, Hash, RoomId, StoreId};
 use lanline_protocol::identity::{DeviceId, PublicKey};
 use lanline_protocol::kind::Lane;
 use lanline_protocol::memory::MemoryStore;
 use lanline_protocol::record::{Record, RecordKey};
-use lanline_protocol::store::{Arrival, Cursor, Device, Item, NewEntry, Order, Store, StoreError, Stored, Tip};
+use lanline_protocol::store::{Arrival, Cursor, Device, Item, Lost, NewEntry, Order, Store, StoreError, Stored, Tip};
 
 /// Something that was committed.
 #[derive(Clone, Debug)]
@@ -230,9 +230,23 @@ impl Store for Disk {
         self.inner.missing(room)
     }
 
-    fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError> {
+    fn lost(&self, room: RoomId, limit: usize) -> Result<Vec<Lost>, StoreError> {
         self.read()?;
-        self.inner.records(room)
+        self.inner.lost(room, limit)
+    }
+
+    fn knows(&self, id: EntryId) -> Result<Option<bool>, StoreError> {
+        self.read()?;
+        self.inner.knows(id)
+    }
+
+    fn damaged(&mut self) -> Vec<Lost> {
+        self.inner.damaged()
+    }
+
+    fn records(&self, room: RoomId, after: Option<RecordKey>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.read()?;
+        self.inner.records(room, after, limit)
     }
 
     fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
@@ -285,6 +299,16 @@ impl Store for Disk {
             reply_to,
         })));
         Ok(arrival)
+    }
+
+    fn put_lost(&mut self, lost: &Lost) -> Result<(), StoreError> {
+        self.write()?;
+        self.inner.put_lost(lost)
+    }
+
+    fn put_again(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        self.write()?;
+        self.inner.put_again(entry)
     }
 
     fn put_record(&mut self, record: &Record) -> Result<Arrival, StoreError> {

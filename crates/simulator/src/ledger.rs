@@ -332,14 +332,14 @@ impl World {
         let entries: Vec<EntryId> =
             self.ledger.entries.iter().filter(|(_, known)| known.held & bit(index) != 0).map(|(id, _)| *id).collect();
         let Some(id) = self.dice.pick(&entries).copied() else { return };
+        let header = self.dice.below(2) == 0;
         let device = &mut self.devices[index];
         let disk = match (&mut device.shelf, &mut device.machine) {
             (Some(store), _) => store,
             (None, Some(machine)) => machine.store_mut().held_mut(),
             _ => return,
         };
-        if disk.lose_body(id) {
-            let _ = disk.commit();
+        if disk.damage(id, header) {
             if let Some(known) = self.ledger.entries.get(&id) {
                 self.ledger.damaged.insert(known.log);
             }

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from . import cbor, shape
 from .cbor import Refused
 from .frame import Lane
-from .shape import U32, U63, U64, Hash, Limit, Name, Short, Signature
+from .shape import U16, U32, U63, U64, Hash, Limit, Name, Short, Signature
 
 CREATE, CONTROL_MAX, MEMBERSHIP_MAX = 1, 31, 63
 
@@ -108,6 +108,15 @@ class Leave:
 
 
 @dataclass(frozen=True)
+class Cast:
+    previous: Hash
+    epoch: U32
+    kind: U16
+    subject: Hash
+    signature: Signature
+
+
+@dataclass(frozen=True)
 class Profile:
     name: Name
 
@@ -120,7 +129,7 @@ class Text:
 
 KINDS: dict[int, type] = {
     CREATE: Create, 2: Admit, 3: Remove, 4: Appoint, 5: ChangeSettings, 6: Beacon,
-    32: Add, 33: Invite, 34: Leave,
+    32: Add, 33: Invite, 34: Leave, 35: Cast,
     64: Profile, 65: Text,
 }  # fmt: skip
 

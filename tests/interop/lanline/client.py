@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .body import Profile, Text
+from . import shape
+from .body import Cast, Profile, Text
 from .connection import TICK_SECONDS, Connection, Ended, Violation
 from .entry import Entry
 from .frame import Hello, Ping, Refusal
-from .identity import Identity, device_id
+from .identity import VOTE, Identity, device_id
 from .link import Link
 from .record import ADDRESSES, Addresses
 from .room import Room, RolledBack
@@ -129,6 +130,12 @@ class Client:
         group = self.room.write(*said)
         self._advance()
         return group
+
+    def vote(self, subject: bytes, remove: bool = False) -> None:
+        """Says that the majority is to make somebody the owner, or to remove it."""
+        ballot = self.room.membership.ballot(subject, remove)
+        signature = self.identity.sign(VOTE, shape.encode(ballot))
+        self.write(Cast(ballot.previous, ballot.epoch, ballot.kind, subject, signature))
 
     def leave(self) -> None:
         """Leaves the room; what was written before still counts."""

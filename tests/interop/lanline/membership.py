@@ -1,19 +1,14 @@
-"""Who belongs to a room, by the set of its membership entries. Acts of the majority are not followed."""
+"""Who belongs to a room, by the set of its membership entries."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .body import (
-    Add, Admit, Appoint, Beacon, ChangeSettings, Control, ControlLink, Create, Cut, Invite, Leave, MayAdd, Remove,
-    Settings,
-)  # fmt: skip
+from .body import Add, Admit, Cast, ChangeSettings, Create, Invite, MayAdd, Remove, Settings
+from .chain import APPOINT, REMOVE, Ballot, Chain, Cuts, Step, lower, within
 from .entry import Entry
-
-KNOWN = (Create, Admit, Remove, Appoint, ChangeSettings, Beacon)
-
-Cuts = dict[bytes, tuple[int, bytes]]
-"""By log id, the last entry that counts."""
+from .identity import VOTE, verify
+from .shape import encode
 
 
 @dataclass(frozen=True)
@@ -46,16 +41,18 @@ class Membership:
             entry.log: entry.header.add or entry.id for entry in self._entries.values() if entry.header.seq == 1
         }
         self.owner: bytes | None = None
-        self.chain: list[Entry] = []
+        self.chain: list[Step] = []
         self._settings: list[Settings] = []
         """Those in force, by position in the chain."""
         self._adds: dict[bytes, Held] = {}
-        self._left: dict[tuple[bytes, bytes], Cuts] = {}
-        """By author and add."""
         created = next((entry for entry in self._entries.values() if isinstance(entry.body, Create)), None)
         if created:
-            self._find_leavings()
-            self._follow_chain(created)
+            self._control = Chain(created, self._entries, self._log_adds)
+            self.owner, self.chain = self._control.owner, self._control.steps
+            for step in self.chain:
+                body = step.acts[0].body
+                new = isinstance(body, (Create, ChangeSettings))
+                self._settings.append(body.settings if new else self._settings[-1])
             self._find_adds(created)
         self.members: dict[bytes, Member] = {}
         for held in sorted(self._adds.values(), key=lambda held: (held.position, held.timestamp)):
@@ -70,10 +67,10 @@ class Membership:
 
     def counts(self, entry: Entry, add: bytes) -> bool:
         """Whether its log, which is written under `add`, counts up to this entry."""
-        if any(entry.log == link.log and entry.header.seq <= link.header.seq for link in self.chain):
+        if any(entry.log == act.log and entry.header.seq <= act.header.seq for act in self._control.stands_on):
             return True
         held = self._adds.get(add)
-        return held is not None and held.key == entry.header.author and _within(held.ended, entry)
+        return held is not None and held.key == entry.header.author and within(held.ended, entry)
 
     def goes_on(self, add: bytes) -> bool:
         """Whether logs under this add may still be written."""
@@ -87,39 +84,36 @@ class Membership:
         """Those that have not ended."""
         return [held.id for held in self._adds.values() if held.key == key and held.ended is None]
 
-    def _find_leavings(self) -> None:
-        for entry in self._entries.values():
-            if isinstance(entry.body, Leave):
-                own = Cut(entry.header.log, entry.header.seq, entry.id)
-                for add in {*entry.body.adds, self._log_adds[entry.log]}:
-                    place = (entry.header.author, add)
-                    self._left[place] = _lower(self._left.get(place, {}), _cuts([*entry.body.cuts, own]))
+    def reasons(self, key: bytes) -> list[bytes]:
+        """What makes it a member and a voter, all of which ends where it leaves."""
+        return list({*self.adds_of(key), *([self._control.voters[key]] if self.may_vote(key) else [])})
 
-    def _follow_chain(self, created: Entry) -> None:
-        self.owner = created.header.author
-        following = [created]
-        while len(following) == 1 and isinstance(following[0].body, KNOWN):
-            link = following[0]
-            body = link.body
-            self.chain.append(link)
-            self._settings.append(body.settings if isinstance(body, (Create, ChangeSettings)) else self._settings[-1])
-            if isinstance(body, Remove) and body.key == self.owner:
-                self.owner = None
-            elif isinstance(body, Appoint):
-                self.owner = body.key
-            following = [
-                entry
-                for entry in self._entries.values()
-                if isinstance(entry.body, Control)
-                and entry.body.link == ControlLink(link.id, 0, [])
-                and entry.header.author == self.owner
-                and _within(self._left.get((self.owner, self._log_adds[entry.log])), entry)
-            ]
+    def may_vote(self, key: bytes) -> bool:
+        return key in self.members and key in self._control.voters
+
+    def votes(self, ballot: Ballot) -> set[bytes]:
+        """Who wants this, and may."""
+        return {
+            entry.header.author
+            for entry in self._entries.values()
+            if isinstance(entry.body, Cast)
+            and self._control.ballot(entry) == ballot
+            and self.may_vote(entry.header.author)
+            and self.counts(entry, self._log_adds[entry.log])
+            and verify(entry.header.author, VOTE, encode(ballot), entry.body.signature)
+        }
+
+    def ballot(self, subject: bytes, remove: bool) -> Ballot:
+        """A new one, on the end of the chain."""
+        last = self.chain[-1]
+        return Ballot(self.chain[0].id, last.id, last.epoch + 1, REMOVE if remove else APPOINT, subject)
 
     def _find_adds(self, created: Entry) -> None:
         self._hold(created, created.header.author, "", 0, True)
-        waiting = [entry for entry in self.chain if isinstance(entry.body, Admit)]
-        waiting += [entry for entry in self._entries.values() if isinstance(entry.body, (Add, Invite))]
+        waiting = [entry for entry in self._entries.values() if isinstance(entry.body, (Add, Invite))]
+        places = self._control.positions.keys() | self._control.outranked.keys()
+        waiting += [self._entries[each] for each in places if each in self._entries]
+        waiting = [entry for entry in waiting if isinstance(entry.body, (Add, Admit, Invite))]
         waiting.sort(key=lambda entry: (entry.header.timestamp, entry.id))
         invites: dict[bytes, Invite] = {}
         users: defaultdict[bytes, set[bytes]] = defaultdict(set)
@@ -128,7 +122,7 @@ class Membership:
             before = len(waiting)
             for entry in list(waiting):
                 body = entry.body
-                if not isinstance(body, Admit) and not self.counts(entry, self._log_adds[entry.log]):
+                if not self._confirms(entry) and not self.counts(entry, self._log_adds[entry.log]):
                     continue
                 if isinstance(body, Invite):
                     invites[entry.id] = body
@@ -143,42 +137,23 @@ class Membership:
                     self._add(entry)
                 waiting.remove(entry)
 
+    def _confirms(self, entry: Entry) -> bool:
+        """Whether it is an `admit` that is not outranked."""
+        return isinstance(entry.body, Admit) and entry.id in self._control.positions
+
     def _add(self, entry: Entry) -> None:
         body = entry.body
-        position = self._position(entry.id if isinstance(body, Admit) else body.control)
-        confirmed = isinstance(body, Admit) or self._settings[position].may_add == MayAdd.MEMBERS
+        if isinstance(body, Admit):
+            position = {**self._control.outranked, **self._control.positions}[entry.id]
+        else:
+            position = self._control.position(body.control)
+        confirmed = self._confirms(entry) or self._settings[position].may_add == MayAdd.MEMBERS
         self._hold(entry, body.key, body.name, position, confirmed)
 
     def _hold(self, entry: Entry, key: bytes, name: str, position: int, confirmed: bool) -> None:
-        ended = self._left.get((key, entry.id))
-        for link in self.chain[position + 1 :]:
-            if isinstance(link.body, Remove) and link.body.key == key:
-                ended = _lower(ended or {}, _cuts(link.body.cuts))
+        ended = self._control.left.get((key, entry.id))
+        for step in self.chain[position + 1 :]:
+            if isinstance(step.acts[0].body, Remove) and step.acts[0].body.key == key:
+                ended = lower(ended or {}, self._control.cuts(step))
                 break
         self._adds[entry.id] = Held(entry.id, key, name, position, entry.header.timestamp, confirmed, ended)
-
-    def _position(self, control: bytes) -> int:
-        """That of a control entry, or of the nearest before it that is in force."""
-        places = {link.id: position for position, link in enumerate(self.chain)}
-        while control not in places:
-            entry = self._entries.get(control)
-            if entry is None or not isinstance(entry.body, Control):
-                return 0
-            control = entry.body.link.previous
-        return places[control]
-
-
-def _cuts(cuts: list[Cut]) -> Cuts:
-    return {cut.log: (cut.seq, cut.entry) for cut in cuts}
-
-
-def _lower(first: Cuts, second: Cuts) -> Cuts:
-    """For each log the lower number of the two."""
-    return {log: min(cuts[log] for cuts in (first, second) if log in cuts) for log in first | second}
-
-
-def _within(cuts: Cuts | None, entry: Entry) -> bool:
-    if cuts is None:
-        return True
-    seq, last = cuts.get(entry.header.log, (0, b""))
-    return entry.header.seq < seq or (entry.header.seq, entry.id) == (seq, last)

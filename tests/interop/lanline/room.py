@@ -279,7 +279,7 @@ class Room:
         own = [head for lane in Lane for head in self.heads(lane) if head.log.author == self._identity.public]
         here = self._own_log(Lane.MEMBERSHIP)
         cuts = [Cut(head.log.log, head.seq, head.entry) for head in own if head.log != here]
-        return Leave(self.membership.adds_of(self._identity.public), cuts)
+        return Leave(self.membership.reasons(self._identity.public), cuts)
 
     def begin_anew(self) -> None:
         """A new store id and new logs, for a store that was rolled back."""

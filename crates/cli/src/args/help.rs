@@ -9,7 +9,7 @@ use super::Args;
 /// The subcommands by what they are for, in the order in which one needs them.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Talk", &["chat", "send", "messages"]),
-    ("Rooms", &["rooms", "create", "invite", "join", "members", "leave"]),
+    ("Rooms", &["rooms", "create", "invite", "join", "members", "admit", "hand-over", "vote", "leave"]),
     ("This device", &["serve", "status", "settings", "peers"]),
     ("For programs and shells", &["rpc", "call", "bridge", "completions", "man"]),
 ];
@@ -63,6 +63,15 @@ the app.";
 pub(super) const JOIN: &str = "\
 Examples:
   lanline join lanline:j/uiaviz… --name Bob";
+
+pub(super) const VOTE: &str = "\
+Examples:
+  lanline vote Garden                    lists what is voted on
+  lanline vote Garden --owner Carol
+  lanline vote Garden --remove KFBWEXA
+
+It is done once more than half of those who may vote said the same: whom the owner let in or confirmed. So a room whose
+owner is gone for good gets another.";
 
 pub(super) const CALL: &str = "\
 Examples:
@@ -132,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_examples_are_command_lines_that_work() {
-        for text in [MAIN, CHAT, SEND, MESSAGES, CREATE, INVITE, JOIN, CALL, COMPLETIONS, MAN] {
+        for text in [MAIN, CHAT, SEND, MESSAGES, CREATE, INVITE, JOIN, VOTE, CALL, COMPLETIONS, MAN] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.get(line.find("lanline ").unwrap()..).unwrap().split(['|', '<', '>']).next().unwrap();

@@ -159,6 +159,7 @@ mod tests {
             reply_to: None,
             subject: None,
             subject_name: None,
+            by_majority: None,
             edited_at: None,
             deleted: None,
             reactions: Vec::new(),

@@ -5,10 +5,11 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use lanline_engine::api::{
     ApiError, CallError, ErrorCode, InRoom, Invite, Invited, Join, Joined, Listening, MarkRead, Member, Members,
-    MessagePage, Messages, NoParams, Nothing, OfMessage, Receipts, RoomSummary, Rooms, SendMessage, Sent, StartServer,
+    MessagePage, Messages, NoParams, Nothing, OfMessage, Proposals, Receipts, RoomSummary, Rooms, SendMessage, Sent,
+    StartServer, Tally, Vote,
 };
 
-use crate::{commands, device::Device, line::Line, plain, qr::Qr, room};
+use crate::{commands, commands::vote::Wish, device::Device, line::Line, plain, qr::Qr, room};
 
 /// What a device that is just ending may take until that shows.
 const ENDING: Duration = Duration::from_secs(2);
@@ -166,6 +167,27 @@ pub(super) fn list_members(device: &Device, room: &str, me: &str) -> Asked {
     Box::pin(async move {
         let table = |members: Vec<Member>| vec![Line::Block(commands::members::table(&members, &me))];
         Answer::Lines(members.await.map(table))
+    })
+}
+
+/// Votes, or lists what is voted on.
+pub(super) fn vote(device: &Device, room: &str, wish: Option<Wish>) -> Asked {
+    let (device, room) = (device.clone(), room.to_owned());
+    Box::pin(async move {
+        let asked = async {
+            let members: Members = device.call("members", InRoom { room: room.clone() }).await?;
+            let Some(wish) = wish else {
+                let open: Proposals = device.call("room_votes", InRoom { room }).await?;
+                return Ok(commands::vote::listed(&members, &open));
+            };
+            let act = match wish.act(&members) {
+                Ok(act) => act,
+                Err(sentence) => return Ok(sentence),
+            };
+            let tally: Tally = device.call("vote", Vote { room, act: act.clone() }).await?;
+            Ok(commands::vote::counted(&members, &act, &tally))
+        };
+        Answer::Lines(asked.await.map(|lines| vec![Line::Block(lines)]))
     })
 }
 

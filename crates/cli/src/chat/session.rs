@@ -187,6 +187,7 @@ impl<'a> Session<'a> {
                 self.asked.push(answer::find_room(self.device, given));
             }
             Typed::Members => self.asked.push(answer::list_members(self.device, &self.room.room, &self.me)),
+            Typed::Vote(wish) => self.asked.push(answer::vote(self.device, &self.room.room, wish)),
             Typed::Invite => {
                 self.asked.push(answer::invite(self.device, &self.room, self.qr || self.screen.is_terminal()));
             }

@@ -1,5 +1,7 @@
 //! What a typed line means.
 
+use crate::commands::vote::Wish;
+
 /// A line, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Typed {
@@ -15,6 +17,8 @@ pub(crate) enum Typed {
     Room(String),
     /// Lists who is in this one.
     Members,
+    /// Votes for something, or lists what is voted on.
+    Vote(Option<Wish>),
     /// Makes an invite.
     Invite,
     /// Lets other devices connect: on a port, or on the one that is set.
@@ -39,6 +43,9 @@ pub(crate) const HELP: &str = "Commands:
   /rooms            lists the rooms of this device
   /room ROOM        goes to another one
   /members          lists who is in this room
+  /vote             lists what is voted on in this room
+  /vote owner WHO   votes for that member as the owner
+  /vote remove WHO  votes to remove that member
   /invite           makes a link that lets one device in, for 24 hours
   /listen [PORT]    lets other devices connect to this one; 0 for any free port
   /join LINK        joins a room by a link, and goes there
@@ -66,6 +73,12 @@ pub(crate) fn understand(line: &str) -> Typed {
         ("rooms", "") => Typed::Rooms,
         ("room", room) if !room.is_empty() => Typed::Room(room.to_owned()),
         ("members", "") => Typed::Members,
+        ("vote", "") => Typed::Vote(None),
+        ("vote", wish) => match wish.split_once(char::is_whitespace) {
+            Some(("owner", who)) => Typed::Vote(Some(Wish::Owner(who.trim().to_owned()))),
+            Some(("remove", who)) => Typed::Vote(Some(Wish::Remove(who.trim().to_owned()))),
+            _ => Typed::Unknown(line.to_owned()),
+        },
         ("invite", "") => Typed::Invite,
         ("listen", "") => Typed::Listen(None),
         ("listen", port) => {
@@ -103,6 +116,10 @@ mod tests {
             ("/room The back yard ", Typed::Room("The back yard".into())),
             ("/room", Typed::Unknown("/room".into())),
             ("/join lanline:j/abc", Typed::Join("lanline:j/abc".into())),
+            ("/vote", Typed::Vote(None)),
+            ("/vote owner Carol Ann", Typed::Vote(Some(Wish::Owner("Carol Ann".into())))),
+            ("/vote remove bob", Typed::Vote(Some(Wish::Remove("bob".into())))),
+            ("/vote bob", Typed::Unknown("/vote bob".into())),
             ("/listen", Typed::Listen(None)),
             ("/listen 0", Typed::Listen(Some(0))),
             ("/listen 65536", Typed::Unknown("/listen 65536".into())),

@@ -29,7 +29,8 @@ pub(crate) fn table(members: &[Member], me: &str) -> String {
     let row = |member: &Member| {
         let role = match member.role {
             Role::Owner => "owner",
-            Role::Member => "member",
+            Role::Member if member.voter => "member",
+            Role::Member => "member, no vote yet",
             Role::Pending => "waits to be let in",
         };
         let here = match (member.device_id == me, member.online, member.last_seen_at) {

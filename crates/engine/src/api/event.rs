@@ -171,6 +171,7 @@ mod tests {
             reply_to: None,
             subject: None,
             subject_name: None,
+            by_majority: None,
             edited_at: None,
             deleted: None,
             reactions: vec![Reaction { emoji: "👍".into(), by: "b".into() }],

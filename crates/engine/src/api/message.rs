@@ -33,6 +33,9 @@ pub struct Message {
     /// That device's name; empty where none is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_name: Option<String>,
+    /// Whether the majority did it, and the author only wrote it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_majority: Option<bool>,
     /// When it was last edited, milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<u64>,
@@ -102,6 +105,7 @@ impl From<view::Message> for Message {
             reply_to,
             subject,
             subject_name,
+            by_majority: message.by_majority.then_some(true),
             edited_at: None,
             deleted: None,
             reactions: Vec::new(),

@@ -17,6 +17,7 @@ mod present;
 mod qr;
 mod room;
 mod table;
+mod vote;
 
 pub(crate) use call::{Answer, Job, Order};
 pub use call::{COMMANDS, CallError};
@@ -33,9 +34,9 @@ pub use preferences::{Preferences, SetSettings};
 pub use present::{InviteHost, OpenedInvite, Present};
 pub use qr::{QrCode, QrPicture};
 pub use room::{
-    CreateRoom, InRoom, Invite, Invited, Join, Joined, Member, Members, RemoveMember, Role, RoomCreated, RoomSummary,
-    Rooms,
+    CreateRoom, InRoom, Invite, Invited, Join, Joined, Member, Members, OfMember, Role, RoomCreated, RoomSummary, Rooms,
 };
+pub use vote::{Act, Proposal, Proposals, Tally, Vote};
 
 use lanline_protocol::limits;
 

@@ -74,6 +74,8 @@ pub struct Member {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// Whether it may vote: it came by the owner, or the owner confirmed it.
+    pub voter: bool,
     /// Whether it is connected to this device now; this device always is. Where it is not, it may still be connected to
     /// others of the room, and what is said reaches it through them.
     pub online: bool,
@@ -88,6 +90,7 @@ impl From<view::MemberSummary> for Member {
             device_id: member.device.to_string(),
             name: member.name,
             role: member.role.into(),
+            voter: member.voter,
             online: member.online,
             last_seen_at: member.last_seen_at_ms,
         }
@@ -99,7 +102,7 @@ impl From<view::MemberSummary> for Member {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Writes the control chain.
+    /// Decides who belongs.
     Owner,
     /// Reads and writes.
     Member,
@@ -171,13 +174,13 @@ pub struct Joined {
     pub pending: bool,
 }
 
-/// Parameters of `remove_member`.
+/// Parameters of a command that concerns one member of a room.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct RemoveMember {
+pub struct OfMember {
     /// The room's id.
     pub room: String,
-    /// The member to remove.
+    /// The member.
     pub device_id: String,
 }

@@ -72,7 +72,23 @@ macro_rules! for_each_command {
             /// Removes a member from a room.
             ///
             /// Errors: `not_found`, `not_a_member`, `not_owner`.
-            in_turn remove_member(RemoveMember) -> Nothing;
+            in_turn remove_member(OfMember) -> Nothing;
+            /// Confirms a member whom another member added: it may vote from then on, and waits no more to be let in.
+            ///
+            /// Errors: `not_found`, `not_a_member`, `not_owner`.
+            in_turn admit(OfMember) -> Nothing;
+            /// Makes another member the owner of a room.
+            ///
+            /// Errors: `not_found`, `not_a_member`, `not_owner`.
+            in_turn hand_over(OfMember) -> Nothing;
+            /// Says what the majority of a room is to do. It is done once more than half of the voters said the same; said again, nothing changes.
+            ///
+            /// Errors: `not_found`, `not_a_member`, `too_large` (more than 511 voters).
+            in_turn vote(Vote) -> Tally;
+            /// What is voted on in a room. A `room_changed` tells of each vote.
+            ///
+            /// Errors: `not_found`, `not_a_member`.
+            in_turn room_votes(InRoom) -> Proposals;
             /// Writes a message; answers once it is on this device's disk.
             ///
             /// Errors: `not_found`, `not_a_member`, `too_large`.

@@ -1,9 +1,11 @@
+use lanline_protocol::voting::Motion;
+
 use super::{checked_name, device_id, room_id};
 use crate::{
     Node,
     api::{
         ApiError, CreateRoom, INVITE_TTL_DEFAULT_MS, INVITE_TTL_MAX_MS, InRoom, Invite, Invited, Members, NoParams,
-        Nothing, RemoveMember, RoomCreated, Rooms,
+        Nothing, OfMember, Proposals, RoomCreated, Rooms, Tally, Vote,
     },
 };
 
@@ -48,8 +50,38 @@ impl Node {
     }
 
     /// Removes a member from a room.
-    pub async fn remove_member(&self, params: RemoveMember) -> Result<Nothing, ApiError> {
+    pub async fn remove_member(&self, params: OfMember) -> Result<Nothing, ApiError> {
         let (room, device) = (room_id(&params.room)?, device_id(&params.device_id)?);
         self.core().write(move |machine, now| machine.replica.remove_member(now, room, device)).await
+    }
+
+    /// Confirms a member whom another member added.
+    pub async fn admit(&self, params: OfMember) -> Result<Nothing, ApiError> {
+        let (room, device) = (room_id(&params.room)?, device_id(&params.device_id)?);
+        self.core().write(move |machine, now| machine.replica.admit(now, room, device)).await
+    }
+
+    /// Makes another member the owner of a room.
+    pub async fn hand_over(&self, params: OfMember) -> Result<Nothing, ApiError> {
+        let (room, device) = (room_id(&params.room)?, device_id(&params.device_id)?);
+        self.core().write(move |machine, now| machine.replica.hand_over(now, room, device)).await
+    }
+
+    /// Says what the majority of a room is to do.
+    pub async fn vote(&self, params: Vote) -> Result<Tally, ApiError> {
+        let room = room_id(&params.room)?;
+        let motion = match (params.act.remove, params.act.owner) {
+            (Some(remove), None) => Motion::Remove(device_id(&remove)?),
+            (None, Some(owner)) => Motion::Owner(device_id(&owner)?),
+            _ => return Err(ApiError::invalid("A vote is for one thing: `remove` or `owner`, with a device's id.")),
+        };
+        self.core().write(move |machine, now| machine.replica.vote(now, room, motion)).await.map(Into::into)
+    }
+
+    /// What is voted on in a room.
+    pub async fn room_votes(&self, params: InRoom) -> Result<Proposals, ApiError> {
+        let room = room_id(&params.room)?;
+        let votes = self.core().read(move |machine| machine.replica.votes(room)).await?;
+        Ok(votes.into_iter().map(Into::into).collect())
     }
 }

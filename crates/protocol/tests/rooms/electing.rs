@@ -286,3 +286,14 @@ fn who_left_and_was_removed_is_waited_for_by_nobody() {
     let steps = [Elect(1, 1), Leave(3), Split(12), Remove(0, 3), Connect(2, 3), Elect(2, 1)];
     run(&steps, 0);
 }
+
+/// Dave writes an act by which carol is the owner, while alice writes one that removes him: everybody else refuses his
+/// log, and with it the act.
+#[test]
+fn what_the_majority_did_is_heard_from_who_was_removed_beside_it() {
+    use Step::{Connect, Elect, Expel, Leave, Split};
+    let steps = [Elect(0, 2), Expel(0, 3), Expel(2, 3), Split(3), Leave(1), Connect(3, 1), Elect(3, 2)];
+    for seed in [0, 1, 2, 1_717_235_811_685_914] {
+        run(&steps, seed);
+    }
+}

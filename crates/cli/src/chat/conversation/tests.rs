@@ -11,7 +11,7 @@ const BOB: &str = "BOBBOB-ID";
 
 fn member(device: &str, name: &str, online: bool) -> Member {
     let (device_id, name) = (device.to_owned(), name.to_owned());
-    Member { device_id, name, role: Role::Member, online, last_seen_at: None }
+    Member { device_id, name, role: Role::Member, voter: true, online, last_seen_at: None }
 }
 
 fn said(id: &str, author: &str, text: &str) -> Message {

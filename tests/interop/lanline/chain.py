@@ -1,0 +1,257 @@
+"""The control chain: what the owner wrote, and over the acts of the majority."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from . import shape
+from .body import Admit, Appoint, Beacon, Cast, ChangeSettings, Control, Create, Cut, Leave, Remove
+from .entry import Entry
+from .frame import LogKey
+from .identity import VOTE, verify
+from .shape import U32, Hash
+
+KNOWN = (Create, Admit, Remove, Appoint, ChangeSettings, Beacon)
+REMOVE, APPOINT = 3, 4
+EPOCHS = 256
+
+Cuts = dict[bytes, tuple[int, bytes]]
+"""By log id, the last entry that counts."""
+
+
+@dataclass(frozen=True)
+class Ballot:
+    room: Hash
+    previous: Hash
+    epoch: U32
+    kind: int
+    subject: Hash
+
+    @property
+    def id(self) -> bytes:
+        return blake3(shape.encode(self)).digest()
+
+
+@dataclass(frozen=True)
+class Step:
+    """A link of the chain."""
+
+    id: bytes
+    """Its place: an entry's id, or a ballot's."""
+    acts: list[Entry]
+    """More than one where several carry one ballot; in order of their ids."""
+    owner: bytes | None
+    """Who writes the next."""
+
+    @property
+    def epoch(self) -> int:
+        body = self.acts[0].body
+        return body.link.epoch if isinstance(body, Control) else 0
+
+
+@dataclass
+class Way:
+    """A chain as far as it was followed."""
+
+    steps: list[Step]
+    voters: dict[bytes, bytes]
+    """Each with what made it one."""
+
+    @property
+    def last(self) -> Step:
+        return self.steps[-1]
+
+
+class Chain:
+    """What is in force, and what owners wrote beside it."""
+
+    def __init__(self, created: Entry, entries: dict[bytes, Entry], log_adds: dict[LogKey, bytes]) -> None:
+        self._room = created.id
+        self._entries = entries
+        self._log_adds = log_adds
+        self.left = self._departures()
+        """By author and what was left."""
+        self._after: defaultdict[bytes, list[Entry]] = defaultdict(list)
+        self._places: defaultdict[bytes, list[Entry]] = defaultdict(list)
+        for entry in sorted(entries.values(), key=lambda entry: entry.id):
+            if isinstance(entry.body, Control):
+                self._after[entry.body.link.previous].append(entry)
+                self._places[self.place(entry)].append(entry)
+        self._signed = {entry.id: self._signers(entry) for entry in entries.values() if isinstance(entry.body, Control)}
+        author = created.header.author
+        begin = Way([Step(created.id, [created], author)], {author: created.id})
+        self._ousted: set[bytes] = set()
+        while (found := {key for way in self._ways(begin) for key in _removed(way)}) != self._ousted:
+            self._ousted = found
+        way = self._follow(begin)
+        self.steps = way.steps
+        self.owner = way.last.owner
+        self.positions = {step.id: position for position, step in enumerate(way.steps)}
+        self.voters = {voter: since for voter, since in way.voters.items() if (voter, since) not in self.left}
+        """Each with what made it one."""
+        self.outranked = self._beside()
+        """What owners wrote beside the chain, each with the position behind which it stands."""
+        self.stands_on = self._stands_on()
+        """One entry of each step: what counts in any case."""
+
+    def place(self, entry: Entry) -> bytes:
+        ballot = self.ballot(entry)
+        return ballot.id if ballot else entry.id
+
+    def ballot(self, entry: Entry) -> Ballot | None:
+        """What an act of the majority, or a vote for one, is about."""
+        body = entry.body
+        if isinstance(body, Cast):
+            return Ballot(self._room, body.previous, body.epoch, body.kind, body.subject)
+        if isinstance(body, (Remove, Appoint)) and body.link.votes:
+            return Ballot(self._room, body.link.previous, body.link.epoch, entry.header.kind, body.key)
+        return None
+
+    def cuts(self, step: Step) -> Cuts:
+        """Of a removal."""
+        refused = {
+            entry.body.key
+            for entry in self._entries.values()
+            if isinstance(entry.body, Remove)
+            and not self._in_force(entry)
+            and (entry.body.link.votes or entry.id in self.outranked)
+        }
+        widest: Cuts = {}
+        for act in [act for act in step.acts if act.header.author not in refused] or step.acts:
+            for cut in act.body.cuts:
+                before = widest.get(cut.log)
+                if before is None or cut.seq > before[0] or (cut.seq == before[0] and cut.entry < before[1]):
+                    widest[cut.log] = (cut.seq, cut.entry)
+        return widest
+
+    def position(self, place: bytes) -> int:
+        """That of a place, or of the nearest before it that is in force."""
+        while place not in self.positions:
+            if place not in self._places:
+                return 0
+            place = self._places[place][0].body.link.previous
+        return self.positions[place]
+
+    def _in_force(self, entry: Entry) -> bool:
+        position = self.positions.get(self.place(entry))
+        return position is not None and entry in self.steps[position].acts
+
+    def _departures(self) -> dict[tuple[bytes, bytes], Cuts]:
+        left: dict[tuple[bytes, bytes], Cuts] = {}
+        for entry in self._entries.values():
+            if isinstance(entry.body, Leave):
+                own = Cut(entry.header.log, entry.header.seq, entry.id)
+                for add in {*entry.body.adds, self._log_adds[entry.log]}:
+                    place = (entry.header.author, add)
+                    left[place] = lower(left.get(place, {}), cuts_of([*entry.body.cuts, own]))
+        return left
+
+    def _signers(self, entry: Entry) -> set[bytes]:
+        ballot = self.ballot(entry)
+        if ballot is None:
+            return set()
+        data = shape.encode(ballot)
+        return {vote.voter for vote in entry.body.link.votes if verify(vote.voter, VOTE, data, vote.signature)}
+
+    def _majority(self, entry: Entry, voters: dict[bytes, bytes]) -> bool:
+        signed = self._signed[entry.id]
+        silent = [
+            voter
+            for voter, since in voters.items()
+            if voter not in signed and voter not in self._ousted and (voter, since) not in self.left
+        ]
+        return len(signed & voters.keys()) > len(silent)
+
+    def _next(self, way: Way) -> tuple[list[Entry], dict[bytes, list[Entry]]]:
+        """What the owner wrote next, and acts of the majority by their ballots."""
+        own, acts = [], defaultdict(list)
+        for entry in self._after[way.last.id]:
+            link, author = entry.body.link, entry.header.author
+            if author == way.last.owner and link.epoch == way.last.epoch and not link.votes:
+                if within(self.left.get((author, self._log_adds[entry.log])), entry):
+                    own.append(entry)
+            elif way.last.epoch + 1 == link.epoch <= EPOCHS and self._majority(entry, way.voters):
+                acts[self.place(entry)].append(entry)
+        return own, acts
+
+    def _step(self, way: Way, place: bytes, acts: list[Entry]) -> Way:
+        body, voters, owner = acts[0].body, dict(way.voters), way.last.owner
+        if isinstance(body, Admit):
+            voters[body.key] = place
+        elif isinstance(body, Remove):
+            voters.pop(body.key, None)
+            owner = None if body.key == owner else owner
+        elif isinstance(body, Appoint):
+            owner = body.key
+            if (owner, voters.get(owner, place)) in self.left:
+                voters[owner] = place
+            voters.setdefault(owner, place)
+        return Way([*way.steps, Step(place, acts, owner)], voters)
+
+    def _ways(self, begin: Way) -> Iterator[Way]:
+        """All there are, each at its end."""
+        waiting = [begin]
+        while waiting:
+            way = waiting.pop()
+            own, acts = self._next(way)
+            further = [(entry.id, [entry]) for entry in own if isinstance(entry.body, KNOWN)]
+            steps = [self._step(way, place, entries) for place, entries in [*further, *acts.items()]]
+            waiting += steps
+            if not steps:
+                yield way
+
+    def _follow(self, way: Way) -> Way:
+        """The way of the highest epoch; of two of the same, the one whose first act has the smaller ballot."""
+        found: list[tuple[int, bytes, Way]] = []
+        while True:
+            own, acts = self._next(way)
+            for ballot, entries in acts.items():
+                end = self._follow(self._step(way, ballot, entries))
+                found.append((-end.last.epoch, ballot, end))
+            if len(own) != 1 or not isinstance(own[0].body, KNOWN):
+                break
+            way = self._step(way, own[0].id, own)
+        return min(found, key=lambda each: each[:2])[2] if found else way
+
+    def _beside(self) -> dict[bytes, int]:
+        outranked = {}
+        for entry in self._entries.values():
+            if isinstance(entry.body, Control) and not entry.body.link.votes and entry.id not in self.positions:
+                place, appointed, known = entry.body.link.previous, False, True
+                while known and place not in self.positions:
+                    known = place in self._places and isinstance(self._places[place][0].body, KNOWN)
+                    if known:
+                        body = self._places[place][0].body
+                        appointed |= isinstance(body, Appoint) and body.key == entry.header.author
+                        place = body.link.previous
+                if known and (appointed or self.steps[self.positions[place]].owner == entry.header.author):
+                    outranked[entry.id] = self.positions[place]
+        return outranked
+
+    def _stands_on(self) -> list[Entry]:
+        removed = {entry.body.key for entry in self._entries.values() if isinstance(entry.body, Remove)}
+        return [
+            next((act for act in step.acts if act.header.author not in removed), step.acts[0]) for step in self.steps
+        ]
+
+
+def _removed(way: Way) -> set[bytes]:
+    return {step.acts[0].body.key for step in way.steps if isinstance(step.acts[0].body, Remove)}
+
+
+def cuts_of(cuts: list[Cut]) -> Cuts:
+    return {cut.log: (cut.seq, cut.entry) for cut in cuts}
+
+
+def lower(first: Cuts, second: Cuts) -> Cuts:
+    """For each log the lower number of the two."""
+    return {log: min(cuts[log] for cuts in (first, second) if log in cuts) for log in first | second}
+
+
+def within(cuts: Cuts | None, entry: Entry) -> bool:
+    if cuts is None:
+        return True
+    seq, last = cuts.get(entry.header.log, (0, b""))
+    return entry.header.seq < seq or (entry.header.seq, entry.id) == (seq, last)
