@@ -43,6 +43,7 @@ impl<S: Store> Replica<S> {
         let session = Session::new(peer, exporter, dialled, address.clone(), now);
         self.by_device.insert(device, connection);
         self.sessions.insert(connection, session);
+        self.due.insert(connection);
         let hello = Hello { store: self.store.store_id(), name: self.name.clone(), agent: self.agent.clone() };
         self.send(connection, &Frame::Hello(hello));
         Ok(())

@@ -129,6 +129,10 @@ pub struct Replica<S> {
     pub(crate) devices: BTreeMap<PublicKey, Device>,
     /// What peers are sent, encoded once for all.
     pub(crate) tail: crate::tail::Tail,
+    /// Connections on which something happened since the last commit.
+    pub(crate) due: BTreeSet<ConnectionId>,
+    /// When all connections were looked at last, in steady milliseconds.
+    looked_ms: u64,
     /// Written since the last commit.
     pub(crate) wrote: bool,
     /// Own messages whose state may have changed.
@@ -188,6 +192,8 @@ impl<S: Store> Replica<S> {
             by_device: BTreeMap::new(),
             devices,
             tail: Default::default(),
+            due: BTreeSet::new(),
+            looked_ms: 0,
             wrote: false,
             statuses: BTreeSet::new(),
             lazy_acks: BTreeMap::new(),
@@ -270,6 +276,7 @@ impl<S: Store> Replica<S> {
     pub fn frame(&mut self, now: Time, connection: ConnectionId, bytes: &[u8]) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
         let greeted = session.hello.is_some();
+        self.due.insert(connection);
         let fine = match Frame::decode(bytes) {
             Err(_) => false,
             Ok(Frame::Hello(hello)) if !greeted => {
@@ -326,12 +333,13 @@ impl<S: Store> Replica<S> {
         }
         self.write_lazily(now)?;
         self.store.commit()?;
-        if std::mem::take(&mut self.wrote) {
+        let wrote = std::mem::take(&mut self.wrote);
+        if wrote {
             self.tail.forget();
         }
 
         self.acknowledge();
-        self.failed = self.follow_up(now).err();
+        self.failed = self.follow_up(now, wrote).err();
         for id in std::mem::take(&mut self.statuses) {
             self.out.push(Output::Event(Event::Status(id)));
         }
@@ -344,10 +352,18 @@ impl<S: Store> Replica<S> {
     }
 
     /// What peers are to be sent now that it is on disk.
-    fn follow_up(&mut self, now: Time) -> Result<(), StoreError> {
+    fn follow_up(&mut self, now: Time, wrote: bool) -> Result<(), StoreError> {
         self.refresh_rooms()?;
-        let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();
-        for connection in connections {
+        // Where nothing was stored, only those have something coming on which something happened, or room was made;
+        // and now and then what waits for a time.
+        let mut due = std::mem::take(&mut self.due);
+        if wrote || now.steady_ms.abs_diff(self.looked_ms) >= limits::LOOK_MS {
+            self.looked_ms = now.steady_ms;
+            due.extend(self.sessions.keys());
+        } else {
+            due.extend(self.held_back().collect::<Vec<_>>());
+        }
+        for connection in due {
             self.pump(now, connection)?;
         }
         Ok(())
