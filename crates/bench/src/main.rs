@@ -140,6 +140,7 @@ async fn bench(messages: &Messages) -> Result<()> {
         load: machine::load(),
         lanline: machine::version(&binary),
         idle: plan.idle,
+        large: plan.large,
     };
     measure_disk(&mut circumstances, &plan.work)?;
     lanline::measure(&mut plan, &binary).await.context("Lanline")?;

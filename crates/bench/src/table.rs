@@ -7,6 +7,9 @@ use crate::disk::Fsync;
 use crate::figures::{Runs, show};
 use crate::peers::Peer;
 
+/// A load above which somebody else is at work.
+const QUIET: f64 = 0.5;
+
 /// What the report says besides the figures.
 pub(crate) struct Circumstances {
     pub(crate) date: String,
@@ -19,6 +22,8 @@ pub(crate) struct Circumstances {
     pub(crate) load: f64,
     pub(crate) lanline: String,
     pub(crate) idle: usize,
+    /// The audience that is called 1,000.
+    pub(crate) large: usize,
 }
 
 impl Circumstances {
@@ -99,11 +104,18 @@ pub(crate) fn report(book: &Book, of: &Circumstances) -> String {
     } else {
         "Servers and load clients shared all processors."
     };
+    let mut caution = String::new();
+    if of.large != 1000 {
+        let _ = write!(caution, "**A short run**: instead of 1,000 clients there were {}. ", of.large);
+    }
+    if of.load > QUIET {
+        caution.push_str("**Not to be quoted**: other programs ran on this machine meanwhile. ");
+    }
     format!(
         "# Messages\n\n\
          Written by `{}` on {}.\n\n\
          ![Lanline beside others](messages.svg)\n\n\
-         **Machine**: {}. Load of the minute before: {:.2}. {how}\n\
+         **Machine**: {}. Load of the minute before: {:.2}. {how} {caution}\n\
          **F**, this disk's own time to keep 4 KiB (`write` and `fdatasync`, in the same folder, before and between the \
          measures): p50 {} ms, p99 {} ms.\n\n\
          Each cell is the median of {} runs and the least and most of them, then how many times better Lanline is, then \
@@ -121,8 +133,8 @@ pub(crate) fn report(book: &Book, of: &Circumstances) -> String {
          \"64 a signature\" every message is signed for itself, which a Lanline device does only where it says one at a \
          time; with it, a signature covers 64, as a device does that has much to say.\n\
          - *Delivered*, *from one client to*: one publishes. It is never more than 1,024 messages before the slowest. \
-         Lanline passes on what is on its disk; JetStream's subscribers are sent what is published without waiting for \
-         the stream's disk.\n\
+         Lanline passes on what is on its disk. JetStream's one subscriber of the latency is sent what is in the stream; \
+         its many subscribers are sent what is published, without waiting for that.\n\
          - *Idle connections*: {} connected members of rooms of 200, quiet but for heartbeats; the proportional set size \
          that they add, as how many fit a GiB.\n\
          - *A device that joins late*: a second `lanline` process, which checks every signature and keeps everything, \

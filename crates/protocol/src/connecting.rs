@@ -42,6 +42,7 @@ impl<S: Store> Replica<S> {
         self.by_device.insert(device, connection);
         self.sessions.insert(connection, session);
         self.gathering.connected(device, dialled.then_some(connection));
+        self.due.insert(connection);
         let hello = Hello { store: self.store.store_id(), name: self.name.clone(), agent: self.agent.clone() };
         self.send(connection, &Frame::Hello(hello));
         Ok(())

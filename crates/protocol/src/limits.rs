@@ -90,6 +90,8 @@ pub const CLOCK_AHEAD_US: u64 = 5 * 60 * 1_000_000;
 pub const RECEIPTS_EVERY_MS: u64 = 150;
 /// Digests of a quiet room are compared again after this long, in milliseconds.
 pub const DIGEST_EVERY_MS: u64 = 60_000;
+/// All connections are looked at, for what waits for a time, at least this often while something happens.
+pub const LOOK_MS: u64 = 250;
 /// A peer is told of arrivals that it need not be sent at most this often, in milliseconds.
 pub const SKIP_MS: u64 = 1000;
 /// What is stored is read through again after this long, in milliseconds: a day.

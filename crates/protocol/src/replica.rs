@@ -138,6 +138,10 @@ pub struct Replica<S> {
     pub(crate) gathering: Gathering,
     /// Whether receipts tell what was read.
     pub(crate) tells_read: bool,
+    /// Connections on which something happened since the last commit.
+    pub(crate) due: BTreeSet<ConnectionId>,
+    /// When all connections were looked at last, in steady milliseconds.
+    looked_ms: u64,
     /// Written since the last commit.
     pub(crate) wrote: bool,
     /// Own messages: the newest by room, and those whose state may have changed.
@@ -202,6 +206,8 @@ impl<S: Store> Replica<S> {
             tail: Default::default(),
             gathering: Gathering::default(),
             tells_read,
+            due: BTreeSet::new(),
+            looked_ms: 0,
             wrote: false,
             recent: BTreeMap::new(),
             fates: Fates::default(),
@@ -291,6 +297,7 @@ impl<S: Store> Replica<S> {
     pub fn frame(&mut self, now: Time, connection: ConnectionId, bytes: &[u8]) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
         let greeted = session.hello.is_some();
+        self.due.insert(connection);
         let fine = match Frame::decode(bytes) {
             Err(_) => false,
             Ok(Frame::Hello(hello)) if !greeted => {
@@ -356,12 +363,13 @@ impl<S: Store> Replica<S> {
             self.acknowledge();
         }
         self.store.commit()?;
-        if std::mem::take(&mut self.wrote) {
+        let wrote = std::mem::take(&mut self.wrote);
+        if wrote {
             self.tail.forget();
         }
 
         self.acknowledge();
-        self.failed = self.follow_up(now).err();
+        self.failed = self.follow_up(now, wrote).err();
         self.gather(now);
         self.tell_fates(now);
         Ok(std::mem::take(&mut self.out))
@@ -379,10 +387,18 @@ impl<S: Store> Replica<S> {
     }
 
     /// What peers are to be sent now that it is on disk.
-    fn follow_up(&mut self, now: Time) -> Result<(), StoreError> {
+    fn follow_up(&mut self, now: Time, wrote: bool) -> Result<(), StoreError> {
         self.refresh_rooms()?;
-        let connections: Vec<ConnectionId> = self.sessions.keys().copied().collect();
-        for connection in connections {
+        // Where nothing was stored, only those have something coming on which something happened, or room was made;
+        // and now and then what waits for a time.
+        let mut due = std::mem::take(&mut self.due);
+        if wrote || now.steady_ms.abs_diff(self.looked_ms) >= limits::LOOK_MS {
+            self.looked_ms = now.steady_ms;
+            due.extend(self.sessions.keys());
+        } else {
+            due.extend(self.held_back().collect::<Vec<_>>());
+        }
+        for connection in due {
             self.pump(now, connection)?;
         }
         Ok(())

@@ -25,6 +25,9 @@ pub(crate) enum Action {
     Join,
     Leave,
     Remove,
+    HandOver,
+    VoteRemoval,
+    VoteOwner,
     StopServer,
     Move,
     Cut,
@@ -65,6 +68,9 @@ pub(crate) const ACTIONS: &[(Action, u64, Sort)] = &[
     (Action::Join, 40, Sort::Belonging),
     (Action::Leave, 5, Sort::Belonging),
     (Action::Remove, 5, Sort::Belonging),
+    (Action::HandOver, 4, Sort::Belonging),
+    (Action::VoteRemoval, 16, Sort::Belonging),
+    (Action::VoteOwner, 16, Sort::Belonging),
     (Action::StopServer, 6, Sort::Fault),
     (Action::Move, 6, Sort::Fault),
     (Action::Cut, 50, Sort::Fault),
@@ -81,7 +87,7 @@ pub(crate) const ACTIONS: &[(Action, u64, Sort)] = &[
     (Action::ClockJump, 12, Sort::Fault),
     (Action::BackUp, 14, Sort::Fault),
     (Action::Restore, 10, Sort::Fault),
-    (Action::Damage, 0, Sort::Fault),
+    (Action::Damage, 12, Sort::Fault),
 ];
 
 /// Ten years in microseconds.
@@ -159,6 +165,26 @@ impl World {
                 let other = self.dice.index(self.devices.len());
                 if let Some(room) = self.room_of(by) {
                     self.ask(by, Command::Remove(room, other));
+                }
+            }
+            Action::HandOver => {
+                let other = self.dice.index(self.devices.len());
+                if let Some(room) = self.room_of(device) {
+                    // Whoever is not the owner is told so.
+                    for by in 0..self.devices.len() {
+                        self.ask(by, Command::HandOver(room, other));
+                    }
+                }
+            }
+            Action::VoteRemoval | Action::VoteOwner => {
+                // Somebody convinces some of the others.
+                let other = self.dice.index(self.devices.len());
+                let Some(room) = self.room_of(device) else { return };
+                let many = self.dice.between(30, 100);
+                for voter in 0..self.devices.len() {
+                    if self.dice.percent(many) && voter != other {
+                        self.ask(voter, Command::Vote(room, other, action == Action::VoteOwner));
+                    }
                 }
             }
             Action::StopServer => {

@@ -60,6 +60,9 @@ pub(crate) enum Command {
     },
     Remove(RoomId, usize),
     Leave(RoomId),
+    HandOver(RoomId, usize),
+    /// To make a device the owner, or else to remove it.
+    Vote(RoomId, usize, bool),
     Listen(Vec<String>),
 }
 

@@ -235,18 +235,18 @@ impl Store for Disk {
         self.inner.lost(room, limit)
     }
 
+    fn damaged(&mut self) -> Vec<Lost> {
+        self.inner.damaged()
+    }
+
     fn knows(&self, id: EntryId) -> Result<Option<bool>, StoreError> {
         self.read()?;
         self.inner.knows(id)
     }
 
-    fn damaged(&mut self) -> Vec<Lost> {
-        self.inner.damaged()
-    }
-
-    fn records(&self, room: RoomId, after: Option<RecordKey>, limit: usize) -> Result<Vec<Record>, StoreError> {
+    fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError> {
         self.read()?;
-        self.inner.records(room, after, limit)
+        self.inner.records(room)
     }
 
     fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {

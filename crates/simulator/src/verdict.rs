@@ -173,6 +173,14 @@ impl World {
                         let hash = Hash::of(&record.content);
                         held.records.insert((key.author, key.store, key.name.0, record.version, hash));
                     }
+                    // Held as far as anybody but its reader is concerned.
+                    Item::Lost(lost) => {
+                        let add = view.adds.get(&lost.log);
+                        let limit = add.and_then(|add| view.membership.limit(lost.log, *add));
+                        if limit.is_some_and(|limit| limit.admits(lost.seq, lost.id)) {
+                            held.entries.insert(lost.id);
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -292,6 +300,8 @@ impl World {
             };
             let counts = match disk.entry(id) {
                 Ok(Some(stored)) if stored.entry.body.is_some() => continue,
+                // Whether others can still repair it is seen by comparing with them.
+                _ if self.ledger.damaged.contains(&known.log) => continue,
                 Ok(Some(_)) => true,
                 _ => view
                     .adds

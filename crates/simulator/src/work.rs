@@ -11,6 +11,7 @@ use lanline_protocol::link::InviteLink;
 use lanline_protocol::replica::{CloseReason, Event, Output};
 use lanline_protocol::session::ConnectionId;
 use lanline_protocol::store::{Store, StoreError};
+use lanline_protocol::voting::Motion;
 
 use crate::device::{Command, Input};
 use crate::disk::{Disk, Fault};
@@ -305,6 +306,12 @@ impl World {
             Command::Leave(room) => {
                 machine.leave_room(time, room)?;
                 return Ok(Done::Left(room));
+            }
+            Command::HandOver(room, other) => machine.hand_over(time, room, self.keys[other].device_id())?,
+            Command::Vote(room, other, owner) => {
+                let other = self.keys[other].device_id();
+                let motion = if owner { Motion::Owner(other) } else { Motion::Remove(other) };
+                machine.vote(time, room, motion)?;
             }
             Command::Listen(addresses) => machine.set_addresses(time, &addresses)?,
         }

@@ -39,6 +39,14 @@ pub(crate) fn check() -> Result<()> {
                 .map(|name| format!("{package} depends on {name}")),
         );
     }
+    for package in ["lanline-app", "lanline-cli"] {
+        let arguments = ["--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}|{f}"];
+        let tree = output(cargo(&["tree", "--locked"]).args(arguments))?;
+        let mistaken = |line: &str| line.starts_with("lanline-protocol ") && line.contains("planted");
+        if tree.lines().any(mistaken) {
+            wrong.push(format!("{package} contains mistakes on purpose"));
+        }
+    }
     wrong.sort();
     wrong.dedup();
     if !wrong.is_empty() {

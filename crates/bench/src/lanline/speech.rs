@@ -207,7 +207,7 @@ impl Spoken {
         let lane = if read.content { Lane::Content } else { Lane::Membership };
         if let Some(upto) = read.upto {
             *member.cursor(lane) = Cursor { arrival: upto, anchor: read.anchor };
-            say(out, &Frame::Ack(Ack { slot: SLOT, lane, upto }));
+            say(out, &Frame::Ack(Ack { slot: SLOT, lane, upto, partial: None }));
         }
         if read.content {
             heard.delivered += read.entries;

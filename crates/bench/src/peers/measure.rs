@@ -31,10 +31,10 @@ async fn publishers(server: &Server, count: usize, payload: usize) -> Result<Vec
     Ok(links)
 }
 
-async fn audience(server: &Server, count: usize) -> Result<Audience> {
+async fn audience(server: &Server, count: usize, kept: bool) -> Result<Audience> {
     let mut links = Vec::new();
     for index in 0..count {
-        links.push(server.subscriber(index).await?);
+        links.push(server.subscriber(index, kept).await?);
     }
     Ok(Audience::new(links))
 }
@@ -93,7 +93,7 @@ async fn publishing(plan: &mut Plan, peer: Peer, how: (usize, usize, usize, &str
 async fn to_the_last(plan: &mut Plan, peer: Peer, size: usize, titles: (&str, &str)) -> Result<()> {
     let server = start(plan, peer, "latency")?;
     let mut sender = publishers(&server, 1, 256).await?;
-    let audience = audience(&server, size).await?;
+    let audience = audience(&server, size, size == 1).await?;
     sleep(Duration::from_millis(300)).await;
     let count = if size == 1 { plan.samples } else { plan.samples_last };
     for _ in 0..plan.runs {
@@ -108,7 +108,7 @@ async fn delivering(plan: &mut Plan, peer: Peer, how: (usize, usize, &str)) -> R
     let (size, payload, title) = how;
     let server = start(plan, peer, "fanout")?;
     let mut sender = publishers(&server, 1, payload).await?;
-    let audience = audience(&server, size).await?;
+    let audience = audience(&server, size, false).await?;
     sleep(Duration::from_millis(300)).await;
     for _ in 0..plan.runs {
         let (cpu, begun) = (server.daemon.cpu()?, Instant::now());
@@ -122,7 +122,7 @@ async fn delivering(plan: &mut Plan, peer: Peer, how: (usize, usize, &str)) -> R
 async fn idling(plan: &mut Plan, peer: Peer) -> Result<()> {
     let server = start(plan, peer, "idle")?;
     let before = server.daemon.memory_kib()?;
-    let audience = audience(&server, plan.idle).await?;
+    let audience = audience(&server, plan.idle, false).await?;
     sleep(SETTLE).await;
     audience.check()?;
     let each = (server.daemon.memory_kib()? - before) / plan.idle as f64;

@@ -142,10 +142,10 @@ impl Server {
         self.open(index, speech).await
     }
 
-    /// A client that is sent what others publish.
-    pub(crate) async fn subscriber(&self, index: usize) -> Result<Link> {
+    /// A client that is sent what others publish; where the server makes a difference, once it is `kept`.
+    pub(crate) async fn subscriber(&self, index: usize, kept: bool) -> Result<Link> {
         let speech: Box<dyn Speech> = match self.peer {
-            Peer::NatsSynced | Peer::Nats => Box::new(nats::Subscriber::default()),
+            Peer::NatsSynced | Peer::Nats => Box::new(nats::Subscriber::new(kept)),
             Peer::Mosquitto => Box::new(mqtt::Client::new(index, true, "")),
             Peer::Ngircd => Box::new(irc::Client::new(index, "")),
         };

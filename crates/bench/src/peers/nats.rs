@@ -99,25 +99,47 @@ impl Speech for Publisher {
     }
 }
 
-/// Is sent what is published, as it comes in.
+const CONSUMER: &str = r#"{"stream_name":"BENCH","config":{"deliver_subject":"kept","ack_policy":"none","deliver_policy":"new","flow_control":false}}"#;
+
+/// Is sent what is published: as it comes in, or, where that is asked for, from the stream, once it is in there.
 #[derive(Default)]
 pub(super) struct Subscriber {
+    kept: bool,
     ready: bool,
+}
+
+impl Subscriber {
+    pub(super) fn new(kept: bool) -> Self {
+        Self { kept, ready: false }
+    }
 }
 
 impl Speech for Subscriber {
     fn begin(&mut self, out: &mut Vec<u8>) -> Result<()> {
         out.extend(CONNECT.as_bytes());
-        out.extend(b"SUB bench 1\r\nPING\r\n");
+        if self.kept {
+            let length = CONSUMER.len();
+            out.extend(b"SUB kept 1\r\nSUB _INBOX.made 2\r\n");
+            out.extend(format!("PUB $JS.API.CONSUMER.CREATE.BENCH _INBOX.made {length}\r\n{CONSUMER}\r\n").as_bytes());
+        } else {
+            out.extend(b"SUB bench 1\r\nPING\r\n");
+        }
         Ok(())
     }
 
     fn hear(&mut self, input: &mut BytesMut, out: &mut Vec<u8>) -> Result<Heard> {
         let mut heard = Heard::default();
-        while let Some((line, _)) = next(input)? {
+        while let Some((line, payload)) = next(input)? {
             common(&line, out)?;
+            if line.starts_with("MSG _INBOX.made ") {
+                if payload.windows(8).any(|window| window == b"\"error\":") {
+                    bail!("{}", String::from_utf8_lossy(&payload));
+                }
+                self.ready = true;
+                continue;
+            }
             self.ready |= line.starts_with("PONG");
-            heard.delivered += u64::from(line.starts_with("MSG "));
+            heard.delivered += u64::from(line.starts_with("MSG ") || line.starts_with("HMSG kept "));
         }
         Ok(heard)
     }

@@ -1,0 +1,33 @@
+//! A few seeds of each kind with every test run; `cargo xtask sim` runs as many as there is time for.
+
+use lanline_simulator::{Campaign, Options, Summary, run};
+
+/// Short, since the tests' build is not the quick one.
+const OPTIONS: Options = Options { minutes: 2, devices: None, print: false };
+
+fn campaign(first: u64, seeds: u64, minutes: u64) -> Summary {
+    let options = Options { minutes, ..OPTIONS };
+    Campaign { first, seeds, options, threads: 1, bug: None, stop: true, until: None }.run(|_| {})
+}
+
+#[test]
+fn seeds_with_faults_violate_nothing() {
+    let summary = campaign(1000, 30, 2);
+    assert_eq!(summary.seeds, 30, "{:?}", summary.violations);
+    assert!(summary.violations.is_empty(), "{:?}", summary.violations);
+    assert!(summary.frames > 10_000, "next to nothing was said");
+}
+
+#[test]
+fn twenty_seeds_go_the_same_way_twice() {
+    for seed in 0..20 {
+        let options = Options { minutes: 1, ..OPTIONS };
+        assert_eq!(run(seed, &options), run(seed, &options), "seed {seed}");
+    }
+}
+
+#[test]
+fn another_seed_is_another_run() {
+    let options = Options { minutes: 1, ..OPTIONS };
+    assert_ne!(run(1, &options).hash, run(2, &options).hash);
+}
