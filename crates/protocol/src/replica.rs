@@ -7,7 +7,7 @@
 //! After any [`StoreError`] the replica is no longer in step with its store: drop its connections, roll the
 //! store back and open it anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::{HybridClock, Time};
 use crate::counting::Counting;

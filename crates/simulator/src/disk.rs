@@ -244,9 +244,9 @@ impl Store for Disk {
         self.inner.knows(id)
     }
 
-    fn records(&self, room: RoomId) -> Result<Vec<Record>, StoreError> {
+    fn records(&self, room: RoomId, after: Option<RecordKey>, limit: usize) -> Result<Vec<Record>, StoreError> {
         self.read()?;
-        self.inner.records(room)
+        self.inner.records(room, after, limit)
     }
 
     fn record(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {

@@ -484,5 +484,6 @@ fn word(reason: CloseReason) -> &'static str {
         CloseReason::Stranger => "stranger",
         CloseReason::Removed => "removed",
         CloseReason::Renewed => "renewed",
+        CloseReason::Surplus => "surplus",
     }
 }

@@ -226,7 +226,7 @@ impl World {
             && let Some(machine) = &device.machine
         {
             device.targets_at = None;
-            let mut targets = if device.refusing_until.is_some() { Vec::new() } else { machine.targets() };
+            let mut targets = if device.refusing_until.is_some() { Vec::new() } else { machine.targets().to_vec() };
             targets.retain(|target| !device.held.contains(&target.device));
             device.dialer.take(&targets, now_us);
         }
