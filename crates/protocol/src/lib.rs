@@ -33,6 +33,7 @@ mod opening;
 #[cfg(feature = "planted")]
 pub mod planted;
 #[cfg(not(feature = "planted"))]
+#[allow(unreachable_pub, reason = "it is public with the feature")]
 mod planted;
 mod privacy;
 pub mod proposal;
