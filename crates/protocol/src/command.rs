@@ -263,6 +263,8 @@ impl<S: Store> Replica<S> {
         let room = self
             .rooms
             .get(&stored.entry.room())
+            // What a removal cut off is sent to nobody, whatever was acknowledged after it.
+            .filter(|room| room.counts(&stored.entry))
             .ok_or(CommandError::NotFound("no such message on this device; check its id"))?;
         Ok(self.standing(room, &stored))
     }

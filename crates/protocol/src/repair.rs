@@ -15,7 +15,7 @@ use crate::identity::DeviceId;
 use crate::kind::Lane;
 use crate::limits;
 use crate::replica::{Event, Output, Replica};
-use crate::room::Room;
+use crate::room::{Room, encode_read, read_name};
 use crate::session::{ConnectionId, Telling};
 use crate::store::{Arrival, Item, Lost, Store, StoreError};
 
@@ -262,6 +262,13 @@ impl<S: Store> Replica<S> {
             room.damage.lost.remove(&entry.id);
             room.damage.stale = true;
             room.damage.repaired += 1;
+            let log = entry.header.log_key();
+            if let Some(read) = room.read.get_mut(&log).filter(|read| **read >= entry.header.seq) {
+                // Nobody can have seen it while it was gone, and a mark reaches all before it.
+                *read = entry.header.seq.saturating_sub(1);
+                self.store.put_value(&read_name(id), Some(&encode_read(&room.read)))?;
+                self.out.push(Output::Event(Event::Read(id)));
+            }
             if entry.header.kind() == crate::kind::Kind::Profile
                 && let Some(stored) = self.store.entry(entry.id)?
             {

@@ -151,3 +151,23 @@ fn what_was_said_just_before_leaving_arrives() {
         assert_eq!(world.replica(ALICE).members(room).unwrap().len(), 1);
     }
 }
+
+#[test]
+fn what_a_removal_cut_off_is_not_called_stored_by_who_came_back() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.settle();
+    world.cut(ALICE, BOB);
+    let late = world.say(BOB, room, "too late");
+    world.commit(BOB);
+    let bob = world.replica(BOB).device_id();
+    let now = world.now;
+    world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    world.commit(ALICE);
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+    world.say(BOB, room, "back");
+    world.settle();
+    assert_eq!(world.texts(ALICE, room), ["back"]);
+    assert!(world.replica(BOB).receipts(late).is_err(), "it is shown to nobody");
+}

@@ -202,3 +202,30 @@ fn answers_that_nobody_asked_for_or_that_are_altered_change_nothing() {
     world.settle();
     assert_eq!(world.texts(BOB, room).len(), 3);
 }
+
+#[test]
+fn what_comes_back_was_not_read_while_it_was_gone() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    let entries: Vec<EntryId> = (0..3)
+        .map(|n| {
+            let id = world.say(ALICE, room, &format!("{n}"));
+            world.settle();
+            id
+        })
+        .collect();
+    damage(&mut world, BOB, &entries[1..2], true);
+    world.commit(BOB);
+    let now = world.now;
+    world.replica(BOB).mark_read(now, room, entries[2]).unwrap();
+    world.commit(BOB);
+    let unread = |world: &mut World| world.replica(BOB).rooms().unwrap()[0].unread;
+    assert_eq!(unread(&mut world), 0);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(unread(&mut world), 2, "and what stands after it: a mark reaches all before it");
+    let read = |world: &mut World, id| world.replica(ALICE).receipts(id).unwrap().read.len();
+    assert_eq!([read(&mut world, entries[0]), read(&mut world, entries[1])], [1, 0]);
+    world.crash(BOB);
+    assert_eq!(unread(&mut world), 2);
+}
