@@ -33,6 +33,8 @@ pub(crate) enum Input {
     },
     Closed(ConnectionId, &'static str),
     Command(Command),
+    /// A device that was dialled and not reached.
+    Unreached(DeviceId),
     Drained,
 }
 

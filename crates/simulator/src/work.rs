@@ -190,6 +190,11 @@ impl World {
                         }
                     }
                 }
+                Input::Unreached(target) => {
+                    machine.unreached(time, target);
+                    device.targets_at = Some(now_us);
+                    Ok(())
+                }
                 Input::Drained => Ok(()),
             };
             if taken.is_err() {

@@ -300,6 +300,9 @@ impl World {
         }
         let now_us = self.now_us;
         self.devices[from].dialer.ended(device, greeted, now_us, &mut self.dice);
+        if !greeted {
+            self.give(from, Input::Unreached(device));
+        }
         self.set_alarm(from);
     }
 
