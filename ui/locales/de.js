@@ -194,7 +194,7 @@ export default {
   "people.leave.title": "{name} verlassen?",
   "people.leave.text":
     "Sie erhalten nicht mehr, was hier geschrieben wird. Was Sie erhalten haben, bleibt auf diesem Gerät. Zurück geht es nur mit einer neuen Einladung.",
-  "people.leave.owner": "Sie besitzen diesen Raum: wenn Sie gegangen sind, kann niemand mehr Mitglieder entfernen.",
+  "people.leave.owner": "Sie besitzen diesen Raum: wenn Sie gegangen sind, kann nur noch eine Abstimmung der Mitglieder jemanden entfernen.",
 
   "room.log": "Nachrichten in {name}",
   "room.loading": "Nachrichten werden geladen …",

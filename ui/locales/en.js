@@ -185,7 +185,7 @@ export default {
   "people.leave.title": "Leave {name}?",
   "people.leave.text":
     "You no longer receive what is written here. What you received stays on this device. To come back, you need a new invitation.",
-  "people.leave.owner": "You are the owner of this room: after you leave, nobody can remove members.",
+  "people.leave.owner": "You are the owner of this room: after you leave, only a vote of its members can remove somebody.",
 
   "room.log": "Messages in {name}",
   "room.loading": "Loading messages…",
