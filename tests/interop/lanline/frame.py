@@ -129,6 +129,8 @@ class Ack:
     slot: U32
     lane: Lane
     upto: U63
+    partial: bool | None = None
+    """The batch was taken in, and something of the receiver's own in it was not stored."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,14 @@ class Step:
     sent: int = 0
     told: int = 0
     """The highest `upto` that the peer was told."""
+    taken_in: int = 0
+    """The highest `upto` that the peer repeated."""
     acknowledged: int = 0
+    """The highest that it has stored everything up to."""
+    unsure: bool = False
+    """The peer did not store something of this device's, so that an `ack` says nothing of what it has."""
+    refused: bool = False
+    """Something of the peer's own was not stored."""
     compared: bool = False
 
 
@@ -181,7 +188,7 @@ class Session:
             case Resume(_, lane, arrival, anchor) if arrival or anchor:
                 if anchor == self._room.anchor(lane, arrival) and arrival <= self._room.latest:
                     step.held = set()
-                    step.sent = step.told = step.acknowledged = arrival
+                    step.sent = step.told = step.taken_in = step.acknowledged = arrival
                 else:
                     self.connection.send(WantHeads(self._slot, lane))
             case WantHeads(_, lane):
@@ -190,10 +197,13 @@ class Session:
                 step.page += heads
                 if last:
                     step.newer, step.page = self._room.held_by(step.page), []
-            case Ack(upto=upto):
+            case Ack(upto=upto, partial=partial):
                 if upto > step.told:
                     raise Violation("an acknowledgement of what was not sent")
-                step.acknowledged = max(step.acknowledged, upto)
+                step.taken_in = max(step.taken_in, upto)
+                step.unsure |= partial is True
+                if not step.unsure:
+                    step.acknowledged = max(step.acknowledged, upto)
             case Digest(_, lane, digest):
                 if self._is_quiet(lane) and digest != self._room.digest(lane):
                     self.connection.send(WantHeads(self._slot, lane))
@@ -206,12 +216,12 @@ class Session:
 
     def _is_quiet(self, lane: Lane) -> bool:
         step = self.steps[lane]
-        return step.said and step.newer is None and step.acknowledged == step.told and not self._lacking(lane)
+        return step.said and step.newer is None and step.taken_in == step.told and not self._lacking(lane)
 
     def _send(self, lane: Lane, quiet: bool) -> None:
         step = self.steps[lane]
-        if step.newer is not None and step.acknowledged == step.told:
-            step.held, step.newer, step.sent, step.said = step.newer, None, 0, False
+        if step.newer is not None and step.taken_in == step.told:
+            step.held, step.newer, step.sent, step.said, step.unsure = step.newer, None, 0, False, False
             if lane == Lane.CONTENT and (records := self._room.member_records()):
                 self._send_batches(lane, records, None)
         if step.held is None:
@@ -244,15 +254,16 @@ class Session:
         try:
             taken = self._room.take(batch.lane, batch.entries, batch.records, self.connection.peer_key)
             step.came |= taken.ids
-            upto = batch.upto if taken.whole else None
-            if upto is not None:
+            step.refused |= not taken.whole
+            upto = batch.upto
+            if upto is not None and not step.refused:
                 self._store.set_cursor(self._peer_store, batch.lane, upto, batch.anchor)
         except Refused as error:
             raise Violation(str(error)) from error
         finally:
             self._store.commit()
         if upto is not None:
-            self.connection.send(Ack(self._slot, batch.lane, upto))
+            self.connection.send(Ack(self._slot, batch.lane, upto, True if step.refused else None))
         step.heard = step.heard or batch.end
         if taken.new and batch.lane == Lane.MEMBERSHIP and not self._named and self.between_members:
             self._name()
