@@ -10,12 +10,12 @@ use crate::command::{cargo, output, program, run, succeeds};
 use crate::needs::{APP, COMPILER, TESTS, TORTURE, meet};
 use crate::tools;
 
-/// The tests of the real windows, which want the machine for themselves.
+/// The tests of the real windows, each with a display of its own.
 const WINDOWS: &str = "package(lanline-app) and kind(test)";
 const WINDOWS_TARGET: &str = "windows";
 
 /// Runs every test: the page's logic in node, Lanline against a client in Python, then with nextest, where it is
-/// installed, those of the real windows last and one by one.
+/// installed, those of the real windows last, two at a time: each is several busy processes.
 ///
 /// Always the whole workspace, of which filters choose: a chosen package would be built anew, since cargo then
 /// chooses features for it alone.
@@ -32,7 +32,7 @@ pub(crate) fn test() -> Result<()> {
         vec![
             [&["nextest", "run"], &workspace[..], &["--filterset", &others]].concat(),
             [&["test", "--doc"], &workspace[..]].concat(),
-            [&["nextest", "run"], &workspace[..], &["--filterset", WINDOWS, "--test-threads", "1"]].concat(),
+            [&["nextest", "run"], &workspace[..], &["--filterset", WINDOWS, "--test-threads", "2"]].concat(),
         ]
     } else {
         // One binary after the other, the tests of each at once; so the windows' are left out and come last.
@@ -40,7 +40,7 @@ pub(crate) fn test() -> Result<()> {
         vec![
             [&["test"], &workspace[..], &["--lib", "--bins"]].concat().into_iter().chain(others).collect(),
             [&["test", "--doc"], &workspace[..]].concat(),
-            [&["test"], &workspace[..], &["--test", WINDOWS_TARGET, "--", "--test-threads", "1"]].concat(),
+            [&["test"], &workspace[..], &["--test", WINDOWS_TARGET, "--", "--test-threads", "2"]].concat(),
         ]
     };
     let mut page = program("node", &["--test"]);
