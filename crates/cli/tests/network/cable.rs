@@ -1,7 +1,6 @@
 //! The cable is pulled between two devices: two network namespaces, joined by a pair of virtual interfaces.
 
 use std::{
-    process::Command,
     sync::atomic::{AtomicU32, Ordering},
     time::Instant,
 };
@@ -9,6 +8,7 @@ use std::{
 use crate::{
     conversation::{assert_settled, meet, talk},
     device::Device,
+    lan::ip,
     skipped,
 };
 
@@ -58,11 +58,6 @@ impl Drop for Network {
             ip(&["netns", "del", name]);
         }
     }
-}
-
-/// Runs `ip`. Whether it worked.
-fn ip(args: &[&str]) -> bool {
-    Command::new("ip").args(args).output().is_ok_and(|output| output.status.success())
 }
 
 /// What both may say of why the other is gone: nothing was heard, or what was sent did not go through.

@@ -14,6 +14,10 @@ mod disk;
 mod gathering;
 mod impostor;
 mod killed;
+#[cfg(target_os = "linux")]
+mod lan;
+#[cfg(target_os = "linux")]
+mod outliving;
 mod stopped;
 mod stranger;
 
