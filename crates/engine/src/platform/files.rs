@@ -5,13 +5,24 @@ use std::{
 };
 
 /// Makes a folder, and those above it, that only this user can enter (mode 0700 on Unix; elsewhere the person's own
-/// profile folder already is private).
+/// profile folder already is private). All of them are on the disk when it returns.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder.create(path)?;
+    for parent in missing.iter().filter_map(|path| path.parent()) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match sync_dir(parent) {
+            // One may be let make folders where one may not look.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 /// Makes a file that must not exist yet and that only this user can read (mode 0600 on Unix).
