@@ -182,7 +182,10 @@ impl World {
         self.trace.take(self.now_us, 32 + index as u64, entry.id.as_bytes());
         if self.trace.prints() {
             let (id, log, seq, kind) = (entry.id, entry.log.log, entry.seq, entry.kind);
-            self.trace.say(self.now_us, format_args!("{index} holds {id:?} = {log:?}#{seq} of {author}, kind {kind}"));
+            let (at, shown) = (entry.timestamp_us, entry.shown_us);
+            let what =
+                format_args!("{index} holds {id:?} = {log:?}#{seq} of {author}, kind {kind}, {at} shown {shown}");
+            self.trace.say(self.now_us, what);
         }
     }
 

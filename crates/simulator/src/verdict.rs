@@ -281,7 +281,17 @@ impl World {
                 && *theirs != shown
             {
                 let at = theirs.iter().zip(&shown).position(|(a, b)| a != b);
-                let what = format!("{other} and {index} of {room:?} show another order from {at:?} from the end");
+                let at = at.unwrap_or(theirs.len().min(shown.len()));
+                let (first, second) = (theirs.get(at), shown.get(at));
+                let what = format!(
+                    "{other} and {index} of {room:?} show another order {at} from the end: {first:?} and {second:?}"
+                );
+                if self.trace.prints() {
+                    let own: BTreeSet<_> = shown.iter().collect();
+                    let their: BTreeSet<_> = theirs.iter().collect();
+                    let differ: Vec<_> = own.symmetric_difference(&their).collect();
+                    self.trace.say(self.now_us, format_args!("shown by one of them: {differ:?}"));
+                }
                 self.violate("order differs", what);
                 return;
             }
