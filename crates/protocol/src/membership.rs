@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::body::{Body, MayAdd, Settings};
 use crate::chain::{Chain, Cuts, Step, Voters, Walk, Way, departures, signed_by, widest};
 use crate::entry::{Entry, Header, LogKey};
-use crate::id::{EntryId, Hash, RoomId};
+use crate::id::{EntryId, Hash, LogId, RoomId};
 use crate::identity::PublicKey;
 use crate::kind::Kind;
 use crate::planted::{self, Bug};
@@ -297,12 +297,25 @@ impl Membership {
                 *last = change.settings.may_add;
             }
         }
+        let removal = |key: PublicKey, position: usize| {
+            removals.get(&key).and_then(|removals| removals.iter().find(|(at, _)| *at > position))
+        };
         let ends = |add: EntryId, key: PublicKey, position: usize| -> Vec<Cuts> {
-            let removed = removals
-                .get(&key)
-                .and_then(|removals| removals.iter().find(|(at, _)| *at > position))
-                .map(|(_, cuts)| cuts.clone());
+            let removed = removal(key, position).map(|(_, cuts)| cuts.clone());
             removed.into_iter().chain(chain.left.get(&(key, add)).cloned()).collect()
+        };
+        // How the stay ended that an add is of. Who knows of a removal may refuse the word of leaving that came after it.
+        let stay = |add: EntryId, key: PublicKey, position: usize| -> (Option<usize>, bool) {
+            let removal = removal(key, position);
+            let heard = |log: &LogId, left: &Limit| {
+                let leave =
+                    left.id.filter(|id| chain.acts.get(id).is_some_and(|act| matches!(act.body, Body::Leave(_))));
+                let cut = |(_, cuts): &(usize, Cuts)| cuts.get(log).copied().unwrap_or(Limit { seq: 0, id: None });
+                leave.is_some_and(|id| removal.is_none_or(|removal| cut(removal).admits(left.seq, id)))
+            };
+            let left =
+                chain.left.get(&(key, add)).is_some_and(|left| left.iter().any(|(log, limit)| heard(log, limit)));
+            (removal.map(|(at, _)| *at), left)
         };
         self.adds.insert(
             self.head_of_chain(),
@@ -379,7 +392,8 @@ impl Membership {
                 break;
             }
         }
-        self.mark_introductions();
+        let stays = self.adds.iter().map(|(id, added)| (*id, stay(*id, added.key, added.position))).collect();
+        self.mark_introductions(&stays);
         let pending: Vec<EntryId> = self
             .adds
             .iter()
@@ -419,18 +433,17 @@ impl Membership {
     }
 
     /// Of several adds of one device within one stay, the first made it a member.
-    fn mark_introductions(&mut self) {
-        let mut first: BTreeMap<(PublicKey, usize), (u64, EntryId)> = BTreeMap::new();
+    fn mark_introductions(&mut self, stays: &BTreeMap<EntryId, (Option<usize>, bool)>) {
+        let mut first = BTreeMap::new();
         for (id, added) in &self.adds {
-            // Adds that were ended by the same number of removals belong to one stay.
-            let stay = (added.key, added.ends.len());
+            let stay = (added.key, stays.get(id));
             let candidate = (added.at_us, *id);
             let known = first.entry(stay).or_insert(candidate);
             *known = (*known).min(candidate);
         }
         let creation = self.head_of_chain();
         for (id, added) in &mut self.adds {
-            let stay = (added.key, added.ends.len());
+            let stay = (added.key, stays.get(id));
             added.introduces = *id != creation && first.get(&stay).is_some_and(|(_, first)| first == id);
         }
     }

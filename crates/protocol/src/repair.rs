@@ -24,6 +24,8 @@ use crate::store::{Arrival, Item, Lost, Store, StoreError};
 pub(crate) struct Damage {
     /// Logs with lost entries, each with the lowest number.
     pub(crate) missing: BTreeMap<LogKey, u64>,
+    /// The same logs, each with the first number that is passed on to nobody: of the group that the lost entry is in.
+    withheld: BTreeMap<LogKey, u64>,
     /// Lost entries, as many as are looked after at a time.
     lost: BTreeMap<EntryId, Lost>,
     /// Whether `missing` and `lost` are to be read again.
@@ -51,6 +53,10 @@ impl Damage {
     fn read<S: Store>(&mut self, store: &S, room: RoomId) -> Result<(), StoreError> {
         self.stale = false;
         self.missing = store.missing(room)?.into_iter().collect();
+        self.withheld.clear();
+        for (log, seq) in &self.missing {
+            self.withheld.insert(*log, group_start(store, room, *log, *seq)?);
+        }
         self.lost = if self.missing.is_empty() {
             BTreeMap::new()
         } else {
@@ -59,10 +65,23 @@ impl Damage {
         Ok(())
     }
 
-    /// Whether an entry stands before everything that its log has lost.
-    pub(crate) fn is_before(&self, log: &LogKey, seq: u64) -> bool {
-        self.missing.get(log).is_none_or(|first| seq < *first)
+    /// Whether an entry stands before everything that its log has lost, and can be passed on without it.
+    fn is_before(&self, log: &LogKey, seq: u64) -> bool {
+        self.withheld.get(log).is_none_or(|first| seq < *first)
     }
+}
+
+/// The number that the group of the first lost entry of a log begins with: only whole groups are passed on.
+fn group_start<S: Store>(store: &S, room: RoomId, log: LogKey, lost: u64) -> Result<u64, StoreError> {
+    let mut first = lost;
+    for _ in 0..limits::GROUP_ENTRIES {
+        let before = store.at(room, log, first.saturating_sub(1))?;
+        if before.iter().all(|stored| stored.entry.signature.is_some()) {
+            break;
+        }
+        first = first.saturating_sub(1);
+    }
+    Ok(first)
 }
 
 /// How far this store was read through, to find what is damaged before it is needed.

@@ -29,6 +29,8 @@ pub(crate) enum Action {
     VoteRemoval,
     VoteOwner,
     StopServer,
+    StayWith,
+    PartWith,
     Move,
     Cut,
     Partition,
@@ -72,6 +74,8 @@ pub(crate) const ACTIONS: &[(Action, u64, Sort)] = &[
     (Action::VoteRemoval, 16, Sort::Belonging),
     (Action::VoteOwner, 16, Sort::Belonging),
     (Action::StopServer, 6, Sort::Fault),
+    (Action::StayWith, 10, Sort::Fault),
+    (Action::PartWith, 6, Sort::Fault),
     (Action::Move, 6, Sort::Fault),
     (Action::Cut, 50, Sort::Fault),
     (Action::Partition, 14, Sort::Fault),
@@ -196,10 +200,18 @@ impl World {
                     self.ask(device, Command::Listen(addresses));
                 }
             }
+            Action::StayWith | Action::PartWith => {
+                let other = self.dice.index(self.devices.len());
+                let stay = action == Action::StayWith;
+                if other != device {
+                    self.ask(device, if stay { Command::StayWith(other) } else { Command::PartWith(other) });
+                }
+            }
             Action::Move => {
                 let number = self.dice.below(250);
                 self.devices[device].address = format!("10.{}.{number}.{device}:12345", device % 3);
                 let addresses = self.devices[device].addresses();
+                self.give(device, Input::Moved);
                 self.ask(device, Command::Listen(addresses));
                 for link in self.links_of(device) {
                     self.cut(link);
@@ -355,7 +367,7 @@ impl World {
         let peers = self.devices[device].machine.as_ref().map(|machine| machine.peers()).unwrap_or_default();
         match peers.iter().find(|peer| peer.device == host.device) {
             Some(peer) => self.go_on_joining(device, peer.connection, host.device),
-            None => self.dial(device, host.device, &host.addresses),
+            None => self.dial(device, host.device, &host.addresses, true),
         }
     }
 
@@ -417,6 +429,8 @@ impl World {
         device.wake_at = None;
         device.refusing_until = None;
         device.held.clear();
+        device.asked.clear();
+        device.looked = None;
         self.trace.say(self.now_us, format_args!("{index} stops{}", if power { ", power cut" } else { "" }));
         for link in self.links_of(index) {
             let now_us = self.now_us;

@@ -35,6 +35,8 @@ pub(crate) enum Input {
     Command(Command),
     /// A device that was dialled and not reached.
     Unreached(DeviceId),
+    /// It is on another network.
+    Moved,
     Drained,
 }
 
@@ -66,6 +68,9 @@ pub(crate) enum Command {
     /// To make a device the owner, or else to remove it.
     Vote(RoomId, usize, bool),
     Listen(Vec<String>),
+    /// To be connected to a device, or to be left alone by it.
+    StayWith(usize),
+    PartWith(usize),
 }
 
 pub(crate) struct Device {
@@ -93,9 +98,13 @@ pub(crate) struct Device {
     pub(crate) connections: BTreeMap<ConnectionId, (u64, usize)>,
     pub(crate) limits: BTreeMap<ConnectionId, usize>,
     pub(crate) dialer: Dialer,
-    pub(crate) targets_at: Option<u64>,
-    /// Devices that asked to be left alone.
+    /// As of which look of the replica the dialer knows whom to dial.
+    pub(crate) looked: Option<u64>,
+    /// Devices that its person asked for, and those that one of the two asked to be left alone.
+    pub(crate) asked: BTreeSet<DeviceId>,
     pub(crate) held: BTreeSet<DeviceId>,
+    /// Whether the replica is still to be told of these two.
+    pub(crate) wishes_changed: bool,
     /// While its disk is full: when writing is tried again.
     pub(crate) refusing_until: Option<u64>,
     /// Frozen as a whole.
@@ -148,8 +157,10 @@ impl Device {
             connections: BTreeMap::new(),
             limits: BTreeMap::new(),
             dialer: Dialer::default(),
-            targets_at: None,
+            looked: None,
+            asked: BTreeSet::new(),
             held: BTreeSet::new(),
+            wishes_changed: false,
             refusing_until: None,
             asleep_until: 0,
             listens: index == 0,
@@ -182,7 +193,6 @@ impl Device {
         self.booted_us = now_us.saturating_sub(self.boots * 1_000_003 % 7_000_000);
         self.refusing_until = None;
         self.asleep_until = 0;
-        self.targets_at = Some(now_us);
         let mut replica = self.open(seed, now_us, Disk::new(store))?;
         replica.store_mut().set_fault(self.fault);
         self.machine = Some(replica);
@@ -193,6 +203,11 @@ impl Device {
         let key = DeviceKey::from_seed(&self.key_seed);
         let entropy = Box::new(Entropy::new(seed, self.index, self.boots));
         Replica::open(key, disk, entropy, "simulator", self.time(now_us))
+    }
+
+    /// Leaves another device alone from now on.
+    pub(crate) fn hold(&mut self, other: DeviceId) {
+        self.wishes_changed |= self.held.insert(other) | self.asked.remove(&other);
     }
 
     /// Where it can be reached, as it tells others.

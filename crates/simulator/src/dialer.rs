@@ -5,13 +5,24 @@ use std::collections::BTreeMap;
 use lanline_protocol::identity::DeviceId;
 use lanline_protocol::replica::Target;
 
+use crate::device::Input;
 use crate::dice::Dice;
+use crate::world::{Happening, World};
 
 const PAUSE_MIN_US: u64 = 500_000;
 const PAUSE_MAX_US: u64 = 5_000_000;
 const LASTED_US: u64 = 5_000_000;
 const IDLE_US: u64 = 60_000_000;
 const ATTEMPTS_MAX: usize = 16;
+
+/// An attempt of a device, in its life since so many starts, to reach another; a person asked for it or the dialer did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    from: usize,
+    boots: u64,
+    device: DeviceId,
+    by_hand: bool,
+}
 
 #[derive(Debug)]
 struct Dialling {
@@ -77,6 +88,13 @@ impl Dialer {
             .collect()
     }
 
+    /// As if nobody had been dialled yet: this device is on another network.
+    pub(crate) fn begin_anew(&mut self, now: u64) {
+        for device in self.0.values_mut() {
+            (device.running, device.attempts, device.next_at) = (false, 0, now);
+        }
+    }
+
     pub(crate) fn next_at(&self) -> Option<u64> {
         self.0.values().filter(|device| device.wanted && !device.running).map(|device| device.next_at).min()
     }
@@ -88,6 +106,75 @@ impl Dialer {
             device.last_at = Some(now);
             let pause = (PAUSE_MIN_US << device.attempts.saturating_sub(1).min(8)).min(PAUSE_MAX_US);
             device.next_at = now + pause * dice.between(75, 100) / 100;
+        }
+    }
+}
+
+impl World {
+    /// Tries to reach a device at addresses that are known of it.
+    pub(crate) fn dial(&mut self, from: usize, device: DeviceId, addresses: &[String], by_hand: bool) {
+        let found = addresses.iter().find_map(|address| {
+            self.devices.iter().position(|other| {
+                other.address == *address && other.is_on() && other.listens && other.asleep_until <= self.now_us
+            })
+        });
+        let found = found.filter(|to| *to != from && !self.walls.between(from, *to));
+        let pause = match found {
+            Some(_) => self.dice.between(1, 4) * 2 * self.profile.delay_us,
+            None => self.dice.between(1_000, 4_000_000),
+        };
+        let attempt = Attempt { from, boots: self.devices[from].boots, device, by_hand };
+        self.after(pause, Happening::Dialled(attempt, found));
+    }
+
+    pub(crate) fn dialled(&mut self, attempt: Attempt, to: Option<usize>) {
+        let Attempt { from, boots, device, .. } = attempt;
+        if self.devices[from].boots != boots || !self.devices[from].is_on() {
+            return;
+        }
+        let to = to.filter(|to| {
+            let other = &self.devices[*to];
+            // Another device may have the address now; the handshake shows it.
+            other.id == device && other.is_on() && other.listens && !self.walls.between(from, *to)
+        });
+        match to {
+            Some(to) => {
+                self.connect(from, to);
+                self.after(1_000_000, Happening::Greeted(attempt, false));
+            }
+            None => self.greeted(attempt, true),
+        }
+    }
+
+    pub(crate) fn greeted(&mut self, attempt: Attempt, last: bool) {
+        let Attempt { from, boots, device, by_hand } = attempt;
+        if by_hand || self.devices[from].boots != boots {
+            return;
+        }
+        let Some(machine) = &self.devices[from].machine else { return };
+        let greeted = machine.peers().iter().any(|peer| peer.device == device);
+        if !greeted && !last {
+            self.after(4_000_000, Happening::Greeted(attempt, true));
+            return;
+        }
+        let now_us = self.now_us;
+        self.devices[from].dialer.ended(device, greeted, now_us, &mut self.dice);
+        if !greeted {
+            self.give(from, Input::Unreached(device));
+        }
+        self.set_alarm(from);
+    }
+
+    /// Tells the dialer whom the replica wants to be connected to, where that changed.
+    pub(crate) fn publish_targets(&mut self, index: usize) {
+        let now_us = self.now_us;
+        let device = &mut self.devices[index];
+        let (targets, looked) = match &device.machine {
+            Some(machine) if device.refusing_until.is_none() => (machine.targets(), Some(machine.looks())),
+            _ => (&[][..], None),
+        };
+        if std::mem::replace(&mut device.looked, looked) != looked {
+            device.dialer.take(targets, now_us);
         }
     }
 }

@@ -62,8 +62,8 @@ pub(crate) struct Ledger {
     rolled_back_at: Vec<Option<u64>>,
     /// How far cursors and acks were found true: owner of the arrivals, its store, who holds, room, lane.
     checked: BTreeMap<(usize, StoreId, usize, RoomId, Lane), Arrival>,
-    /// Logs of which something was damaged somewhere.
-    pub(crate) damaged: BTreeSet<LogKey>,
+    /// Entries that some disk lost the words of, by their log, each with the first number of its group.
+    pub(crate) damaged: BTreeMap<LogKey, Vec<(u64, EntryId)>>,
     /// Logs in which one number was given twice, by a disk that was rolled back and had not noticed yet. Acks and receipts
     /// name numbers, and so do not tell which of the two they mean.
     pub(crate) forked: BTreeSet<LogKey>,
@@ -182,7 +182,10 @@ impl World {
         self.trace.take(self.now_us, 32 + index as u64, entry.id.as_bytes());
         if self.trace.prints() {
             let (id, log, seq, kind) = (entry.id, entry.log.log, entry.seq, entry.kind);
-            self.trace.say(self.now_us, format_args!("{index} holds {id:?} = {log:?}#{seq} of {author}, kind {kind}"));
+            let (at, shown) = (entry.timestamp_us, entry.shown_us);
+            let what =
+                format_args!("{index} holds {id:?} = {log:?}#{seq} of {author}, kind {kind}, {at} shown {shown}");
+            self.trace.say(self.now_us, what);
         }
     }
 
@@ -249,7 +252,12 @@ impl World {
                 let member = |index: usize| view.as_ref().is_some_and(|view| view.is_member(&self.keys[index]));
                 member(holder) && member(owner)
             });
-            if !liar && counts && members && !self.ledger.damaged.contains(&log) && !self.ledger.forked.contains(&log) {
+            if !liar
+                && counts
+                && members
+                && !self.ledger.damaged.contains_key(&log)
+                && !self.ledger.forked.contains(&log)
+            {
                 let what = if ever {
                     format!(
                         "{owner} notes that {holder} holds arrival {upto} of {lane:?}, but it never held {:?}",
@@ -348,12 +356,29 @@ impl World {
             (None, Some(machine)) => machine.store_mut().held_mut(),
             _ => return,
         };
+        let Ok(Some(stored)) = disk.entry(id) else { return };
         if disk.damage(id, header) {
-            if let Some(known) = self.ledger.entries.get(&id) {
-                self.ledger.damaged.insert(known.log);
+            let log = stored.entry.header.log_key();
+            let mut first = stored.entry.header.seq;
+            let before = |seq| disk.at(stored.entry.room(), log, seq).unwrap_or_default();
+            while before(first - 1).iter().any(|before| before.entry.signature.is_none()) {
+                first -= 1;
             }
+            self.ledger.damaged.entry(log).or_default().push((first, id));
             self.trace.say(self.now_us, format_args!("{index} loses the words of {id:?}"));
         }
+    }
+
+    /// Whether an entry can be passed on to nobody any more, since none of these devices has the words of one that it
+    /// follows, or shares a group with. That disk was its only place when it was damaged, and no protocol helps.
+    pub(crate) fn is_withheld(&self, group: &[usize], id: EntryId) -> bool {
+        let Some(known) = self.ledger.entries.get(&id) else { return false };
+        let has = |device: &usize, id| {
+            let held = self.devices[*device].disk().and_then(|disk| disk.entry(id).ok().flatten());
+            held.is_some_and(|stored| stored.entry.body.is_some())
+        };
+        let damaged = self.ledger.damaged.get(&known.log).into_iter().flatten();
+        damaged.into_iter().any(|(first, lost)| *first <= known.seq && !group.iter().any(|device| has(device, *lost)))
     }
 
     /// A room as it lies on a device's disk.

@@ -8,11 +8,13 @@
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a test, though it is a program of its own")]
 
 mod action;
+mod asking;
 mod campaign;
 mod device;
 mod dialer;
 mod dice;
 mod disk;
+mod failing;
 mod ledger;
 mod liar;
 mod network;
@@ -20,6 +22,7 @@ pub mod planted;
 mod profile;
 mod run;
 mod trace;
+mod traffic;
 mod verdict;
 mod words;
 mod work;

@@ -35,6 +35,8 @@ pub struct Outcome {
 
 /// How long after the last fault everybody must be of one mind, and silent.
 const SETTLE_US: u64 = 420_000_000;
+/// How long a device that was not reached may be passed over, and a little more.
+const MEETING_US: u64 = 250_000_000;
 /// How long nobody says anything, before that counts as silence: longer than the pause between two digests.
 const SILENCE_US: u64 = 65_000_000;
 
@@ -126,6 +128,9 @@ impl World {
             }
             self.mend(device);
             let known = &mut self.devices[device];
+            // Nobody wants to be left alone any more.
+            known.held.clear();
+            (known.wishes_changed, known.looked) = (true, None);
             known.asleep_until = 0;
             known.commit_us = self.profile.commit_us;
             if known.listens != self.profile.listens[device] {
@@ -140,7 +145,7 @@ impl World {
         self.last_frame_us = begun;
         while self.violation.is_none() {
             self.run_until(self.now_us + 5_000_000);
-            if self.now_us > self.last_frame_us + SILENCE_US {
+            if self.now_us > (begun + MEETING_US).max(self.last_frame_us + SILENCE_US) {
                 return;
             }
             if self.now_us > begun + SETTLE_US {

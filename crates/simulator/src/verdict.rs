@@ -94,7 +94,7 @@ impl World {
                 for other in others {
                     let theirs = self.held(*other, room, &views);
                     if let (Some(held), Some(theirs)) = (&held, &theirs) {
-                        self.compare(room, (*first, held), (*other, theirs));
+                        self.compare(room, &group, (*first, held), (*other, theirs));
                     }
                     if self.violation.is_some() {
                         return;
@@ -188,17 +188,19 @@ impl World {
         Some(held)
     }
 
-    fn compare(&mut self, room: RoomId, (a, held): (usize, &Held), (b, theirs): (usize, &Held)) {
+    fn compare(&mut self, room: RoomId, group: &[usize], (a, held): (usize, &Held), (b, theirs): (usize, &Held)) {
         if held.members != theirs.members {
             let what = format!("{a} and {b} of {room:?} disagree who belongs: {} / {}", held.members, theirs.members);
             self.violate("membership differs", what);
         }
         let of_liar =
-            |id: &&EntryId| self.ledger.entries.get(id).is_some_and(|known| self.devices[known.author].liar.is_some());
-        let differ: Vec<EntryId> =
-            held.entries.symmetric_difference(&theirs.entries).filter(|id| !of_liar(id)).copied().collect();
-        let bodies: Vec<EntryId> =
-            held.bodies.symmetric_difference(&theirs.bodies).filter(|id| !of_liar(id)).copied().collect();
+            |id: &EntryId| self.ledger.entries.get(id).is_some_and(|known| self.devices[known.author].liar.is_some());
+        let differ = |held: &BTreeSet<EntryId>, theirs: &BTreeSet<EntryId>| -> Vec<EntryId> {
+            let differ = held.symmetric_difference(theirs).copied();
+            differ.filter(|id| !of_liar(id) && !self.is_withheld(group, *id)).collect()
+        };
+        let bodies = differ(&held.bodies, &theirs.bodies);
+        let differ = differ(&held.entries, &theirs.entries);
         if !differ.is_empty() {
             let what = format!("{a} and {b} of {room:?} hold different entries: {}", self.list(&differ));
             self.violate("entries differ", what);
@@ -272,13 +274,24 @@ impl World {
             }
             shown.retain(|id| {
                 let known = self.ledger.entries.get(id);
-                known.is_some_and(|known| !known.adrift && self.devices[known.author].liar.is_none())
+                let plain = known.is_some_and(|known| !known.adrift && self.devices[known.author].liar.is_none());
+                plain && !self.is_withheld(group, *id)
             });
             if let Some((other, theirs)) = &before
                 && *theirs != shown
             {
                 let at = theirs.iter().zip(&shown).position(|(a, b)| a != b);
-                let what = format!("{other} and {index} of {room:?} show another order from {at:?} from the end");
+                let at = at.unwrap_or(theirs.len().min(shown.len()));
+                let (first, second) = (theirs.get(at), shown.get(at));
+                let what = format!(
+                    "{other} and {index} of {room:?} show another order {at} from the end: {first:?} and {second:?}"
+                );
+                if self.trace.prints() {
+                    let own: BTreeSet<_> = shown.iter().collect();
+                    let their: BTreeSet<_> = theirs.iter().collect();
+                    let differ: Vec<_> = own.symmetric_difference(&their).collect();
+                    self.trace.say(self.now_us, format_args!("shown by one of them: {differ:?}"));
+                }
                 self.violate("order differs", what);
                 return;
             }
@@ -300,8 +313,6 @@ impl World {
             };
             let counts = match disk.entry(id) {
                 Ok(Some(stored)) if stored.entry.body.is_some() => continue,
-                // Whether others can still repair it is seen by comparing with them.
-                _ if self.ledger.damaged.contains(&known.log) => continue,
                 Ok(Some(_)) => true,
                 _ => view
                     .adds
@@ -321,7 +332,7 @@ impl World {
             } else {
                 author_rolled_back || !group.contains(&said.device)
             };
-            if counts && (author_belongs || within) && !excused {
+            if counts && (author_belongs || within) && !excused && !self.is_withheld(group, id) {
                 lost.push(id);
             }
         }

@@ -1,39 +1,21 @@
 //! How a device is driven: as the engine's core thread does (`engine::core::thread`). What waits is taken in, one commit
-//! makes it durable, and only then is anything sent or answered. Where the store fails, connections are dropped, the
-//! store is rolled back and opened anew.
+//! makes it durable, and only then is anything sent or answered.
 
 use std::collections::BTreeSet;
 
 use lanline_protocol::command::CommandError;
-use lanline_protocol::id::{EntryId, RoomId};
 use lanline_protocol::limits;
-use lanline_protocol::link::InviteLink;
-use lanline_protocol::replica::{CloseReason, Event, Output};
+use lanline_protocol::replica::{CloseReason, Output};
 use lanline_protocol::session::ConnectionId;
-use lanline_protocol::store::{Store, StoreError};
-use lanline_protocol::voting::Motion;
+use lanline_protocol::store::StoreError;
 
-use crate::device::{Command, Input};
-use crate::disk::{Disk, Fault};
+use crate::asking::{DISCONNECTED, Done};
+use crate::device::Input;
 use crate::network::{Parcel, QUEUE_LOW};
 use crate::planted;
-use crate::world::{Happening, World};
+use crate::world::World;
 
 const BURST_INPUTS: usize = 1024;
-const RETRY_US: u64 = 5_000_000;
-const RETRY_BYTES: usize = 256 * 1024;
-const TARGETS_US: u64 = 250_000;
-
-/// What a command did, once it is committed.
-#[derive(Debug)]
-pub(crate) enum Done {
-    Said(usize, EntryId),
-    Created(RoomId),
-    Invited(InviteLink),
-    Removed(RoomId, usize),
-    Left(RoomId),
-    Nothing,
-}
 
 impl World {
     /// One burst.
@@ -51,6 +33,7 @@ impl World {
         }
         if self.devices[index].refusing_until.is_some() {
             self.refuse(index);
+            self.publish_targets(index);
             self.set_alarm(index);
             return;
         }
@@ -95,6 +78,7 @@ impl World {
         if !self.devices[index].inbox.is_empty() || self.has_room_again(index) {
             self.work_soon(index);
         }
+        self.publish_targets(index);
         self.set_alarm(index);
     }
 
@@ -159,40 +143,46 @@ impl World {
                         let Some(machine) = device.machine.as_mut() else { return Ok(()) };
                         machine.connected(time, connection, peer, exporter, dialled, address)?;
                         machine.set_queued(connection, 0);
-                        device.targets_at = Some(now_us);
                         Ok(())
                     })
                 }
                 Input::Closed(connection, reason) => {
                     if device.connections.remove(&connection).is_some() {
+                        let left = (reason == DISCONNECTED && machine.is_with_fellow(connection))
+                            .then(|| machine.peers().into_iter().find(|peer| peer.connection == connection))
+                            .flatten();
+                        let ended = machine.disconnected(time, connection);
+                        if let Some(peer) = left {
+                            device.hold(peer.device);
+                        }
                         device.limits.remove(&connection);
                         if device.joining.as_ref().is_some_and(|joining| joining.asked == Some(connection)) {
                             device.joining = None;
                         }
-                        device.targets_at = Some(now_us);
                         self.trace.take(now_us, 2, reason.as_bytes());
-                        machine.disconnected(time, connection)
+                        ended
                     } else {
                         Ok(())
                     }
                 }
-                Input::Command(command) => {
-                    device.targets_at.get_or_insert(now_us + TARGETS_US);
-                    match self.obey(index, command) {
-                        Ok(what) => {
-                            done.push(what);
-                            Ok(())
-                        }
-                        Err(CommandError::Store(error)) => Err(error),
-                        Err(error) => {
-                            self.trace.say(now_us, format_args!("{index} is told: {error}"));
-                            Ok(())
-                        }
+                Input::Command(command) => match self.obey(index, command) {
+                    Ok(what) => {
+                        done.push(what);
+                        Ok(())
                     }
-                }
+                    Err(CommandError::Store(error)) => Err(error),
+                    Err(error) => {
+                        self.trace.say(now_us, format_args!("{index} is told: {error}"));
+                        Ok(())
+                    }
+                },
                 Input::Unreached(target) => {
                     machine.unreached(time, target);
-                    device.targets_at = Some(now_us);
+                    Ok(())
+                }
+                Input::Moved => {
+                    machine.moved();
+                    device.dialer.begin_anew(now_us);
                     Ok(())
                 }
                 Input::Drained => Ok(()),
@@ -205,8 +195,10 @@ impl World {
         for input in later.into_iter().rev() {
             device.inbox.push_front(input);
         }
-        if !heard.is_empty() {
-            device.targets_at.get_or_insert(now_us + TARGETS_US);
+        if std::mem::take(&mut device.wishes_changed)
+            && let Some(machine) = device.machine.as_mut()
+        {
+            machine.set_wishes(device.asked.clone(), device.held.clone());
         }
         (Ok(()), done)
     }
@@ -239,7 +231,7 @@ impl World {
         device.connections.insert(connection, (link, end));
         device.limits.insert(connection, limits::STRANGER_FRAME);
         if !dialled {
-            device.held.remove(&peer);
+            device.wishes_changed |= device.held.remove(&peer);
         }
         Ok(())
     }
@@ -257,81 +249,6 @@ impl World {
         }
         self.hang_up(link, end, "frame_too_large");
         self.devices[index].inbox.push_front(Input::Closed(connection, "frame_too_large"));
-    }
-
-    /// Does what a person asks for.
-    fn obey(&mut self, index: usize, command: Command) -> Result<Done, CommandError> {
-        let now_us = self.now_us;
-        if self.trace.prints() {
-            self.trace.say(now_us, format_args!("{index} is asked: {command:?}"));
-        }
-        let device = &mut self.devices[index];
-        let time = device.time(now_us);
-        let Some(machine) = device.machine.as_mut() else { return Ok(Done::Nothing) };
-        match command {
-            Command::Name(name) => {
-                machine.set_name(time, &name)?;
-                device.name = name;
-            }
-            Command::Create => return Ok(Done::Created(machine.create_room(time, "room")?)),
-            Command::Say(at) => {
-                let Some(said) = self.ledger.said.get(at) else { return Ok(Done::Nothing) };
-                let reply_to = said.reply_to;
-                let sent = machine.send_message(time, said.room, &said.text, reply_to, Some(&said.client_id));
-                let sent = match sent {
-                    // What it answers may be gone after a rollback.
-                    Err(CommandError::NotFound(_)) if reply_to.is_some() => {
-                        machine.send_message(time, said.room, &said.text, None, Some(&said.client_id))
-                    }
-                    other => other,
-                };
-                return Ok(Done::Said(at, sent?));
-            }
-            Command::MarkRead(room) => {
-                let (messages, _) = machine.messages(room, None, 1)?;
-                if let Some(last) = messages.last() {
-                    machine.mark_read(time, room, last.id)?;
-                    let last = last.id;
-                    self.note_read(index, room, last);
-                }
-            }
-            Command::Invite { room, ttl_ms, uses } => {
-                return Ok(Done::Invited(machine.invite(time, room, ttl_ms, uses)?));
-            }
-            Command::Join { connection, link } => {
-                if let Some(link) = self.invites.get(link) {
-                    machine.join(connection, link)?;
-                }
-            }
-            Command::CancelJoin { connection, room } => machine.cancel_join(connection, room),
-            Command::Remove(room, other) => {
-                machine.remove_member(time, room, self.keys[other].device_id())?;
-                return Ok(Done::Removed(room, other));
-            }
-            Command::Leave(room) => {
-                machine.leave_room(time, room)?;
-                return Ok(Done::Left(room));
-            }
-            Command::HandOver(room, other) => machine.hand_over(time, room, self.keys[other].device_id())?,
-            Command::Vote(room, other, owner) => {
-                let other = self.keys[other].device_id();
-                let motion = if owner { Motion::Owner(other) } else { Motion::Remove(other) };
-                machine.vote(time, room, motion)?;
-            }
-            Command::Listen(addresses) => machine.set_addresses(time, &addresses)?,
-        }
-        Ok(Done::Nothing)
-    }
-
-    fn answer(&mut self, index: usize, done: &Done) {
-        match done {
-            Done::Said(at, entry) => self.ledger.answered(*at, *entry),
-            Done::Created(room) => self.rooms.push(*room),
-            Done::Invited(link) => self.invites.push(link.clone()),
-            Done::Removed(room, other) => self.ledger.ended(*room, *other),
-            Done::Left(room) => self.ledger.ended(*room, index),
-            Done::Nothing => {}
-        }
     }
 
     fn carry_out(&mut self, index: usize, outputs: Vec<Output>) {
@@ -361,7 +278,6 @@ impl World {
                 Output::Close(connection, reason) => {
                     let device = &mut self.devices[index];
                     device.limits.remove(&connection);
-                    device.targets_at = Some(now_us);
                     if let Some((link, end)) = device.connections.remove(&connection) {
                         let sender = self.links.get(&link).map(|link| link.ends[1 - end].device);
                         if reason == CloseReason::BadFrame && self.between_honest(index, sender) {
@@ -372,111 +288,6 @@ impl World {
                     }
                 }
                 Output::Event(event) => self.note_event(index, &event),
-            }
-        }
-    }
-
-    fn note_event(&mut self, index: usize, event: &Event) {
-        if self.trace.prints() {
-            self.trace.say(self.now_us, format_args!("{index} shows {event:?}"));
-        }
-        match event {
-            Event::Status(entry) => self.check_status(index, *entry),
-            Event::Joined(_, room) => {
-                self.devices[index].joining = None;
-                self.ledger.joined(*room, index);
-            }
-            Event::JoinRefused(..) => self.devices[index].joining = None,
-            Event::PeerConnected(connection, device) => self.go_on_joining(index, *connection, *device),
-            _ => {}
-        }
-    }
-
-    /// The store did not take it.
-    fn fail(&mut self, index: usize, error: &StoreError) {
-        self.trace.say(self.now_us, format_args!("{index}: {error}"));
-        self.trace.take(self.now_us, 3, error.to_string().as_bytes());
-        let device = &mut self.devices[index];
-        let Some(machine) = device.machine.as_mut() else { return };
-        let fault = machine.store_mut().fault();
-        if machine.store_mut().power_was_cut() {
-            let pause = self.dice.between(100_000, 20_000_000);
-            self.crash(index, true);
-            self.after(pause, Happening::Boot(index));
-            return;
-        }
-        if fault == Fault::None {
-            self.violate("store", format!("the store of {index} refuses: {error}"));
-            return;
-        }
-        self.part_with_all(index);
-        if matches!(error, StoreError::Failed(_)) {
-            // It ends; a person starts it again once the disk was seen to.
-            self.crash(index, false);
-            return;
-        }
-        let device = &mut self.devices[index];
-        let Some(machine) = device.machine.take() else { return };
-        let mut store = machine.into_store();
-        let _ = store.rollback();
-        self.reopen(index, store);
-        self.devices[index].refusing_until = Some(self.now_us + RETRY_US);
-    }
-
-    fn reopen(&mut self, index: usize, mut store: Disk) {
-        let fault = store.fault();
-        store.set_fault(Fault::None);
-        let device = &mut self.devices[index];
-        // It goes on with other random numbers than it drew for what was rolled back.
-        device.boots += 1;
-        match device.open(self.seed, self.now_us, store) {
-            Ok(mut replica) => {
-                replica.store_mut().set_fault(fault);
-                self.devices[index].machine = Some(replica);
-            }
-            Err(error) => self.violate("store", format!("{index} cannot be opened: {error}")),
-        }
-        self.devices[index].dialer = Default::default();
-    }
-
-    fn part_with_all(&mut self, index: usize) {
-        let connections = std::mem::take(&mut self.devices[index].connections);
-        self.devices[index].limits.clear();
-        self.devices[index].joining = None;
-        for (link, end) in connections.into_values() {
-            self.hang_up(link, end, "read_only");
-        }
-    }
-
-    /// While nothing is taken in.
-    fn refuse(&mut self, index: usize) {
-        for input in std::mem::take(&mut self.devices[index].inbox) {
-            if let Input::Opened { link, end, .. } = input {
-                self.hang_up(link, end, "read_only");
-            }
-        }
-        let now_us = self.now_us;
-        let device = &mut self.devices[index];
-        if device.refusing_until.is_none_or(|at| at > now_us) {
-            return;
-        }
-        let Some(machine) = device.machine.as_mut() else { return };
-        let store = machine.store_mut();
-        let tried = store
-            .put_value("retry", Some(&vec![0; RETRY_BYTES]))
-            .and_then(|()| store.commit())
-            .and_then(|()| store.put_value("retry", None))
-            .and_then(|()| store.commit());
-        match tried {
-            Ok(()) => {
-                device.refusing_until = None;
-                device.targets_at = Some(now_us);
-                let addresses = device.addresses();
-                self.give(index, Input::Command(Command::Listen(addresses)));
-            }
-            Err(_) => {
-                let _ = store.rollback();
-                device.refusing_until = Some(now_us + RETRY_US);
             }
         }
     }

@@ -171,3 +171,31 @@ fn what_a_removal_cut_off_is_not_called_stored_by_who_came_back() {
     assert_eq!(world.texts(ALICE, room), ["back"]);
     assert!(world.replica(BOB).receipts(late).is_err(), "it is shown to nobody");
 }
+
+#[test]
+fn a_leaving_that_came_after_a_removal_changes_nothing_of_what_is_shown() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    let now = world.now;
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    world.settle();
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+    // Alice removes bob, who leaves before he hears of it: she never takes the word of it.
+    world.cut(ALICE, BOB);
+    let (bob, now) = (device(&mut world, BOB), world.now);
+    world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    world.commit(ALICE);
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+    world.settle();
+    let shown = |world: &mut World, device| -> Vec<_> {
+        world.messages(device, room).into_iter().map(|m| (m.id, m.shown)).collect()
+    };
+    let alice = shown(&mut world, ALICE);
+    assert_eq!(alice.iter().filter(|(_, shown)| matches!(shown, Shown::MemberAdded(..))).count(), 3);
+    assert_eq!(shown(&mut world, BOB), alice);
+}

@@ -229,3 +229,23 @@ fn what_comes_back_was_not_read_while_it_was_gone() {
     world.crash(BOB);
     assert_eq!(unread(&mut world), 2);
 }
+
+#[test]
+fn what_stands_in_one_group_with_something_lost_is_not_called_stored() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.settle();
+    world.cut(ALICE, BOB);
+    let entries = said(&mut world, ALICE, room, 6);
+    // The last of a group is gone: its signature, without which the two before it are worth nothing to bob.
+    damage(&mut world, ALICE, &[entries[2]], false);
+    world.commit(ALICE);
+    world.connect(BOB, ALICE);
+    world.settle();
+    world.say(ALICE, room, "after");
+    world.settle();
+    assert_eq!(world.texts(BOB, room), ["after"]);
+    for id in entries {
+        assert_eq!(world.replica(ALICE).receipts(id).unwrap().stored, [], "bob cannot have it");
+    }
+}
