@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::body::{Ballot, Body, Cut, Settings};
+use crate::body::{Ballot, Body, Cut, Remove, Settings};
 use crate::cbor;
 use crate::entry::{Header, LogKey};
 use crate::id::{EntryId, Hash, LogId, RoomId};
@@ -45,6 +45,29 @@ impl<'a> Way<'a> {
             .and_then(|position| self.steps.get(*position))
             .is_some_and(|step| step.acts.iter().any(|known| known.id == act.id))
     }
+
+    /// What each removal leaves, by position; `refused` are the keys of outranked removals.
+    ///
+    /// An entry that not everybody may take says nothing here, where another says the same: that of somebody
+    /// `refused`, that of whom it removes, and one behind what a later removal leaves of its author's log. So the last
+    /// is looked at first.
+    pub(crate) fn cuts(&self, refused: &BTreeSet<PublicKey>) -> BTreeMap<usize, Cuts> {
+        let mut cuts: BTreeMap<usize, Cuts> = BTreeMap::new();
+        let mut next_removal: BTreeMap<PublicKey, usize> = BTreeMap::new();
+        for (position, step) in self.steps.iter().enumerate().rev() {
+            let Some(Body::Remove(Remove { key, .. })) = step.acts.first().map(|act| &act.body) else { continue };
+            let of_others = step.acts.iter().filter(|act| {
+                let Header { author, log, seq, .. } = &act.header;
+                let later = next_removal.get(author).and_then(|position| cuts.get(position));
+                let left = later.is_none_or(|cuts| cuts.get(log).is_some_and(|limit| limit.admits(*seq, act.id)));
+                author != key && left && !refused.contains(author)
+            });
+            let of_others: Vec<&Act> = of_others.copied().collect();
+            cuts.insert(position, widest(if of_others.is_empty() { &step.acts } else { &of_others }));
+            next_removal.insert(*key, position);
+        }
+        cuts
+    }
 }
 
 /// Voters, each with what made it one.
@@ -78,7 +101,7 @@ pub(crate) fn limits_of(cuts: &[Cut]) -> Cuts {
 
 /// What a removal by the majority leaves of each log, where its entries differ: the most that any of them does.
 /// Each was written by somebody who held that much.
-pub(crate) fn widest(acts: &[&Act]) -> Cuts {
+fn widest(acts: &[&Act]) -> Cuts {
     let mut widest = Cuts::new();
     for act in acts {
         let Body::Remove(remove) = &act.body else { continue };

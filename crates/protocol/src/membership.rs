@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{Body, MayAdd, Settings};
-use crate::chain::{Chain, Cuts, Step, Voters, Walk, Way, departures, signed_by, widest};
+use crate::chain::{Chain, Cuts, Step, Voters, Walk, Way, departures, signed_by};
 use crate::entry::{Entry, Header, LogKey};
 use crate::id::{EntryId, Hash, LogId, RoomId};
 use crate::identity::PublicKey;
@@ -257,7 +257,6 @@ impl Membership {
             .filter(|(act, _)| !way.is_in_force(act) && (act.ballot.is_some() || self.outranked.contains_key(&act.id)))
             .map(|(_, key)| *key)
             .collect();
-        let mut cuts = BTreeMap::new();
         for (position, step) in way.steps.iter().enumerate() {
             let sure = step.acts.iter().find(|act| !removed.contains(&act.header.author));
             if let Some(act) = sure.or(step.acts.first()) {
@@ -265,14 +264,11 @@ impl Membership {
                 let seq = self.chain_seqs.entry(act.header.log_key()).or_default();
                 *seq = (*seq).max(act.header.seq);
             }
-            let heard: Vec<&Act> =
-                step.acts.iter().filter(|act| !self.refused.contains(&act.header.author)).copied().collect();
-            if heard.is_empty() {
+            if step.acts.iter().all(|act| self.refused.contains(&act.header.author)) {
                 self.unheard.extend(step.acts.first().filter(|act| act.ballot.is_some()).map(|act| act.id));
             }
-            cuts.insert(position, widest(if heard.is_empty() { &step.acts } else { &heard }));
         }
-        cuts
+        way.cuts(&self.refused)
     }
 
     /// Finds the adds and invites that hold, and what ended them.

@@ -119,12 +119,20 @@ class Chain:
             and (entry.body.link.votes or entry.id in self.outranked)
         }
         widest: Cuts = {}
-        for act in [act for act in step.acts if act.header.author not in refused] or step.acts:
+        others = [act for act in step.acts if act.header.author not in refused | {act.body.key} and self._left(step, act)]
+        for act in others or step.acts:
             for cut in act.body.cuts:
                 before = widest.get(cut.log)
                 if before is None or cut.seq > before[0] or (cut.seq == before[0] and cut.entry < before[1]):
                     widest[cut.log] = (cut.seq, cut.entry)
         return widest
+
+    def _left(self, step: Step, act: Entry) -> bool:
+        """Whether the next removal of its author leaves an act."""
+        for later in self.steps[self.positions[step.id] + 1 :]:
+            if isinstance(later.acts[0].body, Remove) and later.acts[0].body.key == act.header.author:
+                return within(self.cuts(later), act)
+        return True
 
     def position(self, place: bytes) -> int:
         """That of a place, or of the nearest before it that is in force."""

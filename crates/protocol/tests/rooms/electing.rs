@@ -297,3 +297,13 @@ fn what_the_majority_did_is_heard_from_who_was_removed_beside_it() {
         run(&steps, seed);
     }
 }
+
+/// The majority removes alice, whom bob and erin heard speak and those who gather the votes did not.
+#[test]
+fn what_who_is_removed_said_before_the_act_was_known_is_shown_alike() {
+    use Step::{Expel, Say, Split};
+    let steps = [Split(12), Expel(1, 0), Say(0), Expel(3, 0), Expel(2, 0)];
+    for seed in (0..200).chain([5_295_516_672_025_588]) {
+        run(&steps, seed);
+    }
+}
