@@ -29,6 +29,7 @@ export default {
   "device.this": "Dieses Gerät",
   "device.title": "Dieses Gerät",
   "device.name": "Name",
+  "device.name.help": "Ihn sehen alle, mit denen Sie schreiben.",
   "device.id": "Gerätekennung",
   "device.id.copy": "Gerätekennung kopieren",
   "device.addresses": "Adressen",
@@ -107,6 +108,8 @@ export default {
   "notice.forked":
     "Ein Gerät hat in {room} zugleich Verschiedenes gesagt: Seine Daten wurden womöglich kopiert. Alles wird gezeigt.",
   "notice.dismiss": "Ausblenden",
+  "notice.more": { one: "{count} weiterer", other: "{count} weitere" },
+  "notice.fewer": "Weniger",
 
   "rooms.title": "Räume",
   "rooms.create": "Neuer Raum",

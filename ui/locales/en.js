@@ -28,6 +28,7 @@ export default {
   "device.this": "This device",
   "device.title": "This device",
   "device.name": "Name",
+  "device.name.help": "The people you talk to see it.",
   "device.id": "Device ID",
   "device.id.copy": "Copy device ID",
   "device.addresses": "Addresses",
@@ -89,8 +90,8 @@ export default {
   "store.reason": "Reason: {reason}",
 
   "notice.damaged": {
-    one: "The disk damaged {count} message or change in {room}. It is asked of the other members.",
-    other: "The disk damaged {count} messages or changes in {room}. They are asked of the other members.",
+    one: "The disk damaged {count} message or change in {room}. The other members are asked for it.",
+    other: "The disk damaged {count} messages or changes in {room}. The other members are asked for them.",
   },
   "notice.repaired": {
     one: "{count} message or change in {room} that the disk had damaged is back.",
@@ -100,6 +101,8 @@ export default {
   "notice.forked":
     "A device said different things at once in {room}: its data may have been copied. All of it is shown.",
   "notice.dismiss": "Put away",
+  "notice.more": { one: "{count} more", other: "{count} more" },
+  "notice.fewer": "Fewer",
 
   "rooms.title": "Rooms",
   "rooms.create": "New room",
