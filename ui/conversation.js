@@ -1,6 +1,7 @@
 // @ts-check
 /** @import {Session} from "./session.js" */
 import { Composer } from "./composer.js";
+import { Decisions } from "./decisions.js";
 import { openInvite } from "./dialogs/invite.js";
 import { openPeople } from "./dialogs/people.js";
 import { openReceipts } from "./dialogs/receipts.js";
@@ -22,6 +23,7 @@ export class Conversation extends HTMLElement {
   #avatar = h("span", {});
   #summary = h("button", { type: "button", class: "room-people", testid: "people-open" });
   #invite = h("button", { type: "button", class: "button button-small", testid: "invite-open" });
+  #decisions;
   #notice = h("div", { class: "room-notice-slot", role: "status" });
   #trouble = new FailureLine();
   #foot = h("div", { class: "room-foot" });
@@ -37,6 +39,7 @@ export class Conversation extends HTMLElement {
     this.#session = session;
     this.#room = room;
     this.#people = new People(session, room);
+    this.#decisions = new Decisions(session, this.#people);
     this.#log = new MessageLog(session, room, {
       mayWrite: () => this.#obstacle() === null,
       reply: (message) => this.#composer.replyTo(message),
@@ -54,7 +57,9 @@ export class Conversation extends HTMLElement {
     const { signal } = this.#stop;
     this.dataset.testid = "conversation";
     this.dataset.room = this.#room;
-    this.#summary.addEventListener("click", () => openPeople(this.#session, this.#people, () => this.#back()));
+    const look = () => openPeople(this.#session, this.#people, () => this.#back());
+    this.#summary.addEventListener("click", look);
+    this.#decisions.addEventListener("look", look);
     this.#invite.append(icon("invite"), h("span", {}, say("invite.open")));
     this.#invite.addEventListener("click", () => openInvite(this.#session, this.#room));
     const back = h(
@@ -73,6 +78,7 @@ export class Conversation extends HTMLElement {
         this.#invite,
       ),
       this.#notice,
+      this.#decisions,
       this.#trouble,
       this.#log,
       this.#foot,
@@ -114,6 +120,7 @@ export class Conversation extends HTMLElement {
       this.#avatar.replaceChildren(avatar(this.#room, known.name, { square: true }));
     }
     this.#showPeople();
+    this.#decisions.show();
     const obstacle = this.#obstacle();
     this.#invite.hidden = obstacle !== null;
     this.#showNotice(obstacle);

@@ -70,3 +70,18 @@ export function tell(key, params) {
     return node;
   });
 }
+
+/**
+ * Names in a row, as the person's language joins them: each in its own <bdi>.
+ * @param {string[]} names
+ * @returns {HTMLElement}
+ */
+export function tellNames(names) {
+  const row = document.createElement("span");
+  for (const { type, value } of new Intl.ListFormat(phrases.lang).formatToParts(names)) {
+    const piece = type === "element" ? document.createElement("bdi") : null;
+    if (piece) piece.textContent = value;
+    row.append(piece ?? value);
+  }
+  return row;
+}

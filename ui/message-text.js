@@ -19,6 +19,9 @@ export function author(message, own) {
   return own ? say("message.you") : called(message.author_name, message.author);
 }
 
+/** Those of them that the majority can bring about. */
+const BY_MAJORITY = new Set(["member_removed", "role_changed"]);
+
 /**
  * What an entry that nobody said means, as nodes with isolated names.
  * @param {Message} message
@@ -28,6 +31,9 @@ export function author(message, own) {
 export function systemLine(message, own) {
   const name = author(message, own);
   if (!KNOWN.has(message.kind)) return tell("system.unknown", { name });
+  if (message.by_majority && message.subject && BY_MAJORITY.has(message.kind)) {
+    return tell(`system.${message.kind}.majority`, { whom: called(message.subject_name ?? "", message.subject) });
+  }
   if (message.kind === "member_removed" && message.subject === message.author) {
     return tell("system.member_left", { name });
   }

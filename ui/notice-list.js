@@ -1,9 +1,12 @@
 // @ts-check
 /** @import {Session} from "./session.js" */
 /** @import {Notice} from "./types.js" */
-import { h, icon } from "./element.js";
+import { h, icon, refocus } from "./element.js";
 import { say, tell } from "./locale.js";
 import { noticeKey, noticesToShow } from "./logic/notices.js";
+
+/** The drawing of each kind; others have the plain one. */
+const DRAWINGS = /** @type {Record<string, string>} */ ({ damaged: "alert", forked: "alert", repaired: "check" });
 
 /** What this device found out about what it keeps, until the person puts it away. */
 export class NoticeList extends HTMLElement {
@@ -11,6 +14,8 @@ export class NoticeList extends HTMLElement {
   /** @type {Set<string>} */
   #dismissed = new Set();
   #shown = "";
+  /** Whether all are shown, and not the newest alone. */
+  #all = false;
 
   /** @param {Session} session */
   constructor(session) {
@@ -27,16 +32,46 @@ export class NoticeList extends HTMLElement {
 
   #show() {
     const notices = noticesToShow(this.#session.status.notices ?? [], this.#dismissed);
-    const shown = JSON.stringify(notices.map((notice) => [noticeKey(notice), this.#session.room(notice.room ?? "")?.name]));
+    const names = notices.map(({ room }) => this.#session.room(room ?? "")?.name);
+    const shown = JSON.stringify([this.#all, notices.map(noticeKey), names]);
     if (shown === this.#shown) return;
     this.#shown = shown;
-    const focused = this.contains(document.activeElement);
-    this.replaceChildren(...notices.map((notice) => this.#row(notice)));
-    if (focused) this.querySelector("button")?.focus();
+    const focused = document.activeElement;
+    const held = focused instanceof HTMLElement && this.contains(focused) ? focused : null;
+    const [newest, ...others] = notices;
+    const more = others.length > 0 ? this.#more(others.length) : null;
+    const rows = this.#all ? others.map((notice) => this.#row(notice, null)) : [];
+    this.replaceChildren(...(newest ? [this.#row(newest, more)] : []), ...rows);
+    if (held && !refocus(this, held)) this.querySelector("button")?.focus();
   }
 
-  /** @param {Notice} notice */
-  #row(notice) {
+  /**
+   * Opens and closes the others: together they would take a third of a small screen.
+   * @param {number} count
+   */
+  #more(count) {
+    const toggle = () => {
+      this.#all = !this.#all;
+      this.#show();
+    };
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "text-button notice-more",
+        testid: "notice-more",
+        "aria-expanded": String(this.#all),
+        on: { click: toggle },
+      },
+      this.#all ? say("notice.fewer") : say("notice.more", { count }),
+    );
+  }
+
+  /**
+   * @param {Notice} notice
+   * @param {HTMLElement | null} more what opens the others, in the newest
+   */
+  #row(notice, more) {
     const dismiss = h(
       "button",
       {
@@ -54,8 +89,10 @@ export class NoticeList extends HTMLElement {
       icon("close"),
       h("span", { class: "visually-hidden" }, say("notice.dismiss")),
     );
-    const data = { kind: notice.kind };
-    return h("p", { class: "notice", testid: "notice", data }, icon("info"), h("span", { dir: "auto" }, ...this.#words(notice)), dismiss);
+    const drawing = DRAWINGS[notice.kind] ?? "info";
+    const data = { kind: notice.kind, grave: drawing === "alert" ? "" : null };
+    const words = h("span", {}, ...this.#words(notice));
+    return h("p", { class: "notice", testid: "notice", data }, icon(drawing), words, more, dismiss);
   }
 
   /** @param {Notice} notice */

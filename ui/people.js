@@ -1,16 +1,20 @@
 // @ts-check
 /** @import {News, Session} from "./session.js" */
-/** @import {Member} from "./types.js" */
+/** @import {Member, Proposal} from "./types.js" */
 import { ApiError, call } from "./backend.js";
 import { coalesce } from "./logic/coalesce.js";
+import { called } from "./logic/face.js";
+import { openProposals } from "./logic/voting.js";
 
 /**
- * The members of one room, as long as it is open. Tells `members` each time they were pulled again, `changed` when it is
+ * The members of one room and what they vote on, as long as it is open. Tells `members` each time they were pulled again, `changed` when it is
  * not the same people under the same names any more, and `trouble` when pulling fails, or no longer does.
  */
 export class People extends EventTarget {
   /** @type {Member[]} */
   members = [];
+  /** @type {Proposal[]} each act once, first what waits for this device */
+  proposals = [];
   /** Whether they were pulled at all. */
   known = false;
   /** @type {ApiError | null} why they may be out of date */
@@ -45,11 +49,21 @@ export class People extends EventTarget {
     return this.members.filter((member) => member.device_id !== this.#session.status.device_id);
   }
 
+  /**
+   * What to call a member, or who was one.
+   * @param {string} device
+   */
+  called(device) {
+    return called(this.members.find(({ device_id }) => device_id === device)?.name ?? "", device);
+  }
+
   pull = coalesce(async () => {
     try {
       const before = who(this.members);
       const known = this.known;
-      this.members = await call("members", { room: this.room });
+      const members = await call("members", { room: this.room });
+      this.proposals = await this.#votes(members);
+      this.members = members;
       this.known = true;
       this.#failed(null);
       this.dispatchEvent(new Event("members"));
@@ -58,6 +72,19 @@ export class People extends EventTarget {
       this.#failed(ApiError.from(thrown));
     }
   });
+
+  /** @param {Member[]} members */
+  async #votes(members) {
+    const { device_id } = this.#session.status;
+    if (!members.some((member) => member.device_id === device_id)) return [];
+    try {
+      return openProposals(await call("room_votes", { room: this.room }), device_id);
+    } catch (thrown) {
+      // Removed a moment ago: of that, the members are told next.
+      if (ApiError.from(thrown).code === "not_a_member") return [];
+      throw thrown;
+    }
+  }
 
   /** @param {ApiError | null} error */
   #failed(error) {

@@ -91,6 +91,20 @@ export type Member = {
     last_seen_at?: number | null;
 };
 
+/** What the majority of a room can do, to the member that is named: one of the two. */
+export type Act = { owner?: string | null; remove?: string | null };
+
+/** Something that some voters want and that is not done yet. */
+export type Proposal = {
+    act: Act;
+    /** The devices that said so. */
+    votes: string[];
+    /** How many have to. */
+    needed: number;
+    /** Whether this device may join them, and has not. */
+    open: boolean;
+};
+
 export type Receipts = { stored: string[]; delivered: string[]; read: string[] };
 
 export type Page = { messages: Message[]; more: boolean };
@@ -128,6 +142,10 @@ export type Commands = {
     opened_link: { takes: undefined; gives: OpenedLink | null };
     leave_room: { takes: { room: string }; gives: null };
     remove_member: { takes: { room: string; device_id: string }; gives: null };
+    admit: { takes: { room: string; device_id: string }; gives: null };
+    hand_over: { takes: { room: string; device_id: string }; gives: null };
+    vote: { takes: { room: string; act: Act }; gives: { votes: number; needed: number; done: boolean } };
+    room_votes: { takes: { room: string }; gives: Proposal[] };
     send_message: {
         takes: { room: string; text: string; reply_to?: string; client_id?: string };
         gives: { id: string };

@@ -6,11 +6,20 @@ import { openDialog } from "./dialog.js";
 
 /**
  * Asks before something that cannot be undone, and does it; a failure is told in the dialog, which then stays.
- * @param {{title: Node[], text: (Node | string)[][], action: string, run: () => Promise<void>, done?: () => void}} question
+ *
+ * @param {{
+ *   title: Node[],
+ *   text: (Node | string)[][],
+ *   action: string,
+ *   takes?: boolean,
+ *   run: () => Promise<void>,
+ *   done?: () => void,
+ * }} question `takes`: whether it takes something from somebody, and so is shown as a danger; it does where not told
  */
-export function openConfirm({ title, text, action, run, done }) {
+export function openConfirm({ title, text, action, takes = true, run, done }) {
   const failure = new FailureLine();
-  const confirm = h("button", { type: "button", class: "button button-danger", testid: "confirm" }, action);
+  const look = takes ? "button button-danger" : "button button-primary";
+  const confirm = h("button", { type: "button", class: look, testid: "confirm" }, action);
   const cancel = h(
     "button",
     { type: "button", class: "button", testid: "cancel", autofocus: true },

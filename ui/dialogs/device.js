@@ -134,7 +134,7 @@ function profile(session) {
   const form = h(
     "form",
     { class: "dialog-stack" },
-    h("div", { class: "field-action" }, field(name, say("device.name"), say("first.name.help")), save),
+    h("div", { class: "field-action" }, field(name, say("device.name"), say("device.name.help")), save),
     progress,
     failure,
   );
@@ -154,13 +154,20 @@ function profile(session) {
 
 /** Whether others are told what is read here. Shown once it is known what was chosen. */
 function reading() {
-  const box = h("input", { type: "checkbox", testid: "tell-read" });
+  const help = h("p", { class: "quiet small", id: "tell-read-help" }, say("device.tellRead.help"));
+  const box = h("input", {
+    type: "checkbox",
+    role: "switch",
+    class: "switch",
+    testid: "tell-read",
+    "aria-describedby": help.id,
+  });
   const failure = new FailureLine();
   const section = h(
     "section",
-    { class: "dialog-stack", hidden: true },
-    h("label", { class: "choice" }, box, h("span", {}, say("device.tellRead"))),
-    h("p", { class: "quiet small" }, say("device.tellRead.help")),
+    { hidden: true },
+    h("label", { class: "setting" }, h("span", {}, say("device.tellRead")), box),
+    help,
     failure,
   );
   failure.during(null, async () => {

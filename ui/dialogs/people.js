@@ -1,18 +1,18 @@
 // @ts-check
 /** @import {People} from "../people.js" */
 /** @import {Session} from "../session.js" */
-/** @import {Member} from "../types.js" */
-import { avatar } from "../avatar.js";
+import { announce } from "../announcer.js";
 import { call } from "../backend.js";
-import { h, icon, named, redraw } from "../element.js";
-import { language, say, tell } from "../locale.js";
-import { dateAndTime } from "../logic/clock.js";
-import { SHORT_ID, called } from "../logic/face.js";
+import { h, icon, redraw } from "../element.js";
+import { say, tell } from "../locale.js";
+import { actKey } from "../logic/voting.js";
+import { memberRow } from "../member-row.js";
+import { Proposals, proposalWords } from "../proposals.js";
 import { openConfirm } from "./confirm.js";
 import { openDialog } from "./dialog.js";
 
 /**
- * Who is in a room, and who of them is connected to this device.
+ * Who is in a room, who of them is connected to this device, and what they vote on.
  *
  * @param {Session} session
  * @param {People} people
@@ -20,48 +20,32 @@ import { openDialog } from "./dialog.js";
  */
 export function openPeople(session, people, left) {
   const name = session.room(people.room)?.name ?? "";
+  const proposals = new Proposals(session, people);
+  const voteless = h("p", { class: "quiet small", testid: "voteless", hidden: true }, say("people.voteless.you"));
   const list = h("ul", { class: "people" });
   const foot = h("div", { class: "dialog-actions" });
+  /** @type {Set<string>} the members of whom it is shown what can be done */
+  const opened = new Set();
   let shown = "";
+  let known = keys(people);
   const show = () => {
-    const now = JSON.stringify([people.members, session.writable]);
+    const now = JSON.stringify([people.members, people.proposals, session.writable]);
     if (now === shown) return;
     shown = now;
-    const self = people.members.find((member) => member.device_id === session.status.device_id);
-    const mayRemove = self?.role === "owner" && session.writable;
+    const { self } = people;
+    for (const proposal of people.proposals.filter(({ open, act }) => open && !known.includes(actKey(act)))) {
+      const words = proposalWords(proposal, people, session.status.device_id);
+      announce(words.map(({ textContent }) => textContent).join(""));
+    }
+    known = keys(people);
+    proposals.show();
+    voteless.hidden = self?.role !== "member" || self.voter;
     redraw(
       list,
-      people.members.map((member) => row(session, people, member, mayRemove)),
+      people.members.map((member) => memberRow(session, people, member, opened)),
     );
-    const leave = h(
-      "button",
-      { type: "button", class: "button button-danger-quiet", testid: "leave" },
-      icon("leave"),
-      say("people.leave"),
-    );
-    leave.addEventListener("click", () =>
-      openConfirm({
-        title: tell("people.leave.title", { name }),
-        text: [
-          [say("people.leave.text")],
-          ...(self?.role === "owner" && people.members.length > 1 ? [[say("people.leave.owner")]] : []),
-        ],
-        action: say("people.leave"),
-        run: async () => {
-          await call("leave_room", { room: people.room });
-          await Promise.all([session.pullRooms(), people.pull()]);
-        },
-        done: () => {
-          close();
-          left();
-        },
-      }),
-    );
-    foot.replaceChildren(...(self && session.writable ? [leave] : []));
+    foot.replaceChildren(...(self && session.writable ? [leave(session, people, name, () => (close(), left()))] : []));
   };
-  show();
-  people.addEventListener("members", show);
-  session.addEventListener("status", show);
   const { close } = openDialog(
     {
       testid: "people-dialog",
@@ -71,72 +55,50 @@ export function openPeople(session, people, left) {
         session.removeEventListener("status", show);
       },
     },
+    proposals,
     list,
+    voteless,
     foot,
   );
+  show();
+  people.addEventListener("members", show);
+  session.addEventListener("status", show);
+}
+
+/** @param {People} people */
+function keys({ proposals }) {
+  return proposals.map(({ act }) => actKey(act));
 }
 
 /**
  * @param {Session} session
  * @param {People} people
- * @param {Member} member
- * @param {boolean} mayRemove
+ * @param {string} name the room's
+ * @param {() => void} done
  */
-function row(session, people, member, mayRemove) {
-  const self = member.device_id === session.status.device_id;
-  const name = called(member.name, member.device_id);
-  const online = self || member.online;
-  const remove = h(
+function leave(session, people, name, done) {
+  const owns = people.self?.role === "owner" && people.others.length > 0;
+  return h(
     "button",
     {
       type: "button",
-      class: "button button-small button-danger-quiet",
-      testid: "member-remove",
-      "aria-label": say("people.remove.named", { name }),
-      data: { device: member.device_id },
-    },
-    say("people.remove"),
-  );
-  remove.addEventListener("click", () =>
-    openConfirm({
-      title: tell("people.remove.title", { name }),
-      text: [tell("people.remove.text", { name })],
-      action: say("people.remove"),
-      run: async () => {
-        await call("remove_member", { room: people.room, device_id: member.device_id });
-        await people.pull();
+      class: "button button-danger-quiet",
+      testid: "leave",
+      on: {
+        click: () =>
+          openConfirm({
+            title: tell("people.leave.title", { name }),
+            text: [[say("people.leave.text")], ...(owns ? [[say("people.leave.owner")]] : [])],
+            action: say("people.leave"),
+            run: async () => {
+              await call("leave_room", { room: people.room });
+              await Promise.all([session.pullRooms(), people.pull()]);
+            },
+            done,
+          }),
       },
-    }),
+    },
+    icon("leave"),
+    say("people.leave"),
   );
-  return h(
-    "li",
-    { class: "person", testid: "member", data: { device: member.device_id, online, role: member.role, self } },
-    avatar(member.device_id, name, { online }),
-    h(
-      "div",
-      { class: "person-text" },
-      h(
-        "p",
-        { class: "person-name" },
-        named(name),
-        self ? h("span", { class: "tag" }, say("people.you")) : null,
-        member.role === "member" ? null : h("span", { class: "tag" }, say(`people.role.${member.role}`)),
-      ),
-      h(
-        "p",
-        { class: "quiet small" },
-        self ? say("device.this") : presence(member),
-        " · ",
-        h("span", { class: "mono", dir: "ltr", title: member.device_id }, member.device_id.slice(0, SHORT_ID)),
-      ),
-    ),
-    mayRemove && !self ? remove : null,
-  );
-}
-
-/** @param {Member} member */
-function presence(member) {
-  if (member.online) return say("people.state.online");
-  if (!member.last_seen_at) return say("people.state.offline");
-  return say("people.state.seen", { at: dateAndTime(member.last_seen_at, language()) });
 }

@@ -29,6 +29,7 @@ export default {
   "device.this": "Dieses Gerät",
   "device.title": "Dieses Gerät",
   "device.name": "Name",
+  "device.name.help": "Ihn sehen alle, mit denen Sie schreiben.",
   "device.id": "Gerätekennung",
   "device.id.copy": "Gerätekennung kopieren",
   "device.addresses": "Adressen",
@@ -107,6 +108,8 @@ export default {
   "notice.forked":
     "Ein Gerät hat in {room} zugleich Verschiedenes gesagt: Seine Daten wurden womöglich kopiert. Alles wird gezeigt.",
   "notice.dismiss": "Ausblenden",
+  "notice.more": { one: "{count} weiterer", other: "{count} weitere" },
+  "notice.fewer": "Weniger",
 
   "rooms.title": "Räume",
   "rooms.create": "Neuer Raum",
@@ -182,11 +185,22 @@ export default {
   "people.you": "Sie",
   "people.role.owner": "besitzt den Raum",
   "people.role.pending": "noch nicht hereingelassen",
+  "people.voteless": "noch ohne Stimme",
+  "people.voteless.you":
+    "Sie können hier noch nicht abstimmen: ein anderes Mitglied hat Sie hereingelassen. Wer den Raum besitzt, kann Ihnen eine Stimme geben.",
   "people.state.online": "mit diesem Gerät verbunden",
   "people.state.offline": "nicht mit diesem Gerät verbunden",
   "people.state.seen": "nicht mit diesem Gerät verbunden, zuletzt {at}",
-  "people.remove": "Entfernen",
-  "people.remove.named": "{name} entfernen",
+  "people.more": "Was Sie mit {name} tun können",
+  "people.about": "{label}: {name}",
+  "people.admit": "Hereinlassen",
+  "people.giveVote": "Stimme geben",
+  "people.handOver": "Raum übergeben …",
+  "people.propose.owner": "Zur Übernahme vorschlagen …",
+  "people.propose.owner.self": "Sich selbst zur Übernahme vorschlagen …",
+  "people.propose.removal": "Entfernen vorschlagen …",
+  "people.remove": "Entfernen …",
+  "people.remove.submit": "Entfernen",
   "people.remove.title": "{name} entfernen?",
   "people.remove.text":
     "{name} kann nicht mehr lesen, was von nun an geschrieben wird, und behält, was bisher ankam. Zurück geht es nur mit einer neuen Einladung.",
@@ -194,7 +208,65 @@ export default {
   "people.leave.title": "{name} verlassen?",
   "people.leave.text":
     "Sie erhalten nicht mehr, was hier geschrieben wird. Was Sie erhalten haben, bleibt auf diesem Gerät. Zurück geht es nur mit einer neuen Einladung.",
-  "people.leave.owner": "Sie besitzen diesen Raum: wenn Sie gegangen sind, kann nur noch eine Abstimmung der Mitglieder jemanden entfernen.",
+  "people.leave.owner":
+    "Sie besitzen diesen Raum. Übergeben Sie ihn, bevor Sie gehen, sonst müssen seine Mitglieder abstimmen, wer ihn besitzt.",
+
+  "hand.title": "Den Raum an {name} übergeben?",
+  "hand.text":
+    "{name} besitzt dann den Raum und entscheidet, wer dazugehört: lässt herein, entfernt und kann den Raum weitergeben.",
+  "hand.back":
+    "Sie bleiben Mitglied. Zurückgeben kann Ihnen den Raum nur {name} oder eine Abstimmung der Mitglieder.",
+  "hand.submit": "Übergeben",
+
+  "votes.title": "Abstimmungen",
+  "votes.agree": "Zustimmen",
+  "votes.you": "Sie",
+  "votes.others": { one: "{count} weitere Person", other: "{count} weitere" },
+  "votes.owner": {
+    one: "{names} möchte, dass {name} den Raum besitzt.",
+    other: "{names} möchten, dass {name} den Raum besitzt.",
+  },
+  "votes.owner.you": {
+    one: "{names} möchte, dass Sie den Raum besitzen.",
+    other: "{names} möchten, dass Sie den Raum besitzen.",
+  },
+  "votes.owner.self": "Sie möchten, dass {name} den Raum besitzt.",
+  "votes.owner.self.you": "Sie möchten den Raum besitzen.",
+  "votes.remove": { one: "{names} möchte {name} entfernen.", other: "{names} möchten {name} entfernen." },
+  "votes.remove.you": { one: "{names} möchte Sie entfernen.", other: "{names} möchten Sie entfernen." },
+  "votes.remove.self": "Sie möchten {name} entfernen.",
+  "votes.count": { one: "{votes} von {count} nötigen Stimme", other: "{votes} von {count} nötigen Stimmen" },
+
+  "vote.owner": "Soll {name} den Raum besitzen?",
+  "vote.owner.you": "Den Raum besitzen?",
+  "vote.owner.text":
+    "Wer den Raum besitzt, entscheidet, wer dazugehört: lässt herein, entfernt und kann den Raum weitergeben.",
+  "vote.owner.instead":
+    "Wer den Raum besitzt, entscheidet, wer dazugehört: lässt herein, entfernt und kann den Raum weitergeben. {owner} besitzt ihn jetzt und bleibt Mitglied.",
+  "vote.others": {
+    one: "Es geschieht, sobald {count} weiteres Mitglied zustimmt.",
+    other: "Es geschieht, sobald {count} weitere Mitglieder zustimmen.",
+  },
+  "vote.last": "Mit Ihrer Stimme ist es getan.",
+  "vote.final": "Eine Stimme lässt sich nicht zurücknehmen.",
+  "vote.propose": "Vorschlagen",
+  "vote.told": {
+    one: "Sie haben abgestimmt: {votes} von {count} nötigen Stimme.",
+    other: "Sie haben abgestimmt: {votes} von {count} nötigen Stimmen.",
+  },
+  "vote.done": "Sie haben abgestimmt, und es ist getan.",
+
+  "decide.votes": {
+    one: "{count} Abstimmung wartet auf Sie.",
+    other: "{count} Abstimmungen warten auf Sie.",
+  },
+  "decide.vote": "Abstimmen …",
+  "decide.admit": "{name} wartet darauf, hereingelassen zu werden.",
+  "decide.admit.many": {
+    one: "{count} Person wartet darauf, hereingelassen zu werden.",
+    other: "{count} Personen warten darauf, hereingelassen zu werden.",
+  },
+  "decide.look": "Ansehen",
 
   "room.log": "Nachrichten in {name}",
   "room.loading": "Nachrichten werden geladen …",
@@ -241,9 +313,11 @@ export default {
   "system.member_added.whom": "{name} hat {whom} hinzugefügt",
   "system.member_removed": "{name} hat jemanden entfernt",
   "system.member_removed.whom": "{name} hat {whom} entfernt",
+  "system.member_removed.majority": "Die Mitglieder haben dafür gestimmt, {whom} zu entfernen",
   "system.member_left": "{name} ist gegangen",
   "system.role_changed": "{name} hat geändert, wer den Raum besitzt",
   "system.role_changed.whom": "{name} hat den Raum {whom} übergeben",
+  "system.role_changed.majority": "Die Mitglieder haben dafür gestimmt, dass {whom} den Raum besitzt",
   "system.unknown": "{name} hat etwas gesendet, das eine neuere Version von Lanline braucht",
 
   "composer.label": "Nachricht an {name}",

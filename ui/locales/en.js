@@ -28,6 +28,7 @@ export default {
   "device.this": "This device",
   "device.title": "This device",
   "device.name": "Name",
+  "device.name.help": "The people you talk to see it.",
   "device.id": "Device ID",
   "device.id.copy": "Copy device ID",
   "device.addresses": "Addresses",
@@ -89,8 +90,8 @@ export default {
   "store.reason": "Reason: {reason}",
 
   "notice.damaged": {
-    one: "The disk damaged {count} message or change in {room}. It is asked of the other members.",
-    other: "The disk damaged {count} messages or changes in {room}. They are asked of the other members.",
+    one: "The disk damaged {count} message or change in {room}. The other members are asked for it.",
+    other: "The disk damaged {count} messages or changes in {room}. The other members are asked for them.",
   },
   "notice.repaired": {
     one: "{count} message or change in {room} that the disk had damaged is back.",
@@ -100,6 +101,8 @@ export default {
   "notice.forked":
     "A device said different things at once in {room}: its data may have been copied. All of it is shown.",
   "notice.dismiss": "Put away",
+  "notice.more": { one: "{count} more", other: "{count} more" },
+  "notice.fewer": "Fewer",
 
   "rooms.title": "Rooms",
   "rooms.create": "New room",
@@ -173,11 +176,21 @@ export default {
   "people.you": "you",
   "people.role.owner": "owner",
   "people.role.pending": "not let in yet",
+  "people.voteless": "no vote yet",
+  "people.voteless.you": "You cannot vote here yet: another member let you in. The owner can give you a vote.",
   "people.state.online": "connected to this device",
   "people.state.offline": "not connected to this device",
   "people.state.seen": "not connected to this device, last {at}",
-  "people.remove": "Remove",
-  "people.remove.named": "Remove {name}",
+  "people.more": "What you can do about {name}",
+  "people.about": "{label}: {name}",
+  "people.admit": "Let in",
+  "people.giveVote": "Give a vote",
+  "people.handOver": "Hand over the room…",
+  "people.propose.owner": "Propose as owner…",
+  "people.propose.owner.self": "Propose yourself as owner…",
+  "people.propose.removal": "Propose to remove…",
+  "people.remove": "Remove…",
+  "people.remove.submit": "Remove",
   "people.remove.title": "Remove {name}?",
   "people.remove.text":
     "{name} can no longer read what is written from now on, and keeps what was received until now. To come back, a new invitation is needed.",
@@ -185,7 +198,55 @@ export default {
   "people.leave.title": "Leave {name}?",
   "people.leave.text":
     "You no longer receive what is written here. What you received stays on this device. To come back, you need a new invitation.",
-  "people.leave.owner": "You are the owner of this room: after you leave, only a vote of its members can remove somebody.",
+  "people.leave.owner":
+    "You are the owner of this room. Hand it over before you leave, or its members have to vote for another owner.",
+
+  "hand.title": "Hand the room over to {name}?",
+  "hand.text":
+    "{name} will be the owner and decide who belongs to the room: let people in, remove them, and hand the room over.",
+  "hand.back": "You stay as a member. Only {name}, or a vote of the members, can make you the owner again.",
+  "hand.submit": "Hand over",
+
+  "votes.title": "Votes",
+  "votes.agree": "Agree",
+  "votes.you": "you",
+  "votes.others": { one: "{count} other", other: "{count} others" },
+  "votes.owner": {
+    one: "{names} wants {name} to be the owner.",
+    other: "{names} want {name} to be the owner.",
+  },
+  "votes.owner.you": { one: "{names} wants you to be the owner.", other: "{names} want you to be the owner." },
+  "votes.owner.self": "You want {name} to be the owner.",
+  "votes.owner.self.you": "You want to be the owner.",
+  "votes.remove": { one: "{names} wants to remove {name}.", other: "{names} want to remove {name}." },
+  "votes.remove.you": { one: "{names} wants to remove you.", other: "{names} want to remove you." },
+  "votes.remove.self": "You want to remove {name}.",
+  "votes.count": { one: "{votes} of the {count} vote it takes", other: "{votes} of the {count} votes it takes" },
+
+  "vote.owner": "Make {name} the owner?",
+  "vote.owner.you": "Become the owner?",
+  "vote.owner.text":
+    "The owner decides who belongs to the room: lets people in, removes them, and can hand the room over.",
+  "vote.owner.instead":
+    "The owner decides who belongs to the room: lets people in, removes them, and can hand the room over. {owner}, who owns it now, stays as a member.",
+  "vote.others": {
+    one: "It is done once {count} more member agrees.",
+    other: "It is done once {count} more members agree.",
+  },
+  "vote.last": "It is done with your vote.",
+  "vote.final": "A vote cannot be taken back.",
+  "vote.propose": "Propose",
+  "vote.told": {
+    one: "You voted: {votes} of the {count} vote it takes.",
+    other: "You voted: {votes} of the {count} votes it takes.",
+  },
+  "vote.done": "You voted, and it is done.",
+
+  "decide.votes": { one: "{count} vote waits for you.", other: "{count} votes wait for you." },
+  "decide.vote": "Vote…",
+  "decide.admit": "{name} waits to be let in.",
+  "decide.admit.many": { one: "{count} person waits to be let in.", other: "{count} people wait to be let in." },
+  "decide.look": "Look",
 
   "room.log": "Messages in {name}",
   "room.loading": "Loading messages…",
@@ -229,9 +290,11 @@ export default {
   "system.member_added.whom": "{name} added {whom}",
   "system.member_removed": "{name} removed someone",
   "system.member_removed.whom": "{name} removed {whom}",
+  "system.member_removed.majority": "The members voted to remove {whom}",
   "system.member_left": "{name} left",
   "system.role_changed": "{name} changed who owns the room",
   "system.role_changed.whom": "{name} made {whom} the owner",
+  "system.role_changed.majority": "The members voted for {whom} as the owner",
   "system.unknown": "{name} sent something that needs a newer version of Lanline",
 
   "composer.label": "Message to {name}",
