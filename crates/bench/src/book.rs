@@ -67,6 +67,9 @@ impl Book {
             measure(CATCH_UP_GROUPS, "entries/s", true, Some((200_000.0, 400_000.0)), false),
             measure(SERVE_UP, "entries/s", true, None, false),
             measure(SERVE_UP_GROUPS, "entries/s", true, None, false),
+            measure(BEHIND, "s", false, None, false),
+            measure(BEHIND_QUIET_P99, "ms", false, None, false),
+            measure(BEHIND_P99, "ms", false, None, false),
             measure(BACK, "s", false, Some((5.0, 2.0)), false),
         ];
         Self { measures }
@@ -120,3 +123,6 @@ pub(crate) const CATCH_UP_GROUPS: &str = "A device that joins late, until it hol
 pub(crate) const SERVE_UP: &str = "Sent to a client that was away";
 pub(crate) const SERVE_UP_GROUPS: &str = "Sent to a client that was away, 64 a signature";
 pub(crate) const BACK: &str = "1,000 clients back and caught up after the server was killed";
+pub(crate) const BEHIND: &str = "A device joins 1,000,000 entries behind, until it holds all";
+pub(crate) const BEHIND_QUIET_P99: &str = "From one client to another in that room before, 256 B, p99";
+pub(crate) const BEHIND_P99: &str = "From one client to another meanwhile, 256 B, p99";

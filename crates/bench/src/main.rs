@@ -43,7 +43,7 @@ struct Messages {
     /// Runs of each measure
     #[arg(long)]
     runs: Option<usize>,
-    /// Only these parts: ingest, latency, fanout, large, catchup, idle, back
+    /// Only these parts: ingest, latency, fanout, large, catchup, behind, idle, back
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Not the others
@@ -124,6 +124,7 @@ async fn bench(messages: &Messages) -> Result<()> {
         idle: if quick { 1000 } else { 10_000 },
         large: if quick { 200 } else { 1000 },
         backlog: if quick { [10_000, 40_000] } else { [60_000, 240_000] },
+        behind: if quick { 100_000 } else { 1_000_000 },
         only: messages.only.clone(),
         work: work.canonicalize()?,
         processors: messages.pin.then(|| "0".to_owned()),

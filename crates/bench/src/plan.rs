@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) large: usize,
     /// Entries that a device catches up with, singly signed and by 64.
     pub(crate) backlog: [usize; 2],
+    /// Entries that a device is behind when it joins a room that goes on.
+    pub(crate) behind: usize,
     /// What is measured; empty: everything.
     pub(crate) only: Vec<String>,
     /// Where the servers keep their data.

@@ -66,6 +66,13 @@ impl Daemon {
         line.split_whitespace().next().context("no number")?.parse().context("no number")
     }
 
+    /// The most memory that it has had at once, in KiB.
+    pub(crate) fn peak_kib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        line.split_whitespace().next().context("no number")?.parse().context("no number")
+    }
+
     /// Ends it without a chance to say so.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

@@ -24,7 +24,7 @@ use crate::link::Link;
 use crate::plan::{PAYLOADS, Plan, WINDOW, text};
 
 /// Entries under one signature, where they are not signed singly.
-const GROUP: usize = 64;
+pub(super) const GROUP: usize = 64;
 
 /// Members of each of the rooms whose members are idle.
 const IDLE_ROOM: usize = 200;
@@ -37,12 +37,12 @@ const AHEAD: u64 = 1024;
 
 type Shared = Arc<Mutex<Member>>;
 
-fn members(from: usize, count: usize) -> Vec<Shared> {
+pub(super) fn members(from: usize, count: usize) -> Vec<Shared> {
     (from..from + count).map(|index| Arc::new(Mutex::new(Member::new(index)))).collect()
 }
 
 /// Lets members sign, on both processors.
-async fn prepare(members: &[Shared], room: &Room, count: usize, group: usize, payload: usize) -> Result<()> {
+pub(super) async fn prepare(members: &[Shared], room: &Room, count: usize, group: usize, payload: usize) -> Result<()> {
     let text = text(payload);
     let mut signing = JoinSet::new();
     for part in members.chunks(members.len().div_ceil(2)) {
@@ -56,7 +56,7 @@ async fn prepare(members: &[Shared], room: &Room, count: usize, group: usize, pa
 }
 
 /// Their connections, in the same order; some are made at a time.
-async fn connected(server: &Server, room: &Room, members: &[Shared], takes: Takes) -> Result<Vec<Link>> {
+pub(super) async fn connected(server: &Server, room: &Room, members: &[Shared], takes: Takes) -> Result<Vec<Link>> {
     let mut connecting = JoinSet::new();
     let mut links = Vec::new();
     for (index, member) in members.iter().enumerate() {
@@ -94,6 +94,9 @@ pub(crate) async fn measure(plan: &mut Plan, binary: &Path) -> Result<()> {
         coming_late(plan, binary, 1, (SERVE_UP, CATCH_UP)).await?;
         coming_late(plan, binary, GROUP, (SERVE_UP_GROUPS, CATCH_UP_GROUPS)).await?;
     }
+    if plan.wants("behind") {
+        super::behind::measure(plan, binary).await?;
+    }
     if plan.wants("idle") {
         idling(plan, binary).await?;
     }
@@ -103,7 +106,7 @@ pub(crate) async fn measure(plan: &mut Plan, binary: &Path) -> Result<()> {
     Ok(())
 }
 
-fn start(plan: &Plan, binary: &Path, name: &str) -> Result<Server> {
+pub(super) fn start(plan: &Plan, binary: &Path, name: &str) -> Result<Server> {
     Server::start(binary, &plan.folder(name), plan.processors.as_deref())
 }
 
@@ -150,7 +153,7 @@ async fn one_run(plan: &mut Plan, server: &Server, links: &mut Vec<Link>, window
 }
 
 /// Has what is left of the prepared messages sent: a log cannot go on without them.
-async fn finish(links: &mut Vec<Link>) -> Result<()> {
+pub(super) async fn finish(links: &mut Vec<Link>) -> Result<()> {
     ingest(links, WINDOW, Duration::from_secs(60)).await.map(drop)
 }
 

@@ -1,5 +1,6 @@
 //! Lanline under load: a server process, and members that speak the protocol and keep no store.
 
+mod behind;
 mod measure;
 mod member;
 mod server;
