@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 
 mod conversation;
+mod deciding;
 mod driver;
 mod failures;
 mod history;
