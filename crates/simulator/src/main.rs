@@ -11,13 +11,13 @@ use lanline_simulator::{Campaign, Options, Outcome, planted};
 #[derive(Parser)]
 #[command(name = "cargo xtask sim", bin_name = "cargo xtask sim")]
 struct Arguments {
-    /// How many seeds to run
-    #[arg(long, default_value_t = 100)]
-    seeds: u64,
+    /// How many seeds to run: 100, or only the one that is named
+    #[arg(long)]
+    seeds: Option<u64>,
     /// How many simulated minutes of each something happens
     #[arg(long, default_value_t = 10)]
     minutes: u64,
-    /// The first seed; alone it is the only one
+    /// The first seed
     #[arg(long)]
     seed: Option<u64>,
     /// How many devices, instead of what the seed says
@@ -70,10 +70,9 @@ fn simulate(arguments: &Arguments) -> Result<()> {
         },
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let alone = arguments.seed.is_some() && arguments.seeds == 100;
     let campaign = Campaign {
         first: arguments.seed.unwrap_or(1),
-        seeds: if alone { 1 } else { arguments.seeds },
+        seeds: arguments.seeds.unwrap_or(if arguments.seed.is_some() { 1 } else { 100 }),
         options: Options { minutes: arguments.minutes, devices: arguments.devices, print: arguments.trace },
         threads: if arguments.trace { 1 } else { arguments.threads.unwrap_or(cores) },
         bug,
