@@ -145,8 +145,8 @@ impl<S: Store> Replica<S> {
         let group = room.groups.get_mut(lane);
         let other_log = group.entries.last().is_some_and(|(last, ..)| last.header.log != entry.header.log);
         let limit = match lane {
-            // A group of the membership lane fits a control frame: it is also pushed to who does not believe.
-            Lane::Membership => limits::CONTROL_FRAME / 4,
+            // Of more than one entry, it fits a stranger's frame: it is also pushed to who does not believe.
+            Lane::Membership => limits::STRANGER_FRAME / 2,
             Lane::Content => limits::GROUP_BYTES,
         };
         let full = group.entries.len() >= limits::GROUP_ENTRIES || group.bytes + entry.size() > limit;

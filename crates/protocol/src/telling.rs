@@ -86,8 +86,9 @@ impl<S: Store> Replica<S> {
                 Ok((vec![frame], rest))
             }
             Telling::Membership { room, slot, after, until } => {
-                // A group that starts below it still fits a control frame.
-                let bytes = limits::CONTROL_FRAME / 4;
+                // With a group of this version's that starts below it, it fits the frame of a peer to whom this device
+                // is a stranger: one that holds nothing of the room any more must not end the connection over it.
+                let bytes = limits::STRANGER_FRAME / 4;
                 let mut page = self.store.page(room, Lane::Membership, after, limits::BATCH_ITEMS, bytes)?;
                 page.retain(|item| item.arrival() <= until);
                 let Some(after) = page.last().map(Item::arrival) else { return Ok((Vec::new(), None)) };

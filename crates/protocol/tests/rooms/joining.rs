@@ -194,3 +194,34 @@ fn a_connection_lost_right_after_the_join_is_made_up_for_by_the_next() {
     assert_eq!(world.texts(ALICE, room).len(), 4);
     assert_eq!(world.texts(BOB, room), world.texts(ALICE, room));
 }
+
+#[test]
+fn who_lost_the_room_with_its_disk_is_pushed_nothing_larger_than_a_stranger_may_send() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.crash(BOB);
+    let before = world.store(BOB);
+    world.roll_back(BOB, before.clone());
+    let room = world.room_of(2);
+    for _ in 0..40 {
+        world.invite(ALICE, room);
+    }
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.crash(BOB);
+    world.roll_back(BOB, before);
+    world.connect(BOB, ALICE);
+    let mut largest = 0;
+    loop {
+        world.alter_frames(ALICE, BOB, |bytes| largest = largest.max(bytes.len()));
+        if !world.deliver_one(&mut |_| 0) {
+            break;
+        }
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    assert!(largest > 500, "who belongs was pushed: bob may have the proof");
+    assert!(largest <= lanline_protocol::limits::STRANGER_FRAME, "{largest} bytes end the connection");
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+    assert_eq!(world.replica(BOB).members(room).unwrap().len(), 2);
+}
