@@ -6,6 +6,7 @@ mod sql;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod tip;
 mod trouble;
 
 use std::{
@@ -32,6 +33,7 @@ pub(crate) use self::trouble::{Trouble, trouble};
 use self::{
     row::{bound, bytes, comparable, from_bits, to_bits},
     statement::next_record,
+    tip::{NewTip, Tips},
     trouble::failure,
 };
 use crate::platform::Pin;
@@ -50,6 +52,7 @@ pub struct SqliteStore {
     saved_arrival: i64,
     transaction: Transaction,
     numbers: Numbers,
+    tips: Tips,
     damage: RefCell<Damage>,
     /// What must stand where it stood, or what is committed is lost.
     pins: Vec<Pin>,
@@ -101,6 +104,7 @@ impl SqliteStore {
             saved_arrival: last_arrival,
             transaction: Transaction::Clean,
             numbers: Numbers::default(),
+            tips: Tips::default(),
             damage: RefCell::default(),
             pins,
         })
@@ -130,6 +134,7 @@ impl Store for SqliteStore {
     }
 
     fn tips(&self, room: RoomId, lane: Lane) -> Result<Vec<Tip>, StoreError> {
+        self.settle_tips().map_err(failure)?;
         self.many(sql::TIPS, params![room.as_bytes(), lane.number()], |row| {
             let log = LogKey { author: PublicKey::new(bytes(row, 0)?), log: LogId::new(bytes(row, 1)?) };
             Ok(Tip {
@@ -394,16 +399,13 @@ impl Store for SqliteStore {
                 this.execute(sql::PUT_SPARE, params![arrival, signature, entry.header_bytes, entry.body])?;
             }
             this.last_arrival = arrival;
-            let (id, time, add) = (entry.id.as_bytes(), to_bits(header.timestamp_us), new.add.as_bytes());
-            let moved = match &header.previous {
-                Some(previous) => {
-                    this.execute(sql::MOVE_TIP, params![log, lane, seq, id, time, add, seq - 1, previous.as_bytes()])?
-                }
-                None => 0,
+            let tip = NewTip {
+                seq,
+                id: *entry.id.as_bytes(),
+                timestamp_us: to_bits(header.timestamp_us),
+                add: *new.add.as_bytes(),
             };
-            if moved == 0 {
-                this.execute(sql::PUT_TIP, params![log, lane, seq, id, time, add])?;
-            }
+            this.extend(log, lane, header.previous.map(|previous| *previous.as_bytes()), tip)?;
             Ok(from_bits(arrival))
         })
     }
@@ -507,6 +509,7 @@ impl Store for SqliteStore {
         match finished {
             Ok(()) => {
                 self.transaction = Transaction::Clean;
+                self.tips.forget();
                 self.saved_arrival = self.last_arrival;
                 self.committed_id = self.id;
                 Ok(())

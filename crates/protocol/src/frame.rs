@@ -344,6 +344,9 @@ pub fn room_tag(room: RoomId, exporter: &Hash, sender: DeviceId) -> Hash {
 }
 
 impl Frame {
+    /// The type of [`Frame::Batch`].
+    pub(crate) const BATCH: u8 = 10;
+
     /// Encodes it.
     pub fn encode(&self) -> Vec<u8> {
         fn frame<T: Encode<()>>(number: u8, body: &T) -> Vec<u8> {
@@ -362,7 +365,7 @@ impl Frame {
             Self::Resume(body) => frame(7, body),
             Self::WantHeads(body) => frame(8, body),
             Self::Heads(body) => frame(9, body),
-            Self::Batch(body) => frame(10, body),
+            Self::Batch(body) => frame(Self::BATCH, body),
             Self::Ack(body) => frame(11, body),
             Self::Digest(body) => frame(12, body),
             Self::Join(body) => frame(13, body),

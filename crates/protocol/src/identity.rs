@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::collections::BTreeMap;
 
 use ed25519_dalek::{Signature as DalekSignature, Signer, SigningKey, VerifyingKey};
 use minicbor::{Decode, Encode};
@@ -115,10 +116,22 @@ impl PublicKey {
     /// Whether this key made the signature under the context. Strict: small-order keys and
     /// points, and scalars out of range, are refused, so that every device decides alike.
     pub fn verify(&self, context: Context, bytes: &[u8], signature: &Signature) -> bool {
+        Keys::default().verify(self, context, bytes, signature)
+    }
+}
+
+/// Public keys as the arithmetic takes them: who checks many signatures of few authors unpacks each key once.
+#[derive(Debug, Default)]
+pub(crate) struct Keys(BTreeMap<PublicKey, Option<VerifyingKey>>);
+
+impl Keys {
+    /// As [`PublicKey::verify`].
+    pub(crate) fn verify(&mut self, key: &PublicKey, context: Context, bytes: &[u8], signature: &Signature) -> bool {
         let message = context.message(bytes);
-        crate::planted::once([self.as_bytes(), &message, signature.as_bytes()], || {
-            VerifyingKey::from_bytes(self.as_bytes())
-                .is_ok_and(|key| key.verify_strict(&message, &DalekSignature::from_bytes(signature.as_bytes())).is_ok())
+        crate::planted::once([key.as_bytes(), &message, signature.as_bytes()], || {
+            let unpacked = self.0.entry(*key).or_insert_with(|| VerifyingKey::from_bytes(key.as_bytes()).ok());
+            let signature = DalekSignature::from_bytes(signature.as_bytes());
+            unpacked.as_ref().is_some_and(|unpacked| unpacked.verify_strict(&message, &signature).is_ok())
         })
     }
 }

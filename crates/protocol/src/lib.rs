@@ -10,6 +10,7 @@ mod append;
 pub mod body;
 pub mod cbor;
 mod chain;
+pub mod checked;
 pub mod clock;
 pub mod command;
 #[cfg(feature = "conformance")]

@@ -257,7 +257,7 @@ impl<S: Store> Replica<S> {
         held: &BTreeSet<DeviceId>,
     ) -> Reach {
         if let Some(session) = self.by_device.get(&device).and_then(|connection| self.sessions.get(connection)) {
-            return if session.shared.get(&room).is_some_and(Shared::open) {
+            return if session.shared.get(&room).is_some_and(|shared| shared.open()) {
                 Reach::Connected
             } else if steady_ms < session.since_ms.saturating_add(OPENS_MS) {
                 Reach::Coming
@@ -299,7 +299,7 @@ fn is_at_rest(session: &Session) -> bool {
             state.said_end && state.their_end && state.in_flight.is_empty()
         })
     };
-    session.tellings.is_empty() && session.shared.values().all(at_rest)
+    session.tellings.is_empty() && session.shared.values().all(|shared| at_rest(shared))
 }
 
 fn told_addresses<'a>(room: &'a Room, key: &PublicKey) -> impl Iterator<Item = &'a String> {

@@ -94,7 +94,7 @@ impl<S: Store> Replica<S> {
         // start, since what was said under this name went unheard.
         if let Some(session) = self.sessions.get_mut(&connection) {
             let pushed = session.unshare(room).is_some_and(|shared| shared.pushed);
-            session.shared.insert(room, Shared { pushed, ..Shared::default() });
+            session.shared.insert(room, Box::new(Shared { pushed, ..Shared::default() }));
         }
         Ok(true)
     }
@@ -352,7 +352,7 @@ impl<S: Store> Replica<S> {
     }
 
     pub(crate) fn shared_mut(&mut self, connection: ConnectionId, room: RoomId) -> Option<&mut Shared> {
-        self.sessions.get_mut(&connection)?.shared.get_mut(&room)
+        self.sessions.get_mut(&connection)?.shared.get_mut(&room).map(Box::as_mut)
     }
 
     /// Tells the sessions what changed about who belongs: newly shared rooms are opened, rooms that are no

@@ -1,5 +1,6 @@
 //! What comes in: entries and records are checked, stored, and acknowledged after the commit.
 
+use crate::checked::{CheckedBatch, Group};
 use crate::clock::Time;
 use crate::entry::{Entry, Header};
 use crate::frame::Batch;
@@ -45,22 +46,45 @@ fn follows(seq: u64, timestamp_us: u64, next: &Header) -> bool {
 }
 
 impl<S: Store> Replica<S> {
-    /// Takes a batch. `Ok(false)`: no honest peer sends it.
+    /// Takes a batch that came as bytes. `Ok(false)`: no honest peer sends it.
     pub(crate) fn on_batch(&mut self, now: Time, connection: ConnectionId, batch: Batch) -> Result<bool, StoreError> {
-        let Some(id) = self.room_of_slot(connection, batch.slot) else { return Ok(true) };
-        let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
-        let (peer, joining) = (session.peer, session.is_joining(id));
-        let open = session.shared.get(&id).is_some_and(|shared| shared.open());
-        let lane = batch.lane;
-        if lane == Lane::Content {
-            let between_members = self.rooms.get(&id).is_some_and(|r| r.is_member(&peer) && r.is_member(&self.me));
-            if !open || !between_members {
-                return Ok(true); // no longer, or not yet: not acknowledged, so it comes again
-            }
-        } else if joining {
-            self.rooms.entry(id).or_insert_with(|| Room::empty(id));
-        } else if !self.rooms.contains_key(&id) {
+        // Who may be anyone is not worked for.
+        if self.room_of_batch(connection, batch.slot, batch.lane).is_none() {
             return Ok(true);
+        }
+        let Ok(batch) = CheckedBatch::read(batch) else { return Ok(false) };
+        self.on_checked(now, connection, batch)
+    }
+
+    /// The room of a batch, if batches of that room and lane are taken from that peer now. What is not taken is not
+    /// acknowledged, so it comes again.
+    fn room_of_batch(&self, connection: ConnectionId, slot: u32, lane: Lane) -> Option<RoomId> {
+        let id = self.room_of_slot(connection, slot)?;
+        let session = self.sessions.get(&connection)?;
+        let taken = match lane {
+            Lane::Content => {
+                let open = session.shared.get(&id).is_some_and(|shared| shared.open());
+                open && self.rooms.get(&id).is_some_and(|r| r.is_member(&session.peer) && r.is_member(&self.me))
+            }
+            Lane::Membership => session.is_joining(id) || self.rooms.contains_key(&id),
+        };
+        taken.then_some(id)
+    }
+
+    /// Takes a batch that was looked through. `Ok(false)`: no honest peer sends it.
+    pub(crate) fn on_checked(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        batch: CheckedBatch,
+    ) -> Result<bool, StoreError> {
+        let lane = batch.lane;
+        let Some(id) = self.room_of_batch(connection, batch.slot, lane) else { return Ok(true) };
+        let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
+        let peer = session.peer;
+        let open = session.shared.get(&id).is_some_and(|shared| shared.open());
+        if lane == Lane::Membership && session.is_joining(id) {
+            self.rooms.entry(id).or_insert_with(|| Room::empty(id));
         }
 
         if planted::is(Bug::CursorBeforeEntries)
@@ -70,32 +94,27 @@ impl<S: Store> Replica<S> {
             self.store.put_cursor(store, id, lane, Cursor { arrival: upto, anchor: batch.anchor })?;
             self.store.commit()?;
         }
-        let mut entries = Vec::with_capacity(batch.entries.len());
-        for wire in batch.entries {
-            let Ok(entry) = Entry::read(wire) else { return Ok(false) };
-            if entry.room() != id || entry.header.lane() != lane {
-                return Ok(false);
-            }
-            entries.push(entry);
+        let of_this_room = |group: &Group| group.entries().iter().all(|entry| entry.room() == id);
+        if !batch.groups.iter().all(of_this_room) || batch.records.iter().any(|record| record.key.room != id) {
+            return Ok(false);
         }
         let (mut own_refused, mut refused) = (false, None);
-        for group in entries.chunk_by(|entry, _| entry.signature.is_none()) {
+        for group in &batch.groups {
             match self.take_group(now, connection, id, lane, group)? {
                 Verdict::Held => {}
                 Verdict::Refused => {
-                    own_refused |=
-                        !planted::is(Bug::RefusedAcknowledged) && group.iter().any(|entry| entry.header.author == peer);
-                    refused = refused.or(group.first().map(|entry| entry.header.author));
+                    let author = group.entries().first().map(|entry| entry.header.author);
+                    own_refused |= !planted::is(Bug::RefusedAcknowledged) && author == Some(peer);
+                    refused = refused.or(author);
                 }
                 Verdict::Invalid => return Ok(false),
             }
         }
-        for wire in batch.records {
-            let Ok(record) = Record::read(wire) else { return Ok(false) };
-            if record.key.room != id || lane != Lane::Content {
-                return Ok(false);
-            }
-            self.take_record(id, &record)?;
+        if batch.broken {
+            return Ok(false);
+        }
+        for record in &batch.records {
+            self.take_record(id, record)?;
         }
 
         if let Some(room) = self.rooms.get_mut(&id) {
@@ -154,39 +173,22 @@ impl<S: Store> Replica<S> {
         Ok(true)
     }
 
-    /// Takes entries of one log that end with a signed one.
+    /// Takes a group, whole or not at all.
     fn take_group(
         &mut self,
         now: Time,
         connection: ConnectionId,
         id: RoomId,
         lane: Lane,
-        group: &[Entry],
+        group: &Group,
     ) -> Result<Verdict, StoreError> {
-        let Some((last, _)) = group.split_last() else { return Ok(Verdict::Held) };
-        let size: usize = group.iter().map(Entry::size).sum();
-        let one_chain = group.windows(2).all(|pair| match pair {
-            [before, after] => {
-                after.header.log_key() == before.header.log_key() && after.header.previous == Some(before.id)
-            }
-            _ => false,
-        });
-        if last.signature.is_none()
-            || !one_chain
-            || group.len() > limits::GROUP_ENTRIES
-            || size > limits::GROUP_BYTES + limits::BODY_BYTES
-            || (lane == Lane::Membership
-                && (size > limits::MEMBERSHIP_GROUP_BYTES || group.iter().any(|entry| entry.body.is_none())))
-        {
-            return Ok(Verdict::Invalid);
-        }
         // Unsigned entries count only through the signature that follows them: the group is stored whole or not
         // at all, or what is left of it could never be passed on. So it is judged by its first new entry.
         let mut new = None;
-        for (index, entry) in group.iter().enumerate() {
+        for (index, entry) in group.entries().iter().enumerate() {
             match self.place(id, lane, entry)? {
                 Place::Held => {}
-                Place::Lost if !entry.signature_holds() => return Ok(Verdict::Invalid),
+                Place::Lost if entry.signature.is_some() && group.signed().is_none() => return Ok(Verdict::Invalid),
                 Place::Lost => self.put_back(id, entry)?,
                 Place::Refused => {
                     self.overhear(id, group);
@@ -200,12 +202,14 @@ impl<S: Store> Replica<S> {
             }
         }
         if let Some((first, add)) = new {
-            let entries = group.get(first..).unwrap_or_default();
+            let Some(entries) = group.signed().and_then(|entries| entries.get(first..)) else {
+                return Ok(Verdict::Invalid);
+            };
             let rises = entries.windows(2).all(|pair| match pair {
                 [before, after] => follows(before.header.seq, before.header.timestamp_us, &after.header),
                 _ => false,
             });
-            if !rises || !(planted::is(Bug::SignatureUnchecked) || last.signature_holds()) {
+            if !rises {
                 return Ok(Verdict::Invalid);
             }
             // Nothing erases bodies in this version, so whoever passes entries on without them holds them back,
@@ -217,7 +221,7 @@ impl<S: Store> Replica<S> {
                 self.take_entry(now, id, lane, entry, add)?;
             }
         }
-        for entry in group {
+        for entry in group.entries() {
             self.note_held_by(connection, id, lane, entry);
         }
         Ok(Verdict::Held)

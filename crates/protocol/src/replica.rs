@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::checked::CheckedBatch;
 use crate::clock::{HybridClock, Time};
 use crate::counting::Counting;
 use crate::fate::{Fates, Recent};
@@ -321,6 +322,20 @@ impl<S: Store> Replica<S> {
             Ok(Frame::Entries(answer)) => self.on_entries(connection, answer)?,
         };
         if !fine {
+            self.close(connection, CloseReason::BadFrame);
+        }
+        Ok(())
+    }
+
+    /// Takes a batch that was looked through beforehand; as [`Replica::frame`] with the bytes that it was in.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn batch(&mut self, now: Time, connection: ConnectionId, batch: CheckedBatch) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
+        let greeted = session.hello.is_some();
+        self.due.insert(connection);
+        if !greeted || !self.on_checked(now, connection, batch)? {
             self.close(connection, CloseReason::BadFrame);
         }
         Ok(())

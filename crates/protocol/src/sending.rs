@@ -48,7 +48,8 @@ impl<S: Store> Replica<S> {
     pub(crate) fn pump(&mut self, now: Time, connection: ConnectionId) -> Result<(), StoreError> {
         self.go_on_telling(connection)?;
         self.end_where_told(connection);
-        let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+        session.forget_tags();
         let rooms: Vec<RoomId> =
             session.shared.iter().filter(|(_, shared)| shared.open()).map(|(room, _)| *room).collect();
         for room in rooms {

@@ -130,7 +130,8 @@ pub(crate) struct Session {
     pub(crate) address: String,
     pub(crate) hello: Option<Hello>,
     pub(crate) limit: FrameLimit,
-    pub(crate) shared: BTreeMap<RoomId, Shared>,
+    /// Boxed: the map reserves room for eleven.
+    pub(crate) shared: BTreeMap<RoomId, Box<Shared>>,
     pub(crate) their_slots: BTreeMap<u32, RoomId>,
     pub(crate) next_slot: u32,
     /// Rooms whose membership lane the peer was sent since one of the two is no member any more.
@@ -201,8 +202,17 @@ impl Session {
         self.tags.get(tag).copied()
     }
 
+    /// A peer names rooms when it comes, and seldom later: until then a connection keeps no name of every room.
+    pub(crate) fn forget_tags(&mut self) {
+        // A stranger's are kept, so that it cannot have them worked out again and again.
+        if self.shares_a_room() {
+            self.tags = BTreeMap::new();
+            self.tagged = BTreeSet::new();
+        }
+    }
+
     /// Forgets where the two are with a room; what was on its way of it holds nothing back any more.
-    pub(crate) fn unshare(&mut self, room: RoomId) -> Option<Shared> {
+    pub(crate) fn unshare(&mut self, room: RoomId) -> Option<Box<Shared>> {
         let gone = self.shared.remove(&room)?;
         for lane in Lane::ALL {
             let bytes: usize = gone.lanes.get(lane).in_flight.iter().map(|(_, bytes)| bytes).sum();
@@ -220,7 +230,7 @@ impl Session {
 
     /// Whether both sides opened a room, so that the peer is no stranger.
     pub(crate) fn shares_a_room(&self) -> bool {
-        self.shared.values().any(Shared::open)
+        self.shared.values().any(|shared| shared.open())
     }
 
     /// Whether as much waits to be taken by the network as may.

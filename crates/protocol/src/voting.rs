@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use crate::body::{Admit, Appoint, Ballot, Beacon, Body, Cast, ChangeSettings, Link, Remove, Vote};
 use crate::cbor;
 use crate::chain::MAX_EPOCHS;
+use crate::checked::Group;
 use crate::clock::Time;
 use crate::command::{CommandError, cuts_of};
-use crate::entry::Entry;
+
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{Context, DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
@@ -277,11 +278,10 @@ impl<S: Store> Replica<S> {
 
     /// Looks into entries that are not stored: who was removed may have written an act of the majority that everybody
     /// else has yet to hear of, and that outranks the removal.
-    pub(crate) fn overhear(&mut self, id: RoomId, group: &[Entry]) {
+    pub(crate) fn overhear(&mut self, id: RoomId, group: &Group) {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         let Some(epoch) = room.membership.as_ref().map(|membership| membership.epoch) else { return };
-        let signed = group.last().is_some_and(|last| last.signature.is_some() && last.signature_holds());
-        for entry in group.iter().filter(|entry| signed && entry.header.kind().is_control()) {
+        for entry in group.signed().unwrap_or_default().iter().filter(|entry| entry.header.kind().is_control()) {
             let may_count =
                 entry.decode_body().link().is_some_and(|link| !link.votes.is_empty() && link.epoch >= epoch);
             if !may_count || room.overheard.len() >= limits::OVERHEARD {

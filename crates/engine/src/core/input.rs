@@ -35,6 +35,7 @@ impl Input {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Net(ConnectionEvent::Frame { bytes, .. }) => bytes.len(),
+            Self::Net(ConnectionEvent::Batch { batch, .. }) => batch.size(),
             _ => 0,
         }
     }

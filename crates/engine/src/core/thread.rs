@@ -222,6 +222,10 @@ impl Thread {
                 burst.permits.push(permit);
                 machine.replica.frame(now, ConnectionId(id.0), &bytes)?;
             }
+            Input::Net(ConnectionEvent::Batch { id, batch, permit }) => {
+                burst.permits.push(permit);
+                machine.replica.batch(now, ConnectionId(id.0), batch)?;
+            }
             Input::Net(event) => machine.take_event(now, event)?,
             Input::Unreached(device) => machine.replica.unreached(now, device),
             Input::Moved => machine.replica.moved(),
@@ -379,7 +383,7 @@ impl Thread {
 }
 
 impl Machine {
-    /// Takes what happened on a connection, frames excepted.
+    /// Takes what happened on a connection, frames and batches excepted.
     fn take_event(&mut self, now: Time, event: ConnectionEvent) -> Result<(), StoreError> {
         match event {
             ConnectionEvent::Opened { id, peer, exporter, address, dialled, handle } => {
@@ -410,7 +414,7 @@ impl Machine {
                 }
             }
             // That there is room again is looked at before every burst; this one is for that.
-            ConnectionEvent::Frame { .. } | ConnectionEvent::Drained { .. } => Ok(()),
+            ConnectionEvent::Frame { .. } | ConnectionEvent::Batch { .. } | ConnectionEvent::Drained { .. } => Ok(()),
         }
     }
 

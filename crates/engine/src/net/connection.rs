@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use lanline_protocol::checked::{CheckedBatch, Checking};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep_until, timeout};
@@ -23,12 +24,17 @@ const FRAMES_WAITING: u32 = 4;
 /// Bytes of one connection's frames that may wait for the core.
 const BYTES_WAITING: usize = 2 * 1024 * 1024;
 
-/// Bytes read at a time from a peer that says little, and from one that says much.
-const READ: usize = 4 * 1024;
+/// Bytes read at a time from a peer that says little, for which room is kept while it is silent; from one that says
+/// something; and from one that says much.
+const READ: usize = 512;
+const READ_SOME: usize = 4 * 1024;
 const READ_MUCH: usize = 64 * 1024;
 
 /// Frames up to this length are copied together into one write; longer ones are written as they are.
 const COALESCED: usize = 16 * 1024;
+
+/// Signatures that are checked without letting other connections come in between: less than a millisecond.
+const STEPS: usize = 16;
 
 /// How long the socket may take nothing before the peer is read from all the same although the
 /// queue towards it is full. Without that, two devices that each wait for the other to read would
@@ -84,7 +90,7 @@ where
 
 /// Reads on to the peer's end of the connection and drops what it finds.
 pub(super) async fn drain(read: &mut (impl AsyncRead + Unpin)) {
-    let mut dropped = vec![0; READ];
+    let mut dropped = vec![0; READ_SOME];
     while matches!(read.read(&mut dropped).await, Ok(1..)) {}
 }
 
@@ -138,7 +144,11 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
                 Ok(Ok(0)) => return Err(CloseReason::Reset),
                 Ok(Ok(count)) => count,
             };
-            size = if count >= READ { READ_MUCH } else { READ };
+            size = match count {
+                READ_SOME.. => READ_MUCH,
+                READ.. => READ_SOME,
+                _ => READ,
+            };
         }
     }
 
@@ -157,10 +167,32 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
             Kind::Core => {
                 self.wait_for_writer().await;
                 let permit = self.permit(bytes.len()).await?;
-                (self.sink)(ConnectionEvent::Frame { id: self.shared.id, bytes, permit });
+                let id = self.shared.id;
+                (self.sink)(match self.look_through(&bytes).await? {
+                    Some(batch) => ConnectionEvent::Batch { id, batch, permit },
+                    None => ConnectionEvent::Frame { id, bytes, permit },
+                });
                 Ok(())
             }
         }
+    }
+
+    /// Looks a batch through; `None`: it is another frame, or of somebody who may be anyone, for whom nothing is done
+    /// before the core has found that it is to be.
+    async fn look_through(&self, frame: &[u8]) -> Result<Option<CheckedBatch>, CloseReason> {
+        if self.shared.limit() < FrameLimit::Data.bytes() {
+            return Ok(None);
+        }
+        let Some(mut checking) = Checking::begin(frame) else { return Ok(None) };
+        let mut steps = 0_usize;
+        while !checking.step().map_err(|_| CloseReason::BadFrame)? {
+            steps += 1;
+            if steps.is_multiple_of(STEPS) {
+                // Others share this thread.
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(checking.finish())
     }
 
     async fn permit(&self, length: usize) -> Result<FramePermit, CloseReason> {

@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use lanline_protocol::checked::CheckedBatch;
 use lanline_protocol::identity::{DeviceKey, PublicKey};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -108,6 +109,16 @@ pub enum ConnectionEvent {
         bytes: Bytes,
         /// To be dropped when the frame is dealt with; at most four frames and 2 MiB of a
         /// connection wait so.
+        permit: FramePermit,
+    },
+    /// As `Frame`, where the frame is a batch of whom the core takes data frames from: it was looked through here, so
+    /// that the core, which there is one of, need not.
+    Batch {
+        /// The connection.
+        id: ConnectionId,
+        /// What was in it.
+        batch: CheckedBatch,
+        /// As a `Frame`'s.
         permit: FramePermit,
     },
     /// The queue towards the peer fell below [`QUEUE_LOW`] after it had been at least that long:

@@ -169,6 +169,7 @@ impl SqliteStore {
 
     /// Makes the writes durable.
     pub(super) fn finish(&self) -> Result<(), Error> {
+        self.settle_tips()?;
         if self.last_arrival != self.saved_arrival {
             self.execute(sql::COUNT, [self.last_arrival])?;
         }
@@ -178,6 +179,7 @@ impl SqliteStore {
     /// Takes the writes back, also where SQLite did so itself. Arrivals that were given are not given again.
     pub(super) fn undo(&mut self) -> Result<(), Error> {
         self.numbers = Numbers::default();
+        self.tips.forget();
         *self.damage.get_mut() = Damage::default();
         self.id = self.committed_id;
         if !self.db.is_autocommit() {

@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use lanline_protocol::frame::{Batch, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::sleep;
@@ -350,4 +351,38 @@ async fn a_shutdown_says_goodbye_to_everyone_within_a_second() {
     assert!(TcpStream::connect(alices).await.is_err());
     assert_eq!(alice.dial(address).await, Err(DialError::Stopping));
     door.stop().await;
+}
+
+/// A batch with one entry, whose body is the one that it names or is not.
+fn batch(good: bool) -> Bytes {
+    let (mut entry, _) = lanline_protocol::conformance::Chain::create(1, 1);
+    if !good {
+        entry.body = Some(vec![0; 20]);
+    }
+    let (lane, entries) = (lanline_protocol::kind::Lane::Membership, vec![entry.to_wire()]);
+    let batch = Batch { slot: 7, lane, entries, records: Vec::new(), upto: Some(1), anchor: None, end: true };
+    Frame::Batch(batch).encode().into()
+}
+
+#[tokio::test]
+async fn a_members_batches_are_looked_through_before_the_core_sees_them() {
+    let (mut alice, at_alice, mut bob, at_bob, _listener) = pair(patient()).await;
+    // Whoever may be anyone is not worked for.
+    for good in [true, false] {
+        at_bob.handle.send(batch(good));
+        assert_eq!(alice.frame().await.0, batch(good));
+    }
+    at_alice.handle.set_limit(FrameLimit::Data);
+    at_bob.handle.send(batch(true));
+    match alice.event().await {
+        ConnectionEvent::Batch { batch, .. } => assert!(batch.size() > 64),
+        other => panic!("not Batch: {other:?}"),
+    }
+    // What is no batch is the core's to judge.
+    let broken = Bytes::from_static(&[0x82, 0x0a, 0xa0]);
+    at_bob.handle.send(broken.clone());
+    assert_eq!(alice.frame().await.0, broken);
+    at_bob.handle.send(batch(false));
+    assert_eq!(alice.closed().await, CloseReason::BadFrame);
+    assert_eq!(bob.closed().await, CloseReason::Goodbye("bad_frame".into()));
 }

@@ -1,0 +1,244 @@
+//! Batches, looked through as far as that takes no knowledge of the room: form, hashes, signatures.
+//!
+//! That is most of the work that an entry makes, and it depends on nothing but the bytes. So whoever drives a replica
+//! may have it done beforehand, on any thread; a [`CheckedBatch`] cannot be had in another way. What the replica is
+//! handed as bytes it looks through by the same code.
+
+use std::vec;
+
+use crate::entry::{Entry, WireEntry};
+use crate::frame::{Batch, Frame};
+use crate::id::EntryId;
+use crate::identity::Keys;
+use crate::kind::Lane;
+use crate::limits;
+use crate::planted::{self, Bug};
+use crate::record::{Record, WireRecord};
+
+/// What no honest peer sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a batch with something in it that contradicts itself")]
+pub struct BadBatch;
+
+/// Entries of one log, each named by the next one as its predecessor, of which the last has a signature.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    entries: Vec<Entry>,
+    /// Whether the signature is the author's.
+    holds: bool,
+}
+
+impl Group {
+    fn check(lane: Lane, entries: Vec<Entry>, keys: &mut Keys) -> Option<Self> {
+        let (last, _) = entries.split_last()?;
+        let size: usize = entries.iter().map(Entry::size).sum();
+        let bytes = match lane {
+            Lane::Membership => limits::MEMBERSHIP_GROUP_BYTES,
+            Lane::Content => limits::GROUP_BYTES + limits::BODY_BYTES,
+        };
+        let one_chain = entries.windows(2).all(|pair| match pair {
+            [before, after] => {
+                after.header.log_key() == before.header.log_key() && after.header.previous == Some(before.id)
+            }
+            _ => false,
+        });
+        let fine = last.signature.is_some()
+            && one_chain
+            && entries.len() <= limits::GROUP_ENTRIES
+            && size <= bytes
+            && (lane == Lane::Content || entries.iter().all(|entry| entry.body.is_some()));
+        let holds = fine && (planted::is(Bug::SignatureUnchecked) || last.signature_holds_with(keys));
+        fine.then_some(Self { entries, holds })
+    }
+
+    /// To be looked at.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// To be stored, where the author signed them.
+    pub(crate) fn signed(&self) -> Option<&[Entry]> {
+        self.holds.then_some(&self.entries)
+    }
+}
+
+/// A batch of which it is known what is signed by its author; whether that counts in its room is another question.
+#[derive(Clone, Debug)]
+pub struct CheckedBatch {
+    pub(crate) slot: u32,
+    pub(crate) lane: Lane,
+    pub(crate) groups: Vec<Group>,
+    /// Whether something that is no group comes after these.
+    pub(crate) broken: bool,
+    pub(crate) records: Vec<Record>,
+    pub(crate) upto: Option<u64>,
+    pub(crate) anchor: Option<EntryId>,
+    pub(crate) end: bool,
+}
+
+impl CheckedBatch {
+    /// Looks a whole batch through at once.
+    pub(crate) fn read(batch: Batch) -> Result<Self, BadBatch> {
+        let mut checking = Checking::of(batch);
+        while !checking.step()? {}
+        Ok(checking.checked)
+    }
+
+    /// Bytes that it takes, about.
+    pub fn size(&self) -> usize {
+        let entries = self.groups.iter().flat_map(Group::entries).map(Entry::size);
+        entries.sum::<usize>() + self.records.iter().map(Record::size).sum::<usize>()
+    }
+}
+
+/// A batch that is being looked through, a signature at a time: a full one is the work of a time slice.
+#[derive(Debug)]
+pub struct Checking {
+    entries: vec::IntoIter<WireEntry>,
+    records: vec::IntoIter<WireRecord>,
+    keys: Keys,
+    checked: CheckedBatch,
+}
+
+impl Checking {
+    /// Begins with a frame as it came. `None`: it is no batch, or not a well-formed one, and is for
+    /// [`crate::replica::Replica::frame`] to judge.
+    pub fn begin(frame: &[u8]) -> Option<Self> {
+        // Others are not decoded in vain.
+        if !frame.starts_with(&[0x82, Frame::BATCH]) {
+            return None;
+        }
+        match Frame::decode(frame) {
+            Ok(Frame::Batch(batch)) => Some(Self::of(batch)),
+            _ => None,
+        }
+    }
+
+    fn of(batch: Batch) -> Self {
+        let Batch { slot, lane, entries, records, upto, anchor, end } = batch;
+        let (entries, records) = (entries.into_iter(), records.into_iter());
+        let checked =
+            CheckedBatch { slot, lane, groups: Vec::new(), broken: false, records: Vec::new(), upto, anchor, end };
+        Self { entries, records, keys: Keys::default(), checked }
+    }
+
+    /// Looks one group or record through. Whether that was all; then [`Checking::finish`] has the batch.
+    ///
+    /// # Errors
+    /// [`BadBatch`]
+    pub fn step(&mut self) -> Result<bool, BadBatch> {
+        let lane = self.checked.lane;
+        let mut group = Vec::new();
+        for wire in self.entries.by_ref() {
+            let entry = Entry::read(wire).map_err(|_| BadBatch)?;
+            if entry.header.lane() != lane {
+                return Err(BadBatch);
+            }
+            let signed = entry.signature.is_some();
+            group.push(entry);
+            if signed || group.len() > limits::GROUP_ENTRIES {
+                break;
+            }
+        }
+        if !group.is_empty() {
+            match Group::check(lane, group, &mut self.keys) {
+                Some(group) => self.checked.groups.push(group),
+                None => {
+                    // What stands before it stays.
+                    self.checked.broken = true;
+                    (self.entries, self.records) = Default::default();
+                }
+            }
+        } else if let Some(wire) = self.records.next() {
+            if lane != Lane::Content {
+                return Err(BadBatch);
+            }
+            self.checked.records.push(Record::read(wire).map_err(|_| BadBatch)?);
+        }
+        Ok(self.entries.len() == 0 && self.records.len() == 0)
+    }
+
+    /// The batch, once all of it was looked through.
+    pub fn finish(self) -> Option<CheckedBatch> {
+        (self.entries.len() == 0 && self.records.len() == 0).then_some(self.checked)
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use super::*;
+    use crate::conformance::Chain;
+    use crate::kind::Kind;
+
+    fn batch(lane: Lane, entries: &[Entry]) -> Batch {
+        let entries = entries.iter().map(Entry::to_wire).collect();
+        Batch { slot: 1, lane, entries, records: Vec::new(), upto: Some(3), anchor: None, end: false }
+    }
+
+    fn log() -> Chain {
+        Chain::new(1, Chain::create(1, 1).0.room(), 2)
+    }
+
+    #[test]
+    fn a_batch_is_looked_through_group_by_group() {
+        let mut alice = log();
+        let entries = [
+            alice.write(Kind::Text, 10),
+            alice.write(Kind::Text, 11),
+            alice.sign(Kind::Text, 12),
+            alice.sign(Kind::Text, 13),
+        ];
+        let frame = Frame::Batch(batch(Lane::Content, &entries)).encode();
+        let mut checking = Checking::begin(&frame).unwrap();
+        assert_eq!(checking.step(), Ok(false));
+        assert_eq!(checking.step(), Ok(true));
+        let checked = checking.finish().unwrap();
+        let groups: Vec<usize> = checked.groups.iter().map(|group| group.entries().len()).collect();
+        assert_eq!((groups, checked.upto), (vec![3, 1], Some(3)));
+        let held: Vec<Entry> = checked.groups.iter().flat_map(Group::entries).cloned().collect();
+        assert_eq!(held, entries);
+    }
+
+    #[test]
+    fn what_is_not_looked_through_is_not_handed_out() {
+        let entries: Vec<Entry> = std::iter::repeat_with(log).take(2).map(|mut log| log.sign(Kind::Text, 10)).collect();
+        let mut checking = Checking::of(batch(Lane::Content, &entries));
+        assert_eq!(checking.step(), Ok(false));
+        assert!(checking.finish().is_none());
+    }
+
+    #[test]
+    fn what_the_author_did_not_sign_is_not_to_be_stored() {
+        let mut alice = log();
+        let (first, mut second) = (alice.sign(Kind::Text, 10), alice.sign(Kind::Text, 11));
+        second.sign(&crate::identity::DeviceKey::from_seed(&[2; 32]));
+        let checked = CheckedBatch::read(batch(Lane::Content, &[first.clone(), second])).unwrap();
+        let signed: Vec<_> = checked.groups.iter().map(Group::signed).collect();
+        assert_eq!(signed, [Some(std::slice::from_ref(&first)), None]);
+    }
+
+    #[test]
+    fn what_stands_before_what_is_no_group_stays() {
+        let mut alice = log();
+        let first = alice.sign(Kind::Text, 10);
+        for after in [vec![alice.write(Kind::Text, 11)], vec![log().write(Kind::Text, 11), alice.sign(Kind::Text, 12)]]
+        {
+            let entries = [vec![first.clone()], after].concat();
+            let checked = CheckedBatch::read(batch(Lane::Content, &entries)).unwrap();
+            assert!(checked.broken && checked.groups.len() == 1);
+        }
+        let mut many = log();
+        let over: Vec<Entry> = (0..100).map(|n| many.write(Kind::Text, 10 + n)).collect();
+        let checked = CheckedBatch::read(batch(Lane::Content, &over)).unwrap();
+        assert!(checked.broken && checked.groups.is_empty());
+    }
+
+    #[test]
+    fn what_contradicts_itself_makes_no_batch() {
+        let first = log().sign(Kind::Text, 10);
+        assert_eq!(CheckedBatch::read(batch(Lane::Membership, std::slice::from_ref(&first))).err(), Some(BadBatch));
+        let mut other_body = first;
+        other_body.body = Some(vec![0; 20]);
+        assert_eq!(CheckedBatch::read(batch(Lane::Content, &[other_body])).err(), Some(BadBatch));
+    }
+}
