@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::meeting::introduce;
 use crate::terminal::{Terminal, ask, lanline};
@@ -17,12 +18,12 @@ fn serve(name: &str, folder: &Path) -> Result<Terminal> {
 
 fn device(folder: &Path) -> Result<String> {
     let status = ask(folder, &["status"])?;
-    Ok(status["device_id"].as_str().context("no id")?.to_owned())
+    Ok(status.get("device_id").and_then(Value::as_str).context("no id")?.to_owned())
 }
 
 fn link(folder: &Path, uses: &str) -> Result<String> {
     let invited = ask(folder, &["invite", "Garden", "--uses", uses])?;
-    Ok(invited["link"].as_str().context("no link")?.to_owned())
+    Ok(invited.get("link").and_then(Value::as_str).context("no link")?.to_owned())
 }
 
 /// Joins by a link in a window that is new.
