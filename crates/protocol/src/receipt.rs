@@ -94,13 +94,18 @@ impl<S: Store> Replica<S> {
     /// Which members hold and have read an entry.
     pub(crate) fn standing(&self, room: &Room, stored: &Stored) -> Standing {
         let header = &stored.entry.header;
-        let mut standing = Standing { counted: room.counted(&header.log_key(), header.seq), ..Standing::default() };
+        // Receipts name numbers, of which each may mean two entries in a log that forked.
+        let forked = room.logs.get(header.lane()).get(&header.log_key()).is_some_and(|log| log.tips.len() > 1);
+        let counted = if forked { 0 } else { room.counted(&header.log_key(), header.seq) };
+        let mut standing = Standing { counted, ..Standing::default() };
         let members = room.membership.iter().flat_map(|membership| membership.members.keys());
         for member in members.filter(|member| **member != header.author) {
             standing.members += 1;
             let device = member.device_id();
             let (delivered, read) = if *member == self.me {
                 (header.seq, room.read.get(&header.log_key()).copied().unwrap_or(0))
+            } else if forked {
+                (0, 0)
             } else {
                 room.watermark(member, &header.log_key())
             };

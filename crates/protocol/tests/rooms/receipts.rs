@@ -102,3 +102,39 @@ fn what_is_read_in_private_is_told_to_nobody_and_what_was_told_stays() {
     world.settle();
     assert_eq!(standing(&mut world, after).status(), Status::Read);
 }
+
+/// Bob's older disk gives numbers again that carol, who is gone for good, received and read as other words.
+#[test]
+fn receipts_for_one_branch_of_a_forked_log_say_nothing_of_the_other() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.say(BOB, room, "one");
+    world.settle();
+    world.crash(BOB);
+    let backup = world.store(BOB);
+    for (a, b) in [(BOB, ALICE), (BOB, CAROL)] {
+        world.connect(a, b);
+    }
+    let lost = world.say(BOB, room, "two");
+    world.settle();
+    read(&mut world, CAROL, room, lost);
+    let carol = world.replica(CAROL).device_id();
+    assert!(standing(&mut world, lost).read.contains(&carol));
+    world.crash(CAROL);
+
+    world.crash(BOB);
+    world.roll_back(BOB, backup);
+    let again = world.say(BOB, room, "another two");
+    world.commit(BOB);
+    // Bob notices, hangs up, and comes back with a new store.
+    for _ in 0..2 {
+        world.connect(BOB, ALICE);
+        world.settle();
+    }
+    assert_eq!(world.texts(ALICE, room), ["one", "two", "another two"]);
+    for device in [ALICE, BOB] {
+        let standing = world.replica(device).message(again).unwrap().standing;
+        assert!(!standing.stored.contains(&carol) && !standing.delivered.contains(&carol), "{standing:?}");
+        assert!(!standing.read.contains(&carol) && standing.status() == Status::Stored, "{standing:?}");
+    }
+}
