@@ -1,11 +1,13 @@
 //! `lanline chat`: two people, over pipes and on a terminal.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
     people::{alice, ask, bob, link, texts},
-    process::{Rpc, assert_failed, ended, lanline, run},
+    process::{Rpc, SOON, assert_failed, ended, lanline, run},
     talk::Chat,
 };
 
@@ -90,7 +92,13 @@ fn typed_lines_are_kept_for_their_author_alone_and_links_are_not() {
     let mut again = Chat::on_terminal(home.path(), &[]);
     again.shows("> ");
     again.presses("\u{1b}[A\u{1b}[A\u{1b}[A\r");
-    again.presses("\u{3}");
+    // Between two lines the terminal is as it was found, where Ctrl-C is a signal, and a lost one where it controls no
+    // process, as here: so it is pressed until it is heard.
+    let deadline = Instant::now() + SOON;
+    while again.child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+        again.presses("\u{3}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     assert!(again.until_ended().0.success());
     assert_eq!(texts(home.path()), ["remember this", "remember this"]);
 }
