@@ -90,6 +90,10 @@ pub const CLOCK_AHEAD_US: u64 = 5 * 60 * 1_000_000;
 pub const RECEIPTS_EVERY_MS: u64 = 150;
 /// Digests of a quiet room are compared again after this long, in milliseconds.
 pub const DIGEST_EVERY_MS: u64 = 60_000;
+/// A member that was asked for lost entries and gave none for so long is passed over, in milliseconds.
+pub const GIVE_LOST_MS: u64 = 10_000;
+/// What a member did not give it is asked for again after this long, in milliseconds: it may hold it by then.
+pub const ASK_LOST_AGAIN_MS: u64 = 10 * 60_000;
 /// All connections are looked at, for what waits for a time, at least this often while something happens.
 pub const LOOK_MS: u64 = 250;
 /// A peer is told of arrivals that it need not be sent at most this often, in milliseconds.

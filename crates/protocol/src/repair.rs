@@ -84,11 +84,14 @@ fn group_start<S: Store>(store: &S, room: RoomId, log: LogKey, lost: u64) -> Res
     Ok(first)
 }
 
-/// How far this store was read through, to find what is damaged before it is needed.
+/// How far this store was read through, to find what is damaged before it is needed. Where it begins is drawn, since a
+/// device that is started each day may never come to the end.
 #[derive(Debug, Default)]
 pub(crate) struct Scrub {
     room: Option<RoomId>,
     after: Arrival,
+    /// How many rooms were read through to their ends.
+    rooms: usize,
     next_ms: u64,
 }
 
@@ -180,9 +183,18 @@ impl<S: Store> Replica<S> {
         if room.damage.recheck.remove(&device) { self.keep_recheck(id) } else { Ok(()) }
     }
 
-    /// Asks a member for what is lost, and was not asked of it yet or is not being asked of another.
-    pub(crate) fn ask_for_lost(&mut self, connection: ConnectionId, id: RoomId) {
+    /// Asks a member for what is lost, and was not asked of it lately or is not being asked of another.
+    pub(crate) fn ask_for_lost(&mut self, now: Time, connection: ConnectionId, id: RoomId) {
         let Some(room) = self.rooms.get(&id).filter(|room| !room.damage.lost.is_empty()) else { return };
+        if let Some(shared) = self.sessions.get_mut(&connection).and_then(|session| session.shared.get_mut(&id)) {
+            let waited = now.steady_ms.saturating_sub(shared.asked_ms);
+            if !shared.asking.is_empty() && waited >= limits::GIVE_LOST_MS {
+                // It may be of another version, or not want to: others are asked.
+                shared.lacks.append(&mut shared.asking);
+            } else if shared.asking.is_empty() && waited >= limits::ASK_LOST_AGAIN_MS {
+                shared.lacks.clear();
+            }
+        }
         let asked: BTreeSet<EntryId> = self
             .sessions
             .values()
@@ -198,6 +210,7 @@ impl<S: Store> Replica<S> {
         let ids: Vec<EntryId> = ids.take(limits::WANT_ENTRIES).collect();
         if !ids.is_empty() {
             shared.asking = ids.iter().copied().collect();
+            shared.asked_ms = now.steady_ms;
             self.send(connection, &Frame::WantEntries(WantEntries { slot, ids }));
         }
     }
@@ -249,7 +262,9 @@ impl<S: Store> Replica<S> {
         let Some(id) = self.room_of_slot(connection, answer.slot) else { return Ok(true) };
         for wire in answer.entries {
             let Ok(entry) = Entry::read(wire) else { return Ok(false) };
-            let asked = self.shared_mut(connection, id).is_some_and(|shared| shared.asking.contains(&entry.id));
+            // Late is better than never.
+            let asked = self.shared_mut(connection, id);
+            let asked = asked.is_some_and(|s| s.asking.contains(&entry.id) || s.lacks.contains(&entry.id));
             if !asked || entry.room() != id {
                 continue;
             }
@@ -298,6 +313,14 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
+    /// One of the rooms, by lot.
+    fn draw_room(&mut self) -> Option<RoomId> {
+        let mut drawn = [0; 8];
+        self.random.fill(&mut drawn);
+        let at = (u64::from_le_bytes(drawn) % (self.rooms.len().max(1) as u64)) as usize;
+        self.rooms.keys().nth(at).copied()
+    }
+
     /// Reads on through what is stored while a member is there who can replace what is damaged.
     fn scrub(&mut self, now: Time) -> Result<(), StoreError> {
         if self.sessions.is_empty() || now.steady_ms < self.scrub.next_ms {
@@ -306,8 +329,8 @@ impl<S: Store> Replica<S> {
         self.scrub.next_ms = now.steady_ms + limits::SCRUB_PAUSE_MS;
         let room = match self.scrub.room {
             Some(room) => room,
-            None => match self.rooms.keys().next() {
-                Some(first) => *first,
+            None => match self.draw_room() {
+                Some(first) => first,
                 None => return Ok(()),
             },
         };
@@ -316,9 +339,11 @@ impl<S: Store> Replica<S> {
         let page = self.store.page(room, Lane::Content, self.scrub.after, items, bytes)?;
         let Some(last) = page.last() else {
             self.scrub.after = 0;
+            self.scrub.rooms += 1;
             let next = self.rooms.range((std::ops::Bound::Excluded(room), std::ops::Bound::Unbounded)).next();
-            self.scrub.room = next.map(|(room, _)| *room);
-            if next.is_none() {
+            self.scrub.room = next.or_else(|| self.rooms.iter().next()).map(|(room, _)| *room);
+            if self.scrub.rooms >= self.rooms.len() {
+                self.scrub.rooms = 0;
                 self.scrub.next_ms = now.steady_ms + limits::SCRUB_EVERY_MS;
             }
             return Ok(());

@@ -56,7 +56,7 @@ impl<S: Store> Replica<S> {
             for lane in Lane::ALL {
                 self.pump_lane(now, connection, room, lane)?;
             }
-            self.ask_for_lost(connection, room);
+            self.ask_for_lost(now, connection, room);
         }
         Ok(())
     }

@@ -90,9 +90,11 @@ pub(crate) struct Shared {
     pub(crate) their_slot: Option<u32>,
     /// Whether the membership lane was pushed to a peer that does not believe.
     pub(crate) pushed: bool,
-    /// Lost entries that the peer is being asked for, and those it was asked for and did not hold.
+    /// Lost entries that the peer is being asked for, and those it was asked for and did not give.
     pub(crate) asking: BTreeSet<EntryId>,
     pub(crate) lacks: BTreeSet<EntryId>,
+    /// When it was asked last.
+    pub(crate) asked_ms: u64,
     pub(crate) lanes: PerLane<LaneState>,
 }
 
