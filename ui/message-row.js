@@ -37,6 +37,8 @@ export function drawMessage(element, { message, own, first, last }, actions) {
     testid: "message",
     data: { id: message.id, author: message.author, own, kind: message.kind, status: message.status },
     "aria-label": say("message.at", { name, at }),
+    // What is read out when the arrow keys choose it.
+    "aria-describedby": own ? `text-${message.id} status-${message.id}` : `text-${message.id}`,
   });
   element.replaceChildren(
     own ? "" : last ? avatar(message.author, name) : h("span", { class: "avatar-space" }),
@@ -48,8 +50,12 @@ export function drawMessage(element, { message, own, first, last }, actions) {
         : h("p", { class: "bubble-author", data: { hue: hue(message.author) } }, named(name)),
       message.reply_to ? quote(message.reply_to, actions) : "",
       gone
-        ? h("p", { class: "message-text message-absent", testid: "message-text" }, gone)
-        : h("p", { class: "message-text", testid: "message-text", dir: "auto" }, message.text ?? ""),
+        ? h("p", { class: "message-text message-absent", testid: "message-text", id: `text-${message.id}` }, gone)
+        : h(
+            "p",
+            { class: "message-text", testid: "message-text", id: `text-${message.id}`, dir: "auto" },
+            message.text ?? "",
+          ),
       message.state === "forked"
         ? h("p", { class: "message-warning small" }, icon("alert"), h("span", {}, ...tell("message.forked", { name })))
         : "",
@@ -95,11 +101,11 @@ function action(picture, title, label, testid, click) {
 }
 
 /** @param {Message} message */
-function status({ status }) {
+function status({ id, status }) {
   const label = say(`message.status.${status}`);
   return h(
     "span",
-    { class: `message-status status-${status}`, testid: "message-status", title: label },
+    { class: `message-status status-${status}`, testid: "message-status", id: `status-${id}`, title: label },
     icon(status),
     hidden(label),
   );

@@ -58,12 +58,15 @@ export function timeOfDay(at, lang) {
   return format(lang, { hour: "numeric", minute: "2-digit" }).format(at);
 }
 
+/** The last moment that there is a date for (ECMA-262, 21.4.1.1). */
+const LAST = 8.64e15;
+
 /**
- * @param {number} at
+ * @param {number} at what lies beyond all dates, as a link may say, is the last of them
  * @param {string} lang
  */
 export function dateAndTime(at, lang) {
-  return format(lang, { dateStyle: "medium", timeStyle: "short" }).format(at);
+  return format(lang, { dateStyle: "medium", timeStyle: "short" }).format(Math.min(at, LAST));
 }
 
 /**

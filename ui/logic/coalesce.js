@@ -33,7 +33,8 @@ export function coalesce(run, interval = 100, clock = wallClock) {
 }
 
 const wallClock = {
-  now: () => Date.now(),
+  // Not the time of day, which may be set back.
+  now: () => performance.now(),
   /** @param {number} ms */
   wait: (ms) => new Promise((/** @type {(value: void) => void} */ done) => setTimeout(done, ms)),
 };

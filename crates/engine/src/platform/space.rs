@@ -7,7 +7,7 @@ use super::files::{create_private_file, remove_file};
 
 /// What is written to find out whether there is room: more than a database's page.
 const PROBE_BYTES: usize = 64 * 1024;
-const PROBE_FILE: &str = "room";
+const PROBE_FILE: &str = "lanline.probe";
 
 /// Whether nothing more can be written to a folder for lack of space: the disk's, or what this user may use of it.
 pub(crate) fn is_full(folder: &Path) -> bool {
