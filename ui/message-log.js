@@ -63,8 +63,8 @@ export class MessageLog extends HTMLElement {
   #olderFailed = false;
   #shifting = false;
   #stillness = new Stillness();
-  /** @type {string | null} */
-  #markedRead = null;
+  /** How far was marked last, and how many were unread then: once more would change nothing. */
+  #marked = "";
   /** @type {Map<string, number>} messages of others told of since the last pull, with their `sent_at` */
   #incoming = new Map();
 
@@ -159,9 +159,8 @@ export class MessageLog extends HTMLElement {
 
   /**
    * Loads the newest messages for the first time, or anew, where they are too far from those that are held.
-   * @param {Iterable<string>} [incoming] those told of since it was known how many are unread
    */
-  async #open(incoming = []) {
+  async #open() {
     const anew = this.#loaded;
     if (anew) await this.#session.pullRooms();
     const unread = this.#session.room(this.#room)?.unread ?? 0;
@@ -169,12 +168,9 @@ export class MessageLog extends HTMLElement {
     await this.#timeline.open(anew ? 0 : unread + 20);
     if (this.#stop.signal.aborted) return;
     const { messages } = this.#timeline;
-    const first = this.#reading.opened(messages, unread);
+    const first = this.#reading.loaded(messages, this.#timeline.unreadBefore);
+    if (!this.#timeline.more) this.#reading.complete(messages);
     if (!anew) this.#unreadFrom = first;
-    // Whoever spoke in the meantime is not among those counted.
-    const told = new Set(incoming);
-    this.#reading.came(messages.filter(({ id }) => told.has(id)));
-    this.#markedRead = this.#reading.mark(messages);
     this.#loaded = true;
     this.#slice.follow(messages);
     this.#session.outbox.settle(this.#room, sent);
@@ -216,7 +212,7 @@ export class MessageLog extends HTMLElement {
     const newest = this.#timeline.messages.at(-1)?.id ?? null;
     try {
       if (!this.#loaded) {
-        await this.#open(incoming.keys());
+        await this.#open();
         this.#failure.clear();
         return;
       }
@@ -270,7 +266,7 @@ export class MessageLog extends HTMLElement {
       if (this.#stop.signal.aborted) return;
       this.#olderFailed = false;
       this.#failure.clear();
-      const unread = this.#reading.loaded(older);
+      const unread = this.#reading.loaded(older, this.#timeline.unreadBefore);
       if (unread) this.#unreadFrom = unread;
       if (!this.#timeline.more) this.#reading.complete(this.#timeline.messages);
       this.#recentre();
@@ -483,11 +479,12 @@ export class MessageLog extends HTMLElement {
     const room = this.#session.room(this.#room);
     if (!this.#loaded || !room || room.unread === 0 || !this.#session.writable) return;
     const id = this.#reading.mark(this.#timeline.messages);
-    if (id === null || id === this.#markedRead) return;
+    // A late one further up is marked by the same message again.
+    if (id === null || this.#marked === `${id} ${room.unread}`) return;
     try {
       await call("mark_read", { room: this.#room, id });
-      this.#markedRead = id;
       await this.#session.pullRooms();
+      this.#marked = `${id} ${this.#session.room(this.#room)?.unread}`;
     } catch {
       // Said by nobody: the room stays unread in the list, and the next look at it asks again.
     }

@@ -1,9 +1,9 @@
 // @ts-check
 /** @import {Session} from "./session.js" */
 /** @import {Notice} from "./types.js" */
+import { call } from "./backend.js";
 import { h, icon, refocus } from "./element.js";
 import { say, tell } from "./locale.js";
-import { noticeKey, noticesToShow } from "./logic/notices.js";
 
 /** The drawing of each kind; others have the plain one. */
 const DRAWINGS = /** @type {Record<string, string>} */ ({ damaged: "alert", forked: "alert", repaired: "check" });
@@ -11,7 +11,7 @@ const DRAWINGS = /** @type {Record<string, string>} */ ({ damaged: "alert", fork
 /** What this device found out about what it keeps, until the person puts it away. */
 export class NoticeList extends HTMLElement {
   #session;
-  /** @type {Set<string>} */
+  /** Those that are being put away. @type {Set<number>} */
   #dismissed = new Set();
   #shown = "";
   /** Whether all are shown, and not the newest alone. */
@@ -31,9 +31,10 @@ export class NoticeList extends HTMLElement {
   }
 
   #show() {
-    const notices = noticesToShow(this.#session.status.notices ?? [], this.#dismissed);
+    const kept = this.#session.status.notices ?? [];
+    const notices = kept.filter(({ id }) => !this.#dismissed.has(id)).reverse();
     const names = notices.map(({ room }) => this.#session.room(room ?? "")?.name);
-    const shown = JSON.stringify([this.#all, notices.map(noticeKey), names]);
+    const shown = JSON.stringify([this.#all, notices.map(({ id }) => id), names]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     const focused = document.activeElement;
@@ -68,6 +69,21 @@ export class NoticeList extends HTMLElement {
   }
 
   /**
+   * Puts one away, for good where this device can write; else until the app ends.
+   * @param {number} id
+   */
+  async #dismiss(id) {
+    this.#dismissed.add(id);
+    this.#show();
+    try {
+      await call("dismiss_notice", { id });
+    } catch {
+      return;
+    }
+    await this.#session.pullStatus();
+  }
+
+  /**
    * @param {Notice} notice
    * @param {HTMLElement | null} more what opens the others, in the newest
    */
@@ -79,12 +95,7 @@ export class NoticeList extends HTMLElement {
         class: "icon-button",
         testid: "notice-dismiss",
         title: say("notice.dismiss"),
-        on: {
-          click: () => {
-            this.#dismissed.add(noticeKey(notice));
-            this.#show();
-          },
-        },
+        on: { click: () => void this.#dismiss(notice.id) },
       },
       icon("close"),
       h("span", { class: "visually-hidden" }, say("notice.dismiss")),

@@ -15,6 +15,8 @@ export type StoreState = { state: "ok" | "read_only" | "failed"; reason?: string
 
 /** Something about what this device keeps that its person should know. */
 export type Notice = {
+    /** For `dismiss_notice`. */
+    id: number;
     /** `damaged`, `repaired`, `renewed`, `forked`; a kind this page does not know is told by its text. */
     kind: string;
     at: number;
@@ -34,7 +36,7 @@ export type Status = {
     protocol: string | number;
     server: ServerState;
     store: StoreState;
-    /** The newest, oldest first. */
+    /** Those that were not put away, oldest first. */
     notices: Notice[];
 };
 
@@ -72,6 +74,8 @@ export type Message = {
     edited_at?: number | null;
     deleted?: boolean | null;
     state?: "erased" | "missing" | "forked" | null;
+    /** Whether another said it and it was not read on this device. */
+    unread?: boolean | null;
     status: MessageStatus;
     /** How many other members hold, were delivered and have read it. */
     stored_by: number;
@@ -107,7 +111,8 @@ export type Proposal = {
 
 export type Receipts = { stored: string[]; delivered: string[]; read: string[] };
 
-export type Page = { messages: Message[]; more: boolean };
+/** `unread_before`: how many of those that are older than all of these others said and were not read here, at most 999. */
+export type Page = { messages: Message[]; more: boolean; unread_before: number };
 
 /** All that an invite's link itself tells; nothing of it is proven. */
 export type OpenedInvite = {
@@ -123,6 +128,7 @@ export type OpenedLink = { invite: OpenedInvite } | { failure: { code: string; m
 /** Every command this page calls: what it takes and what it gives. */
 export type Commands = {
     status: { takes: undefined; gives: Status };
+    dismiss_notice: { takes: { id: number }; gives: null };
     set_profile: { takes: { name: string }; gives: null };
     settings: { takes: undefined; gives: Preferences };
     set_settings: { takes: Partial<Preferences>; gives: Preferences };

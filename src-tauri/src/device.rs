@@ -115,6 +115,8 @@ async fn open(flags: &Result<Flags, ApiError>) -> Result<Node, ApiError> {
 fn log(settings: &Settings) {
     let filter: Targets = settings.log.parse().unwrap_or_default();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    // It would be told on standard error, and panic where nobody reads that.
+    let lines = lines.log_internal_errors(false);
     // Fails where an earlier try to open the device began to log.
     let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }

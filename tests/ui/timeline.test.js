@@ -10,7 +10,7 @@ function backend(all) {
     room.pulls.push({ before, limit });
     const end = before === undefined ? room.all.length : room.all.findIndex(({ id }) => id === before);
     const from = Math.max(0, end - limit);
-    return { messages: room.all.slice(from, end), more: from > 0 };
+    return { messages: room.all.slice(from, end), more: from > 0, unread_before: from };
   };
   return room;
 }

@@ -28,34 +28,23 @@ export class Reading {
   }
 
   /**
-   * The newest messages were loaded, of which so many of others are unread.
+   * The newest messages were loaded, in place of what was held, or older ones.
    * @param {readonly Message[]} messages
-   * @param {number} unread
-   * @returns {string | null} the first of them
+   * @param {number} before how many unread ones are older than all of them
+   * @returns {string | null} the first unread one of them
    */
-  opened(messages, unread) {
-    for (const { id } of messages) this.#unseen.delete(id);
-    this.#older = Math.max(0, unread - this.#unseen.size);
-    return this.loaded(messages);
-  }
-
-  /**
-   * Older messages were loaded: the newest of them that others said are unread, as far as any are.
-   * @param {readonly Message[]} messages
-   * @returns {string | null} the oldest unread one of them
-   */
-  loaded(messages) {
+  loaded(messages, before) {
     /** @type {string | null} */
     let first = null;
-    for (const message of [...messages].reverse()) {
+    for (const message of messages) {
       // Told of before it was held; what nobody said is not to be read.
       if (!this.#counts(message)) this.#unseen.delete(message.id);
-      else if (this.#older > 0) {
-        if (!this.#unseen.has(message.id)) this.#older -= 1;
-        this.#unseen.set(message.id, message.sent_at);
-        first = message.id;
-      } else if (this.#unseen.has(message.id)) first = message.id;
+      else if (message.unread) this.#unseen.set(message.id, message.sent_at);
+      if (first === null && this.#unseen.has(message.id)) first = message.id;
     }
+    // Some of them may be known by name.
+    const known = [...this.#unseen].filter(([id, sentAt]) => !this.#isHeld(id) && sentAt < (messages[0]?.sent_at ?? 0));
+    this.#older = Math.max(0, before - known.length);
     return first;
   }
 

@@ -20,6 +20,8 @@ export class Timeline {
   messages = [];
   /** Whether there are older messages than those held. */
   more = false;
+  /** How many unread ones there were before those held, when the oldest of them were pulled. */
+  unreadBefore = 0;
   /** Whether there are newer messages than those held, too many to be pulled. */
   behind = false;
 
@@ -67,6 +69,7 @@ export class Timeline {
       const page = await this.#pull(undefined, Math.min(LARGEST_PAGE, Math.max(PAGE, atLeast)));
       this.#replace(0, this.messages.length, page.messages);
       this.more = page.more;
+      this.unreadBefore = page.unread_before;
       this.behind = false;
     });
   }
@@ -81,6 +84,7 @@ export class Timeline {
       if (!oldest || !this.more) return [];
       const page = await this.#pull(oldest.id, PAGE);
       this.more = page.more;
+      this.unreadBefore = page.unread_before;
       return this.#replace(0, 0, page.messages.filter(({ id }) => !this.#byId.has(id)));
     });
   }

@@ -101,9 +101,17 @@ impl Board {
         self.lock().notices.iter().cloned().collect()
     }
 
-    /// Keeps it for who asks later, and tells of it.
-    pub(crate) fn notice(&self, notice: Notice) {
+    /// Puts back what was kept before this start.
+    pub(crate) fn restore_notices(&self, mut notices: Vec<Notice>) {
+        notices.drain(..notices.len().saturating_sub(NOTICES));
+        self.lock().notices = notices.into();
+    }
+
+    /// Keeps it for who asks later, in place of those that it says all of, and tells of it.
+    pub(crate) fn notice(&self, mut notice: Notice) {
         let mut notes = self.lock();
+        notice.id = notes.notices.back().map_or(0, |last| last.id.saturating_add(1)).max(notice.at);
+        notes.notices.retain(|before| !notice.says_all_of(before));
         if notes.notices.len() >= NOTICES {
             notes.notices.pop_front();
         }
@@ -112,7 +120,56 @@ impl Board {
         self.emit(Event::Notice(notice));
     }
 
+    /// Keeps it no longer.
+    pub(crate) fn dismiss_notice(&self, id: u64) {
+        self.lock().notices.retain(|notice| notice.id != id);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::NoticeKind;
+
+    #[test]
+    fn the_newest_notice_about_a_thing_takes_the_place_of_what_it_says_all_of() {
+        let board = Board::new();
+        let say = |kind, room: &str| {
+            let room = Some(room.to_owned());
+            board.notice(Notice { id: 0, kind, at: 7, room, device_id: None, count: None, text: String::new() });
+        };
+        let kept = || board.notices().into_iter().map(|notice| (notice.kind, notice.room.unwrap())).collect::<Vec<_>>();
+        let (garden, kitchen) = ("garden".to_owned(), "kitchen".to_owned());
+        for (kind, room) in [
+            (NoticeKind::Damaged, "garden"),
+            (NoticeKind::Forked, "garden"),
+            (NoticeKind::Damaged, "kitchen"),
+            (NoticeKind::Damaged, "garden"),
+        ] {
+            say(kind, room);
+        }
+        let before = [
+            (NoticeKind::Forked, garden.clone()),
+            (NoticeKind::Damaged, kitchen.clone()),
+            (NoticeKind::Damaged, garden.clone()),
+        ];
+        assert_eq!(kept(), before);
+        say(NoticeKind::Repaired, "garden");
+        let after = [before[0].clone(), before[1].clone(), (NoticeKind::Repaired, garden.clone())];
+        assert_eq!(kept(), after, "what came back is damaged no more");
+        say(NoticeKind::Damaged, "garden");
+        assert_eq!(kept().last(), Some(&(NoticeKind::Damaged, garden)), "and may be damaged again");
+        board.dismiss_notice(board.notices()[1].id);
+        assert!(!kept().contains(&(NoticeKind::Damaged, kitchen)));
+        for n in 0..30 {
+            say(NoticeKind::Forked, &n.to_string());
+        }
+        assert_eq!(board.notices().len(), NOTICES);
+        let ids: std::collections::BTreeSet<u64> = board.notices().iter().map(|notice| notice.id).collect();
+        assert_eq!(ids.len(), NOTICES, "each has an id of its own, though all are of one moment");
     }
 }

@@ -228,8 +228,8 @@ impl<S: Store> Replica<S> {
         &self.store
     }
 
-    /// The store, for whoever runs this replica. What is written to it is to be committed or rolled back before the
-    /// replica is fed anything.
+    /// The store, for whoever runs this replica. What is written to it is made durable with the next commit, unless it is
+    /// committed at once; a rollback may only follow where the replica was fed nothing.
     pub fn store_mut(&mut self) -> &mut S {
         &mut self.store
     }

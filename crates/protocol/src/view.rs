@@ -48,7 +48,7 @@ pub struct Message {
     pub author: DeviceId,
     /// The author's name in the room.
     pub author_name: String,
-    /// Milliseconds since the Unix epoch, by the author's clock.
+    /// Milliseconds since the Unix epoch, by the author's clock; where that was far ahead of this device's, when it came.
     pub sent_at_ms: u64,
     /// What it says.
     pub shown: Shown,
@@ -56,6 +56,8 @@ pub struct Message {
     pub by_majority: bool,
     /// Whether its log forked here: its author, or a copy of it, said different things under one number.
     pub forked: bool,
+    /// Whether another said it and it was not read here.
+    pub unread: bool,
     /// Who holds and has read it.
     pub standing: Standing,
 }
@@ -125,6 +127,34 @@ impl<S: Store> Replica<S> {
             if state.highest().is_some_and(|tip| tip.seq > read) {
                 unread += self.store.count(room.id, *log, Kind::Text.number(), read, limit.seq, UNREAD - unread)?;
             }
+        }
+        Ok(unread)
+    }
+
+    /// How many messages of others were not read here and stand before a message, at most as many as a room counts.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn unread_before(&self, id: RoomId, message: EntryId) -> Result<usize, CommandError> {
+        let room = self.known_room(id)?;
+        let stored = self.store.entry(message)?.filter(|stored| stored.entry.room() == id);
+        let stored = stored.ok_or(CommandError::NotFound("no such message in that room; check its id"))?;
+        let mut unread = 0;
+        for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
+            let read = room.read.get(log).copied().unwrap_or(0);
+            let Some(limit) = room.limit(*log, state.add) else { continue };
+            if state.highest().is_none_or(|tip| tip.seq <= read) {
+                continue;
+            }
+            let after = self.store.first_after(room.id, *log, read, stored.order)?;
+            let upto = after.map_or(limit.seq, |after| limit.seq.min(after.saturating_sub(1)));
+            // The message itself stands there, too.
+            let upto = if stored.entry.header.log_key() == *log {
+                upto.min(stored.entry.header.seq.saturating_sub(1))
+            } else {
+                upto
+            };
+            unread += self.store.count(room.id, *log, Kind::Text.number(), read, upto, UNREAD - unread)?;
         }
         Ok(unread)
     }
@@ -280,6 +310,8 @@ impl<S: Store> Replica<S> {
                 Body::Unknown | Body::UnknownControl(_) => Shown::Unknown,
             }
         };
+        let read = room.read.get(&entry.header.log_key()).copied().unwrap_or(0);
+        let spoken = entry.header.kind == Kind::Text.number() && entry.header.author != self.me;
         let forked =
             room.logs.get(entry.header.lane()).get(&entry.header.log_key()).is_some_and(|state| state.tips.len() > 1);
         Some(Message {
@@ -287,10 +319,12 @@ impl<S: Store> Replica<S> {
             room: room.id,
             author: entry.header.author.device_id(),
             author_name: room.name_of(&entry.header.author),
-            sent_at_ms: entry.header.timestamp_us / 1000,
+            // Where it stands among the others, so that times rise down the page.
+            sent_at_ms: stored.order.time_us / 1000,
             shown,
             by_majority: entry.decode_body().link().is_some_and(|link| !link.votes.is_empty()),
             forked,
+            unread: spoken && entry.header.seq > read,
             standing: self.standing(room, stored),
         })
     }

@@ -164,6 +164,7 @@ mod tests {
             deleted: None,
             reactions: Vec::new(),
             state: None,
+            unread: None,
             status: MessageStatus::Queued,
             stored_by: 0,
             delivered_to: 0,

@@ -33,8 +33,10 @@ pub(crate) struct Conversation {
     echo: bool,
     /// The messages shown, and those of them whose words were not there yet.
     shown: HashMap<String, Shown>,
-    /// The oldest message that was shown on entering: what stands before it is history and not shown later either.
-    begin: Option<String>,
+    /// Where what was shown on entering begins, by time and id: what stands before it is history and not shown later
+    /// either, but for what was unread.
+    begin: Option<(u64, String)>,
+    entering: Entering,
     entered: bool,
     /// What came while a page with what stands before it is awaited, which may hold it or not.
     early: Vec<Message>,
@@ -72,9 +74,24 @@ struct CatchingUp {
     again: Option<bool>,
 }
 
+/// What is to be shown on entering, as far as it was fetched.
+#[derive(Debug, Default)]
+struct Entering {
+    pages: usize,
+    /// The newest messages, and before them those that are unread.
+    messages: Vec<Message>,
+}
+
+/// How many pages are looked through for what is unread.
+const ENTERING_PAGES: usize = 20;
+/// How many messages may come while a page is awaited; of more it is told that they were missed.
+const EARLY: usize = 10_000;
+
 /// What of the others' messages is marked as read.
 #[derive(Debug, Default)]
 struct Reading {
+    /// Something unread stands so far up that it was not shown: nothing is marked, or that would be, too.
+    held: bool,
     /// The newest of them that was shown, by its time.
     newest: Option<(u64, String)>,
     /// Something was shown that is not marked yet.
@@ -93,6 +110,7 @@ impl Conversation {
             echo,
             shown: HashMap::new(),
             begin: None,
+            entering: Entering::default(),
             entered: false,
             early: Vec::new(),
             missed_early: false,
@@ -180,11 +198,18 @@ impl Conversation {
     /// A page of messages, as asked.
     pub(crate) fn page(&mut self, page: MessagePage, now: u64) -> Vec<Step> {
         if !self.entered {
-            return self.enter(page.messages);
+            return self.enter(page, now);
         }
         let Some(catching_up) = self.catching_up.as_mut() else { return Vec::new() };
         let oldest = page.messages.first().map(|message| message.id.clone());
-        let begun = page.messages.iter().position(|message| Some(&message.id) == self.begin.as_ref());
+        let stands = |begin: &(u64, String)| {
+            let here = page.messages.iter().position(|message| message.id == begin.1);
+            // Where it counts no more, others of its time are left.
+            let gone = || page.messages.first().is_some_and(|oldest| oldest.sent_at < begin.0);
+            let after = || page.messages.iter().take_while(|message| message.sent_at < begin.0).count();
+            here.or_else(|| gone().then(after))
+        };
+        let begun = self.begin.as_ref().and_then(stands);
         let reached = begun.is_some()
             || !catching_up.thoroughly && page.messages.iter().any(|message| self.shown.contains_key(&message.id));
         let since = page.messages.into_iter().skip(begun.unwrap_or_default());
@@ -209,15 +234,22 @@ impl Conversation {
         let shown = &self.shown;
         self.foreign.extend(self.fates.take_unknown().into_iter().filter(|id| !shown.contains_key(id)));
         steps.extend(self.mark());
+        let again = if std::mem::take(&mut self.missed_early) { Some(true) } else { again };
         if let Some(thoroughly) = again {
             steps.extend(self.catch_up(thoroughly));
         }
         steps
     }
 
+    /// Whether the room was entered: else it is waiting for a page.
+    pub(crate) fn is_entered(&self) -> bool {
+        self.entered
+    }
+
     /// What was asked will not be answered: the device is another one now.
     pub(crate) fn forget_questions(&mut self) -> Vec<Step> {
         self.catching_up = None;
+        self.entering = Entering::default();
         self.reading.marking = false;
         self.reading.behind = self.reading.newest.is_some();
         if self.entered { self.show_early() } else { Vec::new() }
@@ -299,15 +331,38 @@ impl Conversation {
         line::called(device, name, self.members.iter().any(is_other))
     }
 
-    fn enter(&mut self, messages: Vec<Message>) -> Vec<Step> {
+    /// The next page of what is to be shown on entering. What is unread may stand far up, since it may have come late: it
+    /// is looked for before anything is shown.
+    fn enter(&mut self, page: MessagePage, now: u64) -> Vec<Step> {
+        let oldest = page.messages.first().map(|message| (message.sent_at, message.id.clone()));
+        if self.entering.pages == 0 {
+            self.begin.clone_from(&oldest);
+            self.entering.messages = page.messages;
+        } else {
+            let unread = page.messages.into_iter().filter(|message| message.unread == Some(true));
+            self.entering.messages.splice(0..0, unread);
+        }
+        self.entering.pages += 1;
+        if page.unread_before > 0
+            && page.more
+            && self.entering.pages < ENTERING_PAGES
+            && let Some((_, oldest)) = oldest
+        {
+            return vec![Step::Page(Some(oldest))];
+        }
         self.entered = true;
-        self.begin = messages.first().map(|message| message.id.clone());
+        let Entering { messages, .. } = std::mem::take(&mut self.entering);
         let mut steps: Vec<Step> = Vec::new();
+        if page.unread_before > 0 {
+            self.reading.held = true;
+            let what = "Not all that is unread is shown: `lanline messages` with `--before` shows the rest. The room stays unread.";
+            steps.push(note(now, what.to_owned()));
+        }
         for message in &messages {
             steps.extend(self.show(message));
         }
         steps.extend(self.show_early());
-        steps.extend(if self.missed_early { self.catch_up(true) } else { self.settle() });
+        steps.extend(if std::mem::take(&mut self.missed_early) { self.catch_up(true) } else { self.settle() });
         steps.extend(self.mark());
         steps
     }
@@ -325,7 +380,11 @@ impl Conversation {
     fn arrived(&mut self, message: &Message) -> Vec<Step> {
         let is_early = !self.entered || self.catching_up.as_ref().is_some_and(|under_way| under_way.thoroughly);
         if is_early {
-            self.early.push(message.clone());
+            if self.early.len() < EARLY {
+                self.early.push(message.clone());
+            } else {
+                self.missed_early = true;
+            }
             return Vec::new();
         }
         if self.shown.contains_key(&message.id) {
@@ -366,7 +425,7 @@ impl Conversation {
     }
 
     fn mark(&mut self) -> Option<Step> {
-        if self.reading.marking || !self.reading.behind {
+        if self.reading.marking || self.reading.held || !self.reading.behind {
             return None;
         }
         let (_, id) = self.reading.newest.clone()?;

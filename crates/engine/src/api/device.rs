@@ -26,7 +26,7 @@ pub struct Status {
     pub server: ServerState,
     /// Whether what is written reaches the disk.
     pub store: StoreState,
-    /// The newest things that its person should know of what it keeps, since it was opened: at most 20, oldest first.
+    /// What its person should know of what it keeps, until they put it away: the newest 20, oldest first.
     #[serde(default)]
     pub notices: Vec<Notice>,
 }

@@ -162,6 +162,7 @@ fn document() -> String {
 fn is_arguments(name: &str) -> bool {
     let arguments = [
         "NoParams",
+        "DismissNotice",
         "SetProfile",
         "StartServer",
         "Connect",

@@ -176,6 +176,7 @@ mod tests {
             deleted: None,
             reactions: vec![Reaction { emoji: "👍".into(), by: "b".into() }],
             state: None,
+            unread: None,
             status: Got::Queued,
             stored_by: 0,
             delivered_to: 0,
@@ -233,6 +234,7 @@ mod tests {
             ),
             (
                 Event::Notice(Notice {
+                    id: 3,
                     kind: NoticeKind::Damaged,
                     at: 1,
                     room: Some("r".into()),
@@ -241,7 +243,7 @@ mod tests {
                     text: "Two.".into(),
                 }),
                 "notice",
-                json!({"kind": "damaged", "at": 1, "room": "r", "count": 2, "text": "Two."}),
+                json!({"id": 3, "kind": "damaged", "at": 1, "room": "r", "count": 2, "text": "Two."}),
             ),
             (Event::EventsLost { count: 7 }, "events_lost", json!({"count": 7})),
         ];

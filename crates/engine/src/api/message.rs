@@ -17,7 +17,8 @@ pub struct Message {
     pub author: String,
     /// The name the author gave itself; empty where none is known.
     pub author_name: String,
-    /// When the author says it was written, milliseconds since the Unix epoch.
+    /// When the author says it was written, milliseconds since the Unix epoch; where that was more than five minutes
+    /// ahead of this device's clock, when it came.
     pub sent_at: u64,
     /// What it is.
     pub kind: MessageKind,
@@ -47,6 +48,9 @@ pub struct Message {
     /// What is wrong with it, where something is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<MessageState>,
+    /// Whether another said it and it was not read on this device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<bool>,
     /// How far it got.
     pub status: MessageStatus,
     /// How many other members acknowledged to hold it. In a room of more than 64 members, nobody signs receipts of their
@@ -110,6 +114,7 @@ impl From<view::Message> for Message {
             deleted: None,
             reactions: Vec::new(),
             state,
+            unread: message.unread.then_some(true),
             status: standing.status().into(),
             stored_by: standing.stored.len().max(standing.counted) as u64,
             delivered_to: standing.delivered.len().max(standing.counted) as u64,
@@ -237,6 +242,8 @@ pub struct MessagePage {
     pub messages: Vec<Message>,
     /// Whether there are older ones.
     pub more: bool,
+    /// How many of the older ones others said and were not read on this device, at most 999.
+    pub unread_before: u64,
 }
 
 /// Parameters of `mark_read`.

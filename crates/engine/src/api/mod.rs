@@ -28,7 +28,7 @@ pub use message::{
     MarkRead, Message, MessageKind, MessagePage, MessageState, MessageStatus, Messages, OfMessage, Reaction, Receipts,
     SendMessage, Sent,
 };
-pub use notice::{Notice, NoticeKind};
+pub use notice::{DismissNotice, Notice, NoticeKind};
 pub use peer::{Connect, Connected, Direction, Disconnect, Peer, Peers};
 pub use preferences::{Preferences, SetSettings};
 pub use present::{InviteHost, OpenedInvite, Present};

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Notice {
+    /// Which one it is, for `dismiss_notice`.
+    pub id: u64,
     /// What it is, in one word.
     pub kind: NoticeKind,
     /// When, in milliseconds since the Unix epoch.
@@ -19,6 +21,23 @@ pub struct Notice {
     pub count: Option<u64>,
     /// It all in one sentence.
     pub text: String,
+}
+
+impl Notice {
+    /// Whether nothing of an older one is left to know for who knows this one.
+    pub(crate) fn says_all_of(&self, older: &Self) -> bool {
+        let same = self.kind == older.kind || (self.kind, older.kind) == (NoticeKind::Repaired, NoticeKind::Damaged);
+        same && (&self.room, &self.device_id) == (&older.room, &older.device_id)
+    }
+}
+
+/// Parameters of `dismiss_notice`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DismissNotice {
+    /// The notice's id.
+    pub id: u64,
 }
 
 /// What a notice is about.

@@ -15,6 +15,8 @@ macro_rules! for_each_command {
         $callback! {
             /// What this device is and how it is doing.
             in_turn status(NoParams) -> Status;
+            /// Puts a notice away: `status` gives it no more. One that is gone already is none to tell.
+            in_turn dismiss_notice(DismissNotice) -> Nothing;
             /// Sets the name this device shows to others.
             ///
             /// Errors: `too_large`.

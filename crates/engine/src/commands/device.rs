@@ -1,7 +1,7 @@
 use super::checked_name;
 use crate::{
     Node,
-    api::{ApiError, Listening, NoParams, Nothing, SetProfile, StartServer, Status},
+    api::{ApiError, DismissNotice, Listening, NoParams, Nothing, SetProfile, StartServer, Status},
     platform,
 };
 
@@ -18,6 +18,11 @@ impl Node {
             store: self.board().store(),
             notices: self.board().notices(),
         })
+    }
+
+    /// Puts a notice away.
+    pub async fn dismiss_notice(&self, params: DismissNotice) -> Result<Nothing, ApiError> {
+        self.core().dismiss_notice(params.id).await
     }
 
     /// Sets the name this device shows to others.

@@ -42,9 +42,14 @@ impl Node {
         }
         let room = room_id(&params.room)?;
         let before = params.before.as_deref().map(message_id).transpose()?;
-        let found = self.core().read(move |machine| machine.replica.messages(room, before, limit as usize));
-        let (messages, more) = found.await?;
-        Ok(MessagePage { messages: messages.into_iter().map(Into::into).collect(), more })
+        let found = self.core().read(move |machine| {
+            let (messages, more) = machine.replica.messages(room, before, limit as usize)?;
+            let first = messages.first().filter(|_| more).map(|first| first.id);
+            let unread = first.map_or(Ok(0), |first| machine.replica.unread_before(room, first))?;
+            Ok((messages, more, unread as u64))
+        });
+        let (messages, more, unread_before) = found.await?;
+        Ok(MessagePage { messages: messages.into_iter().map(Into::into).collect(), more, unread_before })
     }
 
     /// Marks a room's messages as read, all up to the one named.

@@ -7,6 +7,7 @@ mod clock;
 mod connections;
 mod fault;
 mod input;
+mod notices;
 mod outputs;
 mod random;
 #[cfg(test)]
@@ -142,6 +143,7 @@ impl Core {
     pub(crate) fn start(folder: Folder, seed: Zeroizing<[u8; 32]>, board: Arc<Board>) -> Result<Started, CoreError> {
         let clock = Clock::new();
         let store = open_store(&folder, &seed)?;
+        board.restore_notices(notices::kept(&store).map_err(CoreError::Unreadable)?);
         let replica = open_replica(&seed, store, clock.now()).map_err(CoreError::Unreadable)?;
         board.set_name(replica.name());
         let (inputs, waiting) = mpsc::channel();

@@ -16,8 +16,9 @@ use crate::{
 };
 
 impl Machine {
-    /// Carries out what follows a commit, in order.
-    pub(super) fn carry_out(&mut self, now: Time, outputs: Vec<Output>, board: &Board) {
+    /// Carries out what follows a commit, in order. Whether there was a notice in it.
+    pub(super) fn carry_out(&mut self, now: Time, outputs: Vec<Output>, board: &Board) -> bool {
+        let mut noticed = false;
         for output in outputs {
             match output {
                 Output::Send(connection, frame) => {
@@ -36,16 +37,20 @@ impl Machine {
                         open.handle.close(reason);
                     }
                 }
-                Output::Event(happened) => {
-                    if let Some(event) = self.event(now, happened, board) {
-                        board.emit(event);
+                Output::Event(happened) => match self.event(now, happened, board) {
+                    Some(Event::Notice(notice)) => {
+                        board.notice(notice);
+                        noticed = true;
                     }
-                }
+                    Some(event) => board.emit(event),
+                    None => {}
+                },
             }
         }
         for (device, reason) in self.connections.overdue(&self.replica, now.steady_ms) {
             board.emit(Event::PeerDisconnected { device_id: device.to_string(), reason });
         }
+        noticed
     }
 
     /// What people are told, if anything.
@@ -86,8 +91,7 @@ impl Machine {
             Happened::Read(room) => Some(Event::RoomRead { room: room.to_string() }),
             Happened::Room(room) => Some(Event::RoomChanged { room: room.to_string() }),
             Happened::Damaged(..) | Happened::Repaired(..) | Happened::Renewed | Happened::Forked(..) => {
-                board.notice(self.notice(now, happened)?);
-                None
+                Some(Event::Notice(self.notice(now, happened)?))
             }
             Happened::Joined(connection, room) => {
                 self.connections.joined(connection, room, None);
@@ -131,6 +135,7 @@ impl Machine {
             _ => return None,
         };
         Some(Notice {
+            id: 0, // given where it is kept
             kind,
             at: now.wall_ms(),
             room: room.map(|room| room.to_string()),

@@ -287,7 +287,18 @@ async fn what_a_disk_damaged_is_told_and_comes_back_from_a_member() {
     notice(&mut events, NoticeKind::Repaired).await;
     assert_eq!(texts(&bob, &room).await, ["kept", "and said"]);
     let kept = bob.status(NoParams {}).await.unwrap().notices;
-    assert_eq!(kept.iter().map(|notice| notice.kind).collect::<Vec<_>>(), [NoticeKind::Damaged, NoticeKind::Repaired]);
+    assert_eq!(kept.iter().map(|notice| notice.kind).collect::<Vec<_>>(), [NoticeKind::Repaired], "it says it all");
+    bob.close().await;
+    let bob = self::alice(folders[1].path()).await;
+    assert_eq!(
+        bob.status(NoParams {}).await.unwrap().notices,
+        kept,
+        "who was not there hears of it after the next start"
+    );
+    bob.call("dismiss_notice", json!({"id": kept[0].id})).await.unwrap();
+    bob.close().await;
+    let bob = self::alice(folders[1].path()).await;
+    assert_eq!(bob.status(NoParams {}).await.unwrap().notices, [], "and never again once it was put away");
     bob.close().await;
     alice.close().await;
 }

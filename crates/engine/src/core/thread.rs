@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::{
     Clock, Connections, Machine, Replica, database, fault,
     input::{Burst, Input},
-    open_replica, open_store,
+    notices, open_replica, open_store,
 };
 use crate::{
     api::{ApiError, StoreCondition, StoreState},
@@ -262,9 +262,17 @@ impl Thread {
 
     fn carry_out(&mut self, now: Time, outputs: Vec<Output>) {
         let Some(machine) = self.machine.as_mut() else { return };
-        machine.carry_out(now, outputs, &self.board);
+        let noticed = machine.carry_out(now, outputs, &self.board);
         if machine.replica.name() != self.board.name() {
             self.board.set_name(machine.replica.name());
+        }
+        if noticed {
+            // The replica's own transaction is over, this one is apart.
+            let store = machine.replica.store_mut();
+            let kept = notices::keep(store, &self.board.notices()).and_then(|()| store.commit());
+            if let Err(error) = kept {
+                self.fail(now, &error);
+            }
         }
     }
 

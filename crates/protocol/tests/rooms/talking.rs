@@ -3,6 +3,7 @@
 use lanline_protocol::command::CommandError;
 use lanline_protocol::receipt::Status;
 use lanline_protocol::replica::Event;
+use lanline_protocol::view::Shown;
 
 use crate::world::{ALICE, BOB, CAROL, World};
 
@@ -80,6 +81,13 @@ fn what_comes_late_and_is_shown_further_up_is_not_read() {
     world.settle();
     assert_eq!(world.texts(BOB, room), ["early", "newest"]);
     assert_eq!(world.replica(BOB).rooms().unwrap()[0].unread, 1);
+    let unread = |world: &mut World| {
+        let shown = world.messages(BOB, room).into_iter().filter(|message| matches!(message.shown, Shown::Text(..)));
+        shown.map(|message| message.unread).collect::<Vec<_>>()
+    };
+    assert_eq!(unread(&mut world), [true, false], "which one it is can be told");
+    assert_eq!(world.replica(BOB).unread_before(room, newest).unwrap(), 1);
+    assert_eq!(world.replica(BOB).unread_before(room, early).unwrap(), 0, "itself not counted");
     let read_by_bob = |world: &mut World, id| {
         let bob = world.replica(BOB).device_id();
         world.replica(CAROL).message(id).unwrap().standing.read.contains(&bob)
@@ -94,6 +102,8 @@ fn what_comes_late_and_is_shown_further_up_is_not_read() {
     world.settle();
     assert!(read_by_bob(&mut world, early));
     assert_eq!(world.replica(BOB).rooms().unwrap()[0].unread, 0);
+    assert_eq!(unread(&mut world), [false, false]);
+    assert_eq!(world.replica(BOB).unread_before(room, newest).unwrap(), 0);
 }
 
 #[test]
@@ -174,6 +184,10 @@ fn a_reply_is_never_shown_before_its_target() {
     world.settle();
     for device in [ALICE, BOB] {
         assert_eq!(world.texts(device, room), ["from the future", "answer"]);
+        assert!(
+            world.messages(device, room).is_sorted_by_key(|message| message.sent_at_ms),
+            "times rise down the page"
+        );
     }
 }
 

@@ -21,7 +21,7 @@ fn said(id: &str, author: &str, text: &str) -> Message {
 }
 
 fn page(messages: &[Message], more: bool) -> MessagePage {
-    MessagePage { messages: messages.to_vec(), more }
+    MessagePage { messages: messages.to_vec(), more, unread_before: 0 }
 }
 
 fn incoming(message: Message) -> Event {
@@ -65,6 +65,49 @@ fn on_entering_the_last_messages_are_shown_with_how_far_ones_own_got_and_marked_
     let steps = conversation.page(page(&[said("1", BOB, "hello"), own], true), NOON);
     assert_eq!(lines(&steps), ["12:00 <Bob> hello", "12:00 <Alice> hi  [delivered]"]);
     assert_eq!(questions(&steps), [&Step::Mark("1".into())]);
+}
+
+#[test]
+fn what_is_unread_is_shown_on_entering_however_far_up_it_stands_or_nothing_is_marked() {
+    let at = |n: u64, unread| Message {
+        sent_at: NOON + n,
+        unread: Some(unread),
+        ..said(&n.to_string(), BOB, &n.to_string())
+    };
+    let enter = || {
+        let mut conversation = Conversation::new(ALICE.into(), "garden".into(), false);
+        let newest = MessagePage { unread_before: 2, ..page(&[at(8, false), at(9, true)], true) };
+        assert_eq!(conversation.page(newest, NOON), [Step::Page(Some("8".into()))]);
+        let before = MessagePage { unread_before: 1, ..page(&[at(6, true), at(7, false)], true) };
+        (conversation.page(before, NOON), conversation)
+    };
+    let (steps, mut conversation) = enter();
+    assert_eq!(steps, [Step::Page(Some("6".into()))]);
+    assert_eq!(conversation.event(&incoming(at(10, true)), NOON), []);
+    let steps = conversation.page(page(&[at(2, true), at(3, false)], true), NOON);
+    assert_eq!(lines(&steps), [2, 6, 8, 9, 10].map(|n| format!("12:00 <Bob> {n}")));
+    assert_eq!(questions(&steps), [&Step::Mark("10".into())]);
+
+    let (_, mut conversation) = enter();
+    let mut steps = Vec::new();
+    for _ in 2..super::ENTERING_PAGES {
+        assert!(questions(&steps).iter().all(|step| matches!(step, Step::Page(_))));
+        let before = MessagePage { unread_before: 1, ..page(&[at(1, false)], true) };
+        steps = conversation.page(before, NOON);
+    }
+    assert!(lines(&steps)[0].contains("Not all that is unread is shown"), "{steps:?}");
+    assert_eq!(questions(&steps), [&Step::Page(None); 0]);
+    assert!(questions(&conversation.event(&incoming(at(11, true)), NOON)).is_empty(), "the rest would be marked, too");
+}
+
+#[test]
+fn what_stood_first_on_entering_may_be_gone_when_all_since_is_asked_for() {
+    let at = |n: u64| Message { sent_at: NOON + n, ..said(&n.to_string(), BOB, &n.to_string()) };
+    let mut conversation = entered(&[at(3), at(4)]);
+    conversation.event(&Event::EventsLost { count: 1 }, NOON);
+    let steps = conversation.page(page(&[at(1), at(2), at(4), at(5)], true), NOON);
+    assert_eq!(lines(&steps), ["12:00 <Bob> 5"], "what stood before it is history");
+    assert!(!questions(&steps).iter().any(|step| matches!(step, Step::Page(_))));
 }
 
 #[test]
