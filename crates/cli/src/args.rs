@@ -7,6 +7,8 @@ use clap::{FromArgMatches, Parser, error::ErrorKind};
 use clap_complete::Shell;
 use lanline_engine::Flags;
 
+use crate::print;
+
 pub(crate) use help::command;
 
 /// Messages and files between the devices on one private network.
@@ -290,7 +292,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
             ExitCode::from(2)
         }
         _ => {
-            eprintln!("{}", sentence(&error.to_string()));
+            print::aside(&sentence(&error.to_string()));
             ExitCode::from(2)
         }
     })

@@ -1,9 +1,7 @@
-use std::io::Write;
-
 use lanline_engine::Settings;
 use serde_json::Value;
 
-use crate::{device::Device, exit::Failure, plain};
+use crate::{device::Device, exit::Failure, plain, print};
 
 /// Calls one command: in the process that holds the data folder, or else in this one.
 pub(crate) async fn run(settings: Settings, method: &str, params: Option<&str>) -> Result<(), Failure> {
@@ -14,7 +12,6 @@ pub(crate) async fn run(settings: Settings, method: &str, params: Option<&str>) 
     };
     let called = Device::for_a_moment(&settings, async |device| Ok(device.call::<_, Value>(method, params).await?));
     let printed = serde_json::to_string_pretty(&called.await?).map_err(Failure::input)?;
-    // Whoever closed standard output does not want to read it.
-    let _ = writeln!(std::io::stdout(), "{}", plain::json(&printed));
+    print::text(&plain::json(&printed));
     Ok(())
 }

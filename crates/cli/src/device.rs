@@ -15,6 +15,11 @@ use crate::exit::Failure;
 /// it is another single command, which may last 20 s.
 const PATIENCE: Duration = Duration::from_secs(25);
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long a process that holds the folder may take to say that it is there, which needs no disk.
+const ANSWER: Duration = Duration::from_secs(5);
+
+const STOPPED: &str = "The Lanline that holds this data folder does not answer: it may have been stopped with Ctrl-Z. \
+                       Bring it back with `fg`, or end it.";
 
 /// The device of a data folder, in whichever process it runs.
 #[derive(Clone, Debug)]
@@ -50,7 +55,16 @@ impl Device {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(client) = Client::connect(&settings.data_dir).await {
-                return Ok(Self::There(client));
+                match tokio::time::timeout(ANSWER, client.call("status", &serde_json::Value::Null)).await {
+                    Ok(Ok(_)) => return Ok(Self::There(client)),
+                    // It is just ending.
+                    Ok(Err(_)) if Instant::now() < deadline => {
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    }
+                    Ok(Err(error)) => return Err(error.into()),
+                    Err(_) => return Err(Failure::input(STOPPED)),
+                }
             }
             match open(settings.clone()).await {
                 Ok(node) => return Ok(Self::Here(node)),

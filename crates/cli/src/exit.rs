@@ -2,7 +2,7 @@ use std::{fmt::Display, process::ExitCode};
 
 use lanline_engine::api::{ApiError, CallError, ErrorCode};
 
-use crate::plain;
+use crate::{plain, print};
 
 /// Why the program ends: one sentence, and whether what it was given is to blame.
 #[derive(Debug)]
@@ -17,6 +17,11 @@ impl Failure {
         Self { sentence: error.to_string(), code: 2 }
     }
 
+    /// Not all of it was done: exit code 1.
+    pub(crate) fn undone(sentence: impl Display) -> Self {
+        Self { sentence: sentence.to_string(), code: 1 }
+    }
+
     /// The same, said of something.
     pub(crate) fn about(self, what: &str) -> Self {
         Self { sentence: format!("{what}: {}", self.sentence), ..self }
@@ -25,7 +30,7 @@ impl Failure {
     /// Says it on standard error.
     pub(crate) fn report(self) -> ExitCode {
         // It may quote what somebody else chose.
-        eprintln!("{}", plain::line(&self.sentence));
+        print::aside(&plain::line(&self.sentence));
         ExitCode::from(self.code)
     }
 }

@@ -1,5 +1,7 @@
 //! Lanline in a terminal: conversations, single commands, a headless device, JSON-RPC over standard input and output.
 
+#![deny(clippy::print_stderr, reason = "it panics where nobody reads: `print::aside` does not")]
+
 mod args;
 mod bridge;
 mod call;
@@ -34,7 +36,8 @@ fn main() -> ExitCode {
         Err(exit) => return exit,
     };
     match run(args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) if print::is_whole() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
         Err(failure) => failure.report(),
     }
 }
@@ -99,5 +102,7 @@ async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), F
 fn log(settings: &Settings) {
     let filter: Targets = settings.log.parse().unwrap_or_default();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    // It would be told on standard error, and panic where nobody reads that.
+    let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(filter).init();
 }

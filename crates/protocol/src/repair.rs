@@ -84,8 +84,8 @@ fn group_start<S: Store>(store: &S, room: RoomId, log: LogKey, lost: u64) -> Res
     Ok(first)
 }
 
-/// How far this store was read through, to find what is damaged before it is needed. Where it begins is drawn, since a
-/// device that is started each day may never come to the end.
+/// How far this store was read through, to find what is damaged before it is needed. Each start begins elsewhere, since
+/// a device that is started each day may never come to the end.
 #[derive(Debug, Default)]
 pub(crate) struct Scrub {
     room: Option<RoomId>,
@@ -313,14 +313,6 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// One of the rooms, by lot.
-    fn draw_room(&mut self) -> Option<RoomId> {
-        let mut drawn = [0; 8];
-        self.random.fill(&mut drawn);
-        let at = (u64::from_le_bytes(drawn) % (self.rooms.len().max(1) as u64)) as usize;
-        self.rooms.keys().nth(at).copied()
-    }
-
     /// Reads on through what is stored while a member is there who can replace what is damaged.
     fn scrub(&mut self, now: Time) -> Result<(), StoreError> {
         if self.sessions.is_empty() || now.steady_ms < self.scrub.next_ms {
@@ -329,8 +321,8 @@ impl<S: Store> Replica<S> {
         self.scrub.next_ms = now.steady_ms + limits::SCRUB_PAUSE_MS;
         let room = match self.scrub.room {
             Some(room) => room,
-            None => match self.draw_room() {
-                Some(first) => first,
+            None => match self.rooms.keys().nth((now.wall_us % self.rooms.len().max(1) as u64) as usize) {
+                Some(first) => *first,
                 None => return Ok(()),
             },
         };

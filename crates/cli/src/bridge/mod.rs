@@ -19,7 +19,7 @@ use lanline_engine::{
 use tokio::net::TcpListener;
 
 use self::{client::Clients, hub::Hub};
-use crate::{device::Device, exit::Failure, plain, room, signal};
+use crate::{device::Device, exit::Failure, plain, print, room, signal};
 
 /// Serves a room at an address until a signal comes or the device ends.
 pub(crate) async fn run(settings: &Settings, address: SocketAddr, given: &str) -> Result<(), Failure> {
@@ -38,7 +38,7 @@ pub(crate) async fn run(settings: &Settings, address: SocketAddr, given: &str) -
 async fn listen(device: &Device) {
     let started: Result<Listening, CallError> = device.call("start_server", StartServer::default()).await;
     if let Err(error) = started {
-        eprintln!("Other devices cannot connect to this one. {}", plain::line(&error.to_string()));
+        print::aside(&format!("Other devices cannot connect to this one. {}", plain::line(&error.to_string())));
     }
 }
 
@@ -55,10 +55,10 @@ async fn serve(device: &Device, address: SocketAddr, given: &str) -> Result<(), 
     let newest = Messages { room: room.room.clone(), before: None, limit: Some(1) };
     let newest: MessagePage = device.call("messages", newest).await?;
     if !at.ip().is_loopback() {
-        eprintln!(
+        print::aside(&format!(
             "Warning: whoever reaches {at} can read this room and write in it as this device, unencrypted and without a \
              password."
-        );
+        ));
     }
     // Nobody may be reading; the bridge works all the same.
     let _ = writeln!(std::io::stdout(), "Bridge to {} on {at}. Ctrl-C stops.", plain::name(&room.name));

@@ -104,11 +104,11 @@ fn print_all(mut lines: mpsc::UnboundedReceiver<String>, waiting: &Waiting, mut 
             text.push_str(&more);
             count += 1;
         }
-        if printer(text).is_err() {
+        if !print::printed(printer(text)) {
             return;
         }
         waiting.count.fetch_sub(count, Ordering::Relaxed);
-        waiting.fewer.notify_one();
+        waiting.fewer.notify_waiters();
     }
 }
 

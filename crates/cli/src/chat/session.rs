@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::IsTerminal,
     time::Duration,
 };
 
@@ -23,11 +24,13 @@ use crate::{clock, device::Device, exit::Failure, line::Line, plain};
 
 /// How many messages may be on their way to the disk before no more is read.
 const IN_FLIGHT: usize = 256;
-/// How many messages are shown on entering, where not more are unread; and at most.
+/// How many messages are shown on entering, where not more are unread; and how many are asked for at once.
 const SHOWN: u64 = 20;
 const SHOWN_MOST: u64 = 500;
 /// How long what was said may take to reach another member once there is no more input.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long it may take to reach this device's disk.
+const WRITING: Duration = Duration::from_secs(60);
 
 /// A person, or a program, in one room at a time.
 pub(super) struct Session<'a> {
@@ -42,9 +45,13 @@ pub(super) struct Session<'a> {
     asked: FuturesUnordered<BoxFuture<'static, Answer>>,
     room: RoomSummary,
     conversation: Conversation,
+    /// What is shown on entering could not be read: it is asked for again when something happens.
+    not_entered: bool,
     /// What was said and is not known to be on the disk, by its number.
     unanswered: BTreeMap<u64, Unanswered>,
     said: u64,
+    /// How many lines were not taken.
+    refused: usize,
     /// What this session's messages are named by, so that one sent again is not sent twice.
     stamp: String,
     /// Another room is being looked for or joined: what is typed next is meant for that one.
@@ -90,8 +97,10 @@ impl<'a> Session<'a> {
             qr,
             asked: FuturesUnordered::new(),
             room,
+            not_entered: false,
             unanswered: BTreeMap::new(),
             said: 0,
+            refused: 0,
             moving: false,
             elsewhere: BTreeSet::new(),
             untold: BTreeMap::new(),
@@ -102,24 +111,39 @@ impl<'a> Session<'a> {
     pub(super) async fn talk(&mut self, keyboard: &mut Keyboard) -> Result<(), Failure> {
         self.enter(self.room.clone());
         let mut more = true;
-        let mut end = None;
+        // Whether only the disk is waited for any more.
+        let (mut end, mut writing) = (None, false);
         loop {
             if !more && self.is_done() {
                 break;
             }
             match self.next(keyboard, more, end).await {
-                Next::Closed => return Ok(()),
+                Next::Closed if more && !std::io::stdin().is_terminal() => {
+                    return Err(Failure::undone(
+                        "Nobody reads what this chat shows any more: it ended before its input.",
+                    ));
+                }
+                Next::Closed => break,
                 Next::Key(Key::Line(line)) => {
                     if self.typed(&line) {
                         more = false;
                     }
                 }
-                Next::Key(Key::Bad(sentence)) => self.note(sentence),
+                Next::Key(Key::Bad(sentence)) => {
+                    self.refused += 1;
+                    self.note(sentence);
+                }
                 Next::Key(Key::End) => more = false,
                 Next::Event(Some(event)) => self.event(&event),
                 Next::Event(None) => self.reopen().await?,
                 Next::Answer(answer) => self.answered(answer),
-                Next::Time if end.is_some_and(|end| end <= tokio::time::Instant::now()) => break,
+                Next::Time if end.is_some_and(|end| end <= tokio::time::Instant::now()) => {
+                    if self.unanswered.is_empty() || writing {
+                        break;
+                    }
+                    writing = true;
+                    end = Some(tokio::time::Instant::now() + WRITING);
+                }
                 Next::Time => {
                     let steps = self.conversation.tick(clock::now_ms());
                     self.take(steps);
@@ -130,7 +154,17 @@ impl<'a> Session<'a> {
             }
         }
         self.farewell();
-        Ok(())
+        match (self.unanswered.len(), self.refused) {
+            (0, 0) => Ok(()),
+            // A person saw it.
+            (0, _) if self.screen.is_terminal() => Ok(()),
+            (0, 1) => Err(Failure::undone("One line was not sent.")),
+            (0, refused) => Err(Failure::undone(format!("{refused} lines were not sent."))),
+            (1, _) => Err(Failure::undone("It is not known whether the last line was sent.")),
+            (unanswered, _) => {
+                Err(Failure::undone(format!("It is not known whether the last {unanswered} lines were sent.")))
+            }
+        }
     }
 
     async fn next(&mut self, keyboard: &mut Keyboard, more: bool, end: Option<tokio::time::Instant>) -> Next {
@@ -239,22 +273,32 @@ impl<'a> Session<'a> {
     fn enter(&mut self, room: RoomSummary) {
         self.elsewhere.remove(&room.room);
         self.untold.remove(&room.room);
-        let people = if room.members == 1 { "1 member".to_owned() } else { format!("{} members", room.members) };
+        let people = match room.members {
+            // Of one that was just joined that is not known yet.
+            0 => String::new(),
+            1 => ": 1 member".to_owned(),
+            members => format!(": {members} members"),
+        };
         let unread = if room.unread > 0 { format!(", {} unread", room.unread) } else { String::new() };
-        self.note(&format!("In {}: {people}{unread}. /help lists the commands.", plain::name(&room.name)));
-        let shown = (room.unread + 3).clamp(SHOWN, SHOWN_MOST);
-        if room.unread > SHOWN_MOST {
-            self.note("Not all that is unread is shown: `lanline messages` with `--before` shows the rest.");
-        }
+        self.note(&format!("In {}{people}{unread}. /help lists the commands.", plain::name(&room.name)));
         self.conversation = Conversation::new(self.me.clone(), room.room.clone(), !self.screen.is_terminal());
-        let shown = u32::try_from(shown).unwrap_or_default();
-        self.asked.push(answer::entry(self.device, &room.room, shown));
         self.room = room;
+        self.not_entered = false;
+        self.ask_entry();
+    }
+
+    /// Asks for what is shown on entering the room.
+    fn ask_entry(&self) {
+        let shown = u32::try_from((self.room.unread + 3).clamp(SHOWN, SHOWN_MOST)).unwrap_or_default();
+        self.asked.push(answer::entry(self.device, &self.room.room, shown));
     }
 
     fn event(&mut self, event: &Event) {
         let steps = self.conversation.event(event, clock::now_ms());
         self.take(steps);
+        if std::mem::take(&mut self.not_entered) {
+            self.ask_entry();
+        }
         match event {
             Event::IncomingMessage { message }
                 if message.room != self.room.room
@@ -291,6 +335,7 @@ impl<'a> Session<'a> {
                 if room == here =>
             {
                 self.note(&plain::line(&error.to_string()));
+                self.not_entered = !self.conversation.is_entered();
                 self.conversation.forget_questions()
             }
             Answer::Marked { room } if room == here => self.conversation.marked(),
@@ -300,6 +345,7 @@ impl<'a> Session<'a> {
                     Ok(sent) if room == here => self.conversation.sent(&sent.id, &text, now),
                     Ok(_) => Vec::new(),
                     Err(error) => {
+                        self.refused += 1;
                         let error = plain::line(&error.to_string());
                         self.note(&format!("{} was not sent. {error}", plain::excerpt(&text)));
                         if room == here { self.conversation.not_sent() } else { Vec::new() }
@@ -377,6 +423,9 @@ impl<'a> Session<'a> {
     /// The process that held the folder ended: this one goes on, through the next one or by itself.
     async fn reopen(&mut self) -> Result<(), Failure> {
         self.note("The Lanline that this chat acted through has ended: going on without it.");
+        if self.asked.len() > self.unanswered.len() {
+            self.note("What it was asked last may not have been done.");
+        }
         self.asked.clear();
         self.moving = false;
         *self.device = Device::to_stay(self.settings).await?;
@@ -389,7 +438,11 @@ impl<'a> Session<'a> {
             self.send(*number, unanswered);
         }
         let mut steps = self.conversation.forget_questions();
-        steps.extend(self.conversation.lost());
+        if self.conversation.is_entered() {
+            steps.extend(self.conversation.lost());
+        } else {
+            self.ask_entry();
+        }
         self.take(steps);
         Ok(())
     }

@@ -42,7 +42,7 @@ pub(crate) async fn run(settings: &Settings, given: &str, wish: Wish, json: bool
         print::text(&qr);
     }
     print::text(&plain::line(&invited.link));
-    eprintln!("{}", explained(&room.name, &invited, wish.uses));
+    print::aside(&explained(&room.name, &invited, wish.uses));
     Ok(())
 }
 

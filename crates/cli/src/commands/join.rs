@@ -24,7 +24,7 @@ pub(crate) async fn run(settings: &Settings, link: String, json: bool) -> Result
         print::text(&format!("Joined {name}; its id is {id}."));
     }
     if is_here {
-        eprintln!("What was said there comes when this device runs: `lanline chat`, `lanline serve` or the app.");
+        print::aside("What was said there comes when this device runs: `lanline chat`, `lanline serve` or the app.");
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(crate) async fn run(settings: &Settings, given: &str, json: bool) -> Result<
     }
     print::text(&format!("Left {}; what was said there stays readable.", plain::name(&room.name)));
     if is_here {
-        eprintln!("The others are told when this device next runs: `lanline chat`, `lanline serve` or the app.");
+        print::aside("The others are told when this device next runs: `lanline chat`, `lanline serve` or the app.");
     }
     Ok(())
 }

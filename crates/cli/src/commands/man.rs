@@ -1,4 +1,4 @@
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use crate::{args, exit::Failure, print};
 
@@ -7,8 +7,7 @@ pub(crate) fn run(dir: Option<&Path>) -> Result<(), Failure> {
     let Some(dir) = dir else {
         let mut page = Vec::new();
         clap_mangen::Man::new(args::command()).render(&mut page).map_err(Failure::input)?;
-        // Whoever closed standard output does not want to read it.
-        let _ = std::io::stdout().write_all(&page);
+        print::bytes(&page);
         return Ok(());
     };
     let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(args::command(), dir));

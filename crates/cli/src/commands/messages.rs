@@ -51,7 +51,7 @@ pub(crate) async fn run(
     if page.more
         && let Some(oldest) = page.messages.first()
     {
-        eprintln!("There are older ones: `--before {}` shows them.", oldest.id);
+        print::aside(&format!("There are older ones: `--before {}` shows them.", oldest.id));
     }
     Ok(())
 }

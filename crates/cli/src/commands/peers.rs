@@ -15,9 +15,9 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> Result<(), Failure> 
     if json {
         print::json(&peers)?;
     } else if is_here {
-        eprintln!("No Lanline runs with this data folder, so nobody is connected: start one with `lanline serve`.");
+        print::aside("No Lanline runs with this data folder, so nobody is connected: start one with `lanline serve`.");
     } else if peers.is_empty() {
-        eprintln!("Nobody is connected.");
+        print::aside("Nobody is connected.");
     } else {
         let row = |peer: &Peer| {
             let dialled = match peer.direction {

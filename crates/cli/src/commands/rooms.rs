@@ -15,7 +15,7 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> Result<(), Failure> 
     if json {
         print::json(&rooms)?;
     } else if rooms.is_empty() {
-        eprintln!("{}", room::NO_ROOMS);
+        print::aside(room::NO_ROOMS);
     } else {
         print::text(&table(&rooms));
     }

@@ -36,7 +36,7 @@ pub(crate) async fn run(settings: &Settings, given: &str, words: &[String], json
         .await?
     };
     if is_here {
-        eprintln!("{KEPT}");
+        print::aside(KEPT);
     }
     Ok(())
 }
@@ -54,11 +54,11 @@ async fn lines(settings: &Settings, given: &str, json: bool) -> Result<bool, Fai
     let result = match room::named(&device, given).await {
         Ok(room) => {
             if std::io::stdin().is_terminal() {
-                eprintln!("Every line you type is a message; Ctrl-D ends.");
+                print::aside("Every line you type is a message; Ctrl-D ends.");
             }
             tokio::select! {
                 result = pump(&device, &room, json) => result,
-                () = signal::asked_to_end() => Ok(()),
+                () = signal::asked_to_end() => ended_by_signal(),
             }
         }
         Err(failure) => Err(failure),
@@ -66,6 +66,14 @@ async fn lines(settings: &Settings, given: &str, json: bool) -> Result<bool, Fai
     let is_here = device.is_here();
     device.close().await;
     result.map(|()| is_here)
+}
+
+/// A person who types line by line ends it so; a program's input was not all read.
+fn ended_by_signal() -> Result<(), Failure> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::undone("This was ended before its input did: what came last may not have been sent."))
 }
 
 /// One message that was asked to be sent.

@@ -272,7 +272,8 @@ fn it_ends_when_nobody_reads_what_it_shows() {
     let home = alice();
     let mut child = lanline(home.path(), &["chat", "--port", "0"]).spawn().unwrap();
     drop(child.stdout.take());
-    assert!(ended(&mut child).success());
+    assert_eq!(ended(&mut child).code(), Some(1), "what its input still holds is not sent");
     let output = child.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "Nobody reads what this chat shows any more: it ended before its input.\n");
 }

@@ -10,6 +10,8 @@ mod call;
 mod chat;
 mod commands;
 #[cfg(unix)]
+mod cut;
+#[cfg(unix)]
 mod devices;
 mod people;
 mod process;
