@@ -177,14 +177,23 @@ fn parse_log(given: &str) -> Option<String> {
     known.then(|| given.split(',').map(str::trim).collect::<Vec<_>>().join(","))
 }
 
-/// The variables of a `.env` file; none where there is no file.
+/// The variables of a `.env` file that are Lanline's; none where there is no file.
 fn read_dot_env(path: &Path) -> Result<BTreeMap<String, String>, SettingError> {
-    let unusable = |error: dotenvy::Error| SettingError::DotEnv { reason: one_line(&error.to_string()) };
-    match dotenvy::from_path_iter(path) {
-        Ok(pairs) => pairs.collect::<Result<_, _>>().map_err(unusable),
-        Err(error) if error.not_found() => Ok(BTreeMap::new()),
-        Err(error) => Err(unusable(error)),
-    }
+    let unusable = |reason: String| SettingError::DotEnv { reason: one_line(&reason) };
+    let file = match std::fs::read(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(unusable(error.to_string())),
+    };
+    // The file may be another program's, whose lines are none of ours, and written by an editor that marks UTF-8.
+    let text = String::from_utf8_lossy(&file);
+    let ours = |line: &&str| {
+        let line = line.trim_start();
+        line.strip_prefix("export ").unwrap_or(line).trim_start().starts_with("LANLINE")
+    };
+    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().filter(ours).collect();
+    let pairs = dotenvy::from_read_iter(std::io::Cursor::new(lines.join("\n")));
+    pairs.collect::<Result<_, _>>().map_err(|error| unusable(error.to_string()))
 }
 
 fn one_line(text: &str) -> String {

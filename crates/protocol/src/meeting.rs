@@ -193,7 +193,7 @@ impl<S: Store> Replica<S> {
         let Gathering { rooms, failures, asked, held, .. } = gathering;
         rooms.retain(|id, _| self.rooms.get(id).is_some_and(|room| room.is_member(&self.me)));
         let mut keep: BTreeSet<DeviceId> = asked.clone();
-        let mut dial: BTreeMap<DeviceId, PublicKey> = BTreeMap::new();
+        let mut wishes: Vec<Vec<(DeviceId, PublicKey)>> = Vec::new();
         let listens = !self.listening.is_empty();
         for room in self.own_rooms() {
             let Known { listeners, keys } = rooms.entry(room.id).or_insert_with(|| self.listeners_of(room));
@@ -205,13 +205,20 @@ impl<S: Store> Replica<S> {
             };
             keep.extend(kept);
             let wanted = asked.iter().filter(|device| !self.by_device.contains_key(*device) && !held.contains(*device));
-            for device in dialled.iter().chain(wanted) {
-                if dial.len() < TARGETS
-                    && let Some(key) = keys.get(device)
-                {
-                    dial.insert(*device, *key);
-                }
+            let mut wished: Vec<(DeviceId, PublicKey)> =
+                wanted.chain(&dialled).filter_map(|device| keys.get(device).map(|key| (*device, *key))).collect();
+            wished.sort_by_key(|(device, _)| (!asked.contains(device), failures.contains_key(device)));
+            wishes.push(wished);
+        }
+        // Each room in turn, so that none waits for all of another's to answer.
+        let mut dial: BTreeMap<DeviceId, PublicKey> = BTreeMap::new();
+        let longest = wishes.iter().map(Vec::len).max().unwrap_or(0);
+        let in_turn = (0..longest).flat_map(|turn| wishes.iter().filter_map(move |wished| wished.get(turn)));
+        for (device, key) in in_turn {
+            if dial.len() >= TARGETS {
+                break;
             }
+            dial.insert(*device, *key);
         }
         let mut targets = Vec::new();
         for (device, key) in &dial {

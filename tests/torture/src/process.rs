@@ -98,6 +98,9 @@ impl Process {
 
     fn take(&self, mut line: Value, device: usize, ledger: &Ledger) {
         let Some(id) = line.get("id").and_then(Value::as_u64) else {
+            if line.get("method").is_none() {
+                return ledger.wrong(format!("device {device} answered a question that nobody asked: {line}"));
+            }
             let params = line.get("params").unwrap_or(&Value::Null);
             return ledger.told(device, line.get("method").and_then(Value::as_str).unwrap_or_default(), params);
         };

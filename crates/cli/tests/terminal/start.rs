@@ -64,6 +64,9 @@ fn dot_env_is_read_from_here_alone_and_outranked_by_the_environment_and_by_flags
     let mut with_flag = lanline(home.path(), &["call", "--name", "from a flag", "status"]);
     with_flag.env("LANLINE_NAME", "from the environment");
     assert_eq!(name(with_flag), "from a flag");
+    // As another program's file may be, and as an editor on Windows writes it.
+    std::fs::write(home.path().join(".env"), "\u{feff}LANLINE_NAME=Zoe\r\nFOO=bar baz\r\nBAR=\"open\r\n").unwrap();
+    assert_eq!(name(lanline(home.path(), &["call", "status"])), "Zoe");
     std::fs::write(home.path().join(".env"), "LANLINE NAME\n").unwrap();
     assert_failed(&run(home.path(), &["rpc"]), 2, &[".env"]);
 }
