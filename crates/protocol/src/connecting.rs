@@ -72,6 +72,7 @@ impl<S: Store> Replica<S> {
             && !self.by_device.contains_key(&session.device)
         {
             self.gathering.parted(now, session.device);
+            self.gathering.ended(now, session);
         }
         if let Some((session, true)) = ended {
             let address = session.dialled.then(|| session.address.clone());
@@ -169,6 +170,9 @@ impl<S: Store> Replica<S> {
             })
             .collect();
         for connection in strangers {
+            if let Some(session) = self.sessions.get(&connection) {
+                self.gathering.ended(now, session);
+            }
             self.close(connection, CloseReason::Stranger);
         }
     }

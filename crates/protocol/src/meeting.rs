@@ -21,7 +21,11 @@ const FAILED_MS: u64 = 15_000;
 const FAILED_MAX_MS: u64 = 4 * 60 * 1000;
 /// The same for one whose connection ended: it may be back at once.
 const PARTED_MS: u64 = 5000;
-/// How many devices are remembered as not reached.
+/// How long a member that does not know the room is left alone, at first and at most: its database is gone or older than
+/// its membership, and it cannot be told of a room by who is a stranger to it.
+const STRANGE_MS: u64 = 30_000;
+const STRANGE_MAX_MS: u64 = 16 * 60 * 1000;
+/// How many devices are remembered as not reached, and as strangers.
 const FAILED: usize = 4096;
 /// How long a connection may take to open a room before it counts as of no use for it.
 const OPENS_MS: u64 = 10_000;
@@ -56,6 +60,8 @@ pub(crate) struct Gathering {
     earliest_ms: u64,
     rooms: BTreeMap<RoomId, Known>,
     failures: BTreeMap<DeviceId, Failure>,
+    /// Members that were reached and know nothing of a room in common.
+    strangers: BTreeMap<DeviceId, Failure>,
     /// Connections that this device dialled; of those that are one too many, since when.
     dialled: BTreeMap<ConnectionId, Option<u64>>,
     /// Devices that a person wants to be connected to, and to be left alone.
@@ -76,8 +82,23 @@ impl Gathering {
         self.settled = false;
     }
 
-    /// A room is open on a connection.
-    pub(crate) fn opened(&mut self) {
+    /// A room is open on a connection with a device.
+    pub(crate) fn opened(&mut self, device: DeviceId) {
+        self.strangers.remove(&device);
+        self.settled = false;
+    }
+
+    /// A connection ended. Where it lasted and the device knew none of the rooms it was told of, that is noted.
+    pub(crate) fn ended(&mut self, now: Time, session: &Session) {
+        if !session.estranged || now.steady_ms < session.since_ms.saturating_add(OPENS_MS) {
+            return;
+        }
+        let device = session.device;
+        let times = self.strangers.get(&device).map_or(0, |before| before.times);
+        let for_ms = STRANGE_MS.saturating_mul(1 << times.min(8)).min(STRANGE_MAX_MS);
+        let until_ms = now.steady_ms.saturating_add(for_ms);
+        let failure = Failure { times: times.saturating_add(1), at_ms: now.steady_ms, until_ms };
+        remember(&mut self.strangers, device, failure);
         self.settled = false;
     }
 
@@ -104,13 +125,18 @@ impl Gathering {
     }
 
     fn fail(&mut self, device: DeviceId, times: u32, at_ms: u64, for_ms: u64) {
-        if self.failures.len() >= FAILED && !self.failures.contains_key(&device) {
-            let oldest = self.failures.iter().min_by_key(|(_, failure)| failure.at_ms).map(|(device, _)| *device);
-            oldest.map(|oldest| self.failures.remove(&oldest));
-        }
-        self.failures.insert(device, Failure { times, at_ms, until_ms: at_ms.saturating_add(for_ms) });
+        remember(&mut self.failures, device, Failure { times, at_ms, until_ms: at_ms.saturating_add(for_ms) });
         self.settled = false;
     }
+}
+
+/// Remembers a failure, in the place of the oldest where there are too many.
+fn remember(failures: &mut BTreeMap<DeviceId, Failure>, device: DeviceId, failure: Failure) {
+    if failures.len() >= FAILED && !failures.contains_key(&device) {
+        let oldest = failures.iter().min_by_key(|(_, failure)| failure.at_ms).map(|(device, _)| *device);
+        oldest.map(|oldest| failures.remove(&oldest));
+    }
+    failures.insert(device, failure);
 }
 
 impl<S: Store> Replica<S> {
@@ -190,21 +216,24 @@ impl<S: Store> Replica<S> {
         let turned = now.wall_ms().wrapping_add(phase_ms(self.device));
         let turn = turned / TURN_MS;
         let mut due_ms = steady.saturating_add(TURN_MS - turned % TURN_MS);
-        let Gathering { rooms, failures, asked, held, .. } = gathering;
+        let Gathering { rooms, failures, strangers, asked, held, .. } = gathering;
+        strangers.retain(|_, stranger| stranger.until_ms.saturating_add(STRANGE_MAX_MS) > steady);
+        let strange = strangers.iter().filter(|(_, stranger)| stranger.until_ms > steady);
+        let alone: BTreeSet<DeviceId> = held.iter().chain(strange.map(|(device, _)| device)).copied().collect();
         rooms.retain(|id, _| self.rooms.get(id).is_some_and(|room| room.is_member(&self.me)));
         let mut keep: BTreeSet<DeviceId> = asked.clone();
         let mut wishes: Vec<Vec<(DeviceId, PublicKey)>> = Vec::new();
         let listens = !self.listening.is_empty();
         for room in self.own_rooms() {
             let Known { listeners, keys } = rooms.entry(room.id).or_insert_with(|| self.listeners_of(room));
-            let reach = |device| self.reach(room.id, device, steady, failures, held);
+            let reach = |device| self.reach(room.id, device, steady, failures, &alone);
             let Choice { keep: kept, dial: dialled } = if listens {
                 listeners.choose_listening(reach, &keep)
             } else {
                 listeners.choose(self.device, turn, reach, &keep)
             };
             keep.extend(kept);
-            let wanted = asked.iter().filter(|device| !self.by_device.contains_key(*device) && !held.contains(*device));
+            let wanted = asked.iter().filter(|device| !self.by_device.contains_key(*device) && !alone.contains(*device));
             let mut wished: Vec<(DeviceId, PublicKey)> =
                 wanted.chain(&dialled).filter_map(|device| keys.get(device).map(|key| (*device, *key))).collect();
             wished.sort_by_key(|(device, _)| (!asked.contains(device), failures.contains_key(device)));
@@ -230,7 +259,8 @@ impl<S: Store> Replica<S> {
         gathering.targets = targets;
         let surplus = self.surplus(steady, gathering, &keep);
         gathering.failures.retain(|_, failure| failure.until_ms.saturating_add(FAILED_MAX_MS) > steady);
-        let expiring = gathering.failures.values().map(|failure| failure.until_ms).filter(|until| *until > steady);
+        let failures = gathering.failures.values().chain(gathering.strangers.values());
+        let expiring = failures.map(|failure| failure.until_ms).filter(|until| *until > steady);
         due_ms = expiring.min().map_or(due_ms, |until| until.min(due_ms));
         let opening = gathering.dialled.keys().filter_map(|connection| self.sessions.get(connection));
         let opening = opening.map(|session| session.since_ms.saturating_add(OPENS_MS)).filter(|until| *until > steady);
@@ -261,7 +291,7 @@ impl<S: Store> Replica<S> {
         device: DeviceId,
         steady_ms: u64,
         failures: &BTreeMap<DeviceId, Failure>,
-        held: &BTreeSet<DeviceId>,
+        alone: &BTreeSet<DeviceId>,
     ) -> Reach {
         if let Some(session) = self.by_device.get(&device).and_then(|connection| self.sessions.get(connection)) {
             return if session.shared.get(&room).is_some_and(|shared| shared.open()) {
@@ -273,7 +303,7 @@ impl<S: Store> Replica<S> {
             };
         }
         match failures.get(&device) {
-            _ if held.contains(&device) => Reach::Apart,
+            _ if alone.contains(&device) => Reach::Apart,
             Some(failure) if steady_ms < failure.until_ms => Reach::Failed(failure.at_ms),
             _ => Reach::Untried,
         }

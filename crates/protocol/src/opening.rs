@@ -93,6 +93,7 @@ impl<S: Store> Replica<S> {
         // It is named again when something changes that the peer may believe, or the peer names it: from the
         // start, since what was said under this name went unheard.
         if let Some(session) = self.sessions.get_mut(&connection) {
+            session.estranged = !session.shares_a_room();
             let pushed = session.unshare(room).is_some_and(|shared| shared.pushed);
             session.shared.insert(room, Box::new(Shared { pushed, ..Shared::default() }));
         }
@@ -101,9 +102,11 @@ impl<S: Store> Replica<S> {
 
     /// Both have named a room: this device says where it stands in who belongs.
     pub(crate) fn start(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
-        let Some(shared) = self.shared_mut(connection, room) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+        let Some(shared) = session.shared.get(&room) else { return Ok(()) };
         if shared.open() && !shared.lanes.get(Lane::Membership).resumed {
-            self.gathering.opened();
+            session.estranged = false;
+            self.gathering.opened(session.device);
             self.raise_limit(connection, FrameLimit::Data);
             self.send_resume(connection, room, Lane::Membership)?;
         }

@@ -157,6 +157,8 @@ pub(crate) struct Session {
     /// Tags by which this peer may name rooms, with the rooms known when they were made.
     tags: BTreeMap<Hash, RoomId>,
     tagged: BTreeSet<RoomId>,
+    /// Whether the peer did not know a room, and none was opened since.
+    pub(crate) estranged: bool,
     /// When it began, in steady milliseconds.
     pub(crate) since_ms: u64,
     /// When the last room stopped being shared; a stranger from then on.
@@ -188,6 +190,7 @@ impl Session {
             acks: BTreeMap::new(),
             tags: BTreeMap::new(),
             tagged: BTreeSet::new(),
+            estranged: false,
             since_ms: now.steady_ms,
             stranger_since_ms: now.steady_ms,
         }

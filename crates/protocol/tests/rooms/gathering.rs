@@ -165,3 +165,30 @@ fn two_groups_of_a_room_meet_through_those_who_wander() {
     }
     everyone_holds(&mut world, room, 0..8, &["from the first half", "from the second half"]);
 }
+
+#[test]
+fn a_member_that_no_longer_knows_the_room_is_dialled_less_and_less() {
+    let mut world = World::new(&NAMES[..3]);
+    let before = world.store(BOB);
+    let room = room_with(&mut world, 3, 3);
+    world.crash(BOB);
+    world.roll_back(BOB, before);
+    let bob = world.replica(BOB).device_id();
+    let mut dialled = Vec::new();
+    for second in 0..1800 {
+        let was = world.connected(ALICE, BOB);
+        world.gather(1);
+        if world.connected(ALICE, BOB) && !was {
+            dialled.push(second);
+        }
+    }
+    let pauses: Vec<u64> = dialled.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(dialled.len() >= 4 && dialled.len() <= 8, "{dialled:?}");
+    assert!(pauses.windows(2).all(|pair| pair[0] < pair[1]), "{dialled:?}");
+    // Let in again, it is dialled like any other.
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+    world.cut(ALICE, BOB);
+    world.gather(10);
+    assert!(world.connected(ALICE, BOB) && world.replica(ALICE).connection(bob).is_some());
+}
