@@ -33,6 +33,8 @@ impl<S: Store> Replica<S> {
             body_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
             add: tip.is_none().then_some(add),
         };
+        // What is written next in another log is later than this one, too.
+        self.clock.observe(header.timestamp_us, now);
         let entry = Entry::write(header, body);
         self.enqueue(id, lane, entry, add)
     }
@@ -81,7 +83,7 @@ impl<S: Store> Replica<S> {
 
     /// The log this device writes in a lane, its tip and its add; begun anew where the old one was cut or
     /// forked, or belongs to an earlier stay.
-    fn own_log(&mut self, id: RoomId, lane: Lane) -> Result<(LogId, Option<TipAt>, EntryId), StoreError> {
+    pub(crate) fn own_log(&mut self, id: RoomId, lane: Lane) -> Result<(LogId, Option<TipAt>, EntryId), StoreError> {
         if self.renew {
             self.renew_store()?; // more of the old log may be on its way
         }

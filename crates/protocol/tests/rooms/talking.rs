@@ -1,8 +1,10 @@
 //! Messages, their states, and what survives.
 
 use lanline_protocol::command::CommandError;
+use lanline_protocol::kind::Kind;
 use lanline_protocol::receipt::Status;
 use lanline_protocol::replica::Event;
+use lanline_protocol::store::Store;
 use lanline_protocol::view::Shown;
 
 use crate::world::{ALICE, BOB, CAROL, World};
@@ -283,4 +285,25 @@ fn a_stranger_is_closed_after_half_a_minute() {
     world.advance(30_000);
     world.settle();
     assert!(!world.connected(ALICE, BOB));
+}
+
+#[test]
+fn what_is_written_next_in_another_log_is_later() {
+    let mut world = World::new(&["alice"]);
+    let room = world.room_of(1);
+    world.say(ALICE, room, "on time");
+    world.commit(ALICE);
+    // Its clock is set back too far for it to believe what it wrote before, and catches up.
+    world.now.wall_us -= 600_000_000;
+    world.crash(ALICE);
+    world.say(ALICE, room, "after a restart");
+    world.commit(ALICE);
+    world.now.wall_us += 400_000_000;
+    let text = world.say(ALICE, room, "later");
+    world.listen(ALICE);
+    world.invite(ALICE, room);
+    let store = world.store(ALICE);
+    let time = |id| store.entry(id).unwrap().unwrap().entry.header.timestamp_us;
+    let invite = store.of_kind(room, Kind::Invite.number()).unwrap().pop().unwrap().entry.header.timestamp_us;
+    assert!(invite > time(text));
 }
