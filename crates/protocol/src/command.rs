@@ -2,6 +2,7 @@
 
 use crate::body::{Beacon, Body, Create, Cut, Invite, Leave, Link, MayAdd, Remove, Settings, Text};
 use crate::clock::Time;
+use crate::entry::LogKey;
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
@@ -233,6 +234,8 @@ impl<S: Store> Replica<S> {
                 self.confirm(now, id, key)?;
             }
         }
+        // Another than the last where that one was cut or forked, or is found to have been rolled back just now.
+        let (log, ..) = self.own_log(id, Lane::Membership)?;
         let (room, membership) = self.member_room(id)?;
         let mut adds: Vec<EntryId> = membership
             .adds
@@ -242,7 +245,12 @@ impl<S: Store> Replica<S> {
             .collect();
         let voter = membership.voters.get(&self.me).copied().filter(|since| !adds.contains(since));
         adds.extend(voter);
-        let cuts = cuts_of(room, &self.me, *room.own_logs.get(Lane::Membership));
+        // Of earlier stays nothing more is said: their own ends did.
+        let mut cuts = cuts_of(room, &self.me, Some(log));
+        cuts.retain(|cut| {
+            let key = LogKey { author: self.me, log: cut.log };
+            Lane::ALL.iter().filter_map(|lane| room.logs.get(*lane).get(&key)).any(|log| adds.contains(&log.add))
+        });
         // Signed for itself, so that what stands before it can be sent without it.
         self.seal(id, Lane::Membership)?;
         self.append(now, id, &Body::Leave(Leave { adds, cuts }))?;

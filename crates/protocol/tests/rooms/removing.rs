@@ -199,3 +199,34 @@ fn a_leaving_that_came_after_a_removal_changes_nothing_of_what_is_shown() {
     assert_eq!(alice.iter().filter(|(_, shown)| matches!(shown, Shown::MemberAdded(..))).count(), 3);
     assert_eq!(shown(&mut world, BOB), alice);
 }
+
+#[test]
+fn who_leaves_as_it_learns_that_it_was_rolled_back_leaves_those_in_that_it_added() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(2);
+    world.listen(BOB);
+    let link = world.invite(BOB, room);
+    let before = world.store(BOB);
+    world.connect(BOB, ALICE);
+    world.join(CAROL, BOB, &link);
+    let members = |world: &mut World| world.replica(ALICE).members(room).unwrap().len();
+    assert_eq!(members(&mut world), 3);
+    world.crash(BOB);
+    world.roll_back(BOB, before);
+    world.connect(BOB, ALICE);
+    // In one burst: its own word that Carol belongs comes back, and its person leaves.
+    while world.replica(BOB).members(room).unwrap().len() < 3 {
+        assert!(world.deliver_one(&mut |_| 0));
+        world.commit(ALICE);
+        if world.replica(BOB).members(room).unwrap().len() < 3 {
+            world.commit(BOB);
+        }
+    }
+    let now = world.now;
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    world.connect(BOB, ALICE);
+    world.settle();
+    let left: Vec<_> = world.replica(ALICE).members(room).unwrap().into_iter().map(|member| member.name).collect();
+    assert_eq!(left, ["alice", "carol"]);
+}
