@@ -1,14 +1,7 @@
 //! What people do and what breaks, one function each, chosen by chance.
 
-use lanline_protocol::id::RoomId;
-use lanline_protocol::identity::DeviceId;
-use lanline_protocol::session::ConnectionId;
-use lanline_protocol::view::Shown;
-
-use crate::device::{Command, Input, Joining};
+use crate::device::{Command, Input};
 use crate::disk::Fault;
-use crate::ledger::Said;
-use crate::network::{Parcel, SILENT_US};
 use crate::world::{Happening, World};
 
 /// See [`ACTIONS`].
@@ -46,6 +39,7 @@ pub(crate) enum Action {
     ClockJump,
     BackUp,
     Restore,
+    GoBack,
     Damage,
 }
 
@@ -91,17 +85,12 @@ pub(crate) const ACTIONS: &[(Action, u64, Sort)] = &[
     (Action::ClockJump, 12, Sort::Fault),
     (Action::BackUp, 14, Sort::Fault),
     (Action::Restore, 10, Sort::Fault),
+    (Action::GoBack, 6, Sort::Fault),
     (Action::Damage, 12, Sort::Fault),
 ];
 
 /// Ten years in microseconds.
 const TEN_YEARS_US: u64 = 10 * 365 * 24 * 3600 * 1_000_000;
-/// How long a person waits for an answer before trying again.
-const RETRY_US: u64 = 8_000_000;
-/// How long a person waits to be let in.
-const JOIN_US: u64 = 30_000_000;
-/// Copies kept of one disk.
-const BACKUPS: usize = 3;
 
 impl World {
     pub(crate) fn act(&mut self) {
@@ -136,7 +125,9 @@ impl World {
             Action::SayMuch => self.say(device, 15_000, false),
             Action::MarkRead => {
                 if let Some(room) = self.room_of(device) {
-                    self.ask(device, Command::MarkRead(room));
+                    // Mostly people read all there is, and sometimes they do not scroll down so far.
+                    let above = if self.dice.percent(60) { 0 } else { self.dice.index(30) };
+                    self.ask(device, Command::MarkRead(room, above));
                 }
             }
             Action::Rename => {
@@ -279,216 +270,10 @@ impl World {
                 self.devices[device].wall_offset_us = by;
                 self.work_soon(device);
             }
-            Action::BackUp => {
-                if let Some(disk) = self.devices[device].disk().cloned() {
-                    let backups = &mut self.devices[device].backups;
-                    if backups.len() >= BACKUPS {
-                        backups.remove(0);
-                    }
-                    backups.push(disk);
-                }
-            }
+            Action::BackUp => self.back_up(device),
             Action::Restore => self.restore(device),
+            Action::GoBack => self.go_back(device),
             Action::Damage => self.damage(device),
         }
-    }
-
-    /// A person asks something of a device, if it runs.
-    pub(crate) fn ask(&mut self, device: usize, command: Command) {
-        self.give(device, Input::Command(command));
-    }
-
-    /// A room that a device is a member of, as far as the onlooker noticed.
-    pub(crate) fn room_of(&mut self, device: usize) -> Option<RoomId> {
-        let mine = self.ledger.members.iter().filter(|((_, member), is)| *member == device && **is);
-        let rooms: Vec<RoomId> = mine.map(|((room, _), _)| *room).collect();
-        self.dice.pick(&rooms).copied()
-    }
-
-    pub(crate) fn say(&mut self, device: usize, length: u64, reply: bool) {
-        let Some(room) = self.room_of(device) else { return };
-        let at = self.ledger.said.len();
-        let length = self.dice.below(length + 1) as usize;
-        let text = format!("{device}.{at} {}", "x".repeat(length));
-        let mut reply_to = None;
-        if reply && let Some(machine) = &self.devices[device].machine {
-            let (recent, _) = machine.messages(room, None, 6).unwrap_or_default();
-            let texts: Vec<_> =
-                recent.iter().filter(|m| matches!(m.shown, Shown::Text(..))).map(|message| message.id).collect();
-            reply_to = self.dice.pick(&texts).copied();
-        }
-        let client_id = format!("c{at}");
-        self.ledger.said.push(Said { device, room, text, client_id, reply_to, answered: None });
-        if self.devices[device].unanswered.is_empty() {
-            self.after(RETRY_US, Happening::Retry(device));
-        }
-        self.devices[device].unanswered.push((at, 0));
-        self.ask(device, Command::Say(at));
-    }
-
-    /// A person tries again what was not answered.
-    pub(crate) fn retry(&mut self, device: usize) {
-        let mut unanswered = std::mem::take(&mut self.devices[device].unanswered);
-        unanswered.retain(|(at, tries)| *tries < 10 && self.ledger.said[*at].answered.is_none());
-        for (at, tries) in &mut unanswered {
-            *tries += 1;
-            self.ask(device, Command::Say(*at));
-        }
-        if !unanswered.is_empty() {
-            self.after(RETRY_US, Happening::Retry(device));
-        }
-        self.devices[device].unanswered = unanswered;
-    }
-
-    /// A person follows a link.
-    pub(crate) fn join(&mut self, device: usize, at: usize) {
-        let Some(link) = self.invites.get(at) else { return };
-        let room = link.room;
-        let member = self.ledger.members.get(&(room, device)).copied().unwrap_or(false);
-        if member || !self.devices[device].is_on() {
-            return;
-        }
-        if let Some(before) = self.devices[device].joining.take() {
-            if before.until_us > self.now_us {
-                self.devices[device].joining = Some(before);
-                return;
-            }
-            if let Some(connection) = before.asked
-                && let Some(link) = self.invites.get(before.link)
-            {
-                let room = link.room;
-                self.ask(device, Command::CancelJoin { connection, room });
-            }
-        }
-        let Some(link) = self.invites.get(at) else { return };
-        let Some(host) = link.hosts.get(self.dice.index(link.hosts.len())).cloned() else { return };
-        let until_us = self.now_us + JOIN_US;
-        self.devices[device].joining = Some(Joining { link: at, host: host.device, asked: None, until_us });
-        let peers = self.devices[device].machine.as_ref().map(|machine| machine.peers()).unwrap_or_default();
-        match peers.iter().find(|peer| peer.device == host.device) {
-            Some(peer) => self.go_on_joining(device, peer.connection, host.device),
-            None => self.dial(device, host.device, &host.addresses, true),
-        }
-    }
-
-    /// The host of a link said hello.
-    pub(crate) fn go_on_joining(&mut self, device: usize, connection: ConnectionId, peer: DeviceId) {
-        let Some(joining) = self.devices[device].joining.as_mut() else { return };
-        if joining.host == peer && joining.asked.is_none() {
-            joining.asked = Some(connection);
-            let link = joining.link;
-            self.ask(device, Command::Join { connection, link });
-        }
-    }
-
-    /// Nothing passes for about that long.
-    fn block(&mut self, ways: Vec<(usize, usize)>, mean_us: u64) {
-        let pause = self.dice.pause(mean_us);
-        self.block_for(ways, pause);
-    }
-
-    fn block_for(&mut self, ways: Vec<(usize, usize)>, pause_us: u64) {
-        self.raise(&ways);
-        self.after(pause_us, Happening::Lower(ways));
-    }
-
-    /// Something is wrong with a disk for about that long.
-    fn spoil(&mut self, device: usize, fault: Fault, mean_us: u64) {
-        self.devices[device].fault = fault;
-        if let Some(machine) = self.devices[device].machine.as_mut() {
-            machine.store_mut().set_fault(fault);
-        }
-        let pause = self.dice.pause(mean_us);
-        self.after(pause, Happening::Mend(device));
-    }
-
-    pub(crate) fn mend(&mut self, device: usize) {
-        self.devices[device].fault = Fault::None;
-        if let Some(machine) = self.devices[device].machine.as_mut() {
-            machine.store_mut().set_fault(Fault::None);
-        } else {
-            self.after(1_000_000, Happening::Boot(device));
-        }
-    }
-
-    fn links_of(&self, device: usize) -> Vec<u64> {
-        let own = self.links.iter().filter(|(_, link)| link.ends.iter().any(|end| end.device == device && end.open));
-        own.map(|(id, _)| *id).collect()
-    }
-
-    /// A device stops without a word. Where the power was cut, nobody tells the others either.
-    pub(crate) fn crash(&mut self, index: usize, power: bool) {
-        let device = &mut self.devices[index];
-        let Some(machine) = device.machine.take() else { return };
-        device.shelf = Some(machine.into_store().crash());
-        device.inbox.clear();
-        device.connections.clear();
-        device.limits.clear();
-        device.dialer = Default::default();
-        device.joining = None;
-        device.wake_at = None;
-        device.refusing_until = None;
-        device.held.clear();
-        device.asked.clear();
-        device.looked = None;
-        self.trace.say(self.now_us, format_args!("{index} stops{}", if power { ", power cut" } else { "" }));
-        for link in self.links_of(index) {
-            let now_us = self.now_us;
-            let Some(known) = self.links.get_mut(&link) else { continue };
-            let own = usize::from(known.ends[1].device == index);
-            known.ends[own].open = false;
-            let way = &mut known.ways[1 - own];
-            way.queue.clear();
-            way.queued = 0;
-            let left = self.dice.index(way.flying.len() + 1);
-            way.flying.truncate(left);
-            if !known.ends[1 - own].open {
-                self.links.remove(&link);
-            } else if power {
-                known.orphaned_at_us = Some(now_us);
-                self.after(SILENT_US, Happening::Orphaned(link, 1 - own));
-            } else {
-                self.send(link, 1 - own, Parcel::End("reset"));
-            }
-        }
-    }
-
-    pub(crate) fn boot(&mut self, index: usize) {
-        if self.devices[index].is_on() || (self.healing && self.devices[index].liar.is_some()) {
-            return;
-        }
-        let (seed, now_us) = (self.seed, self.now_us);
-        self.trace.take(now_us, 5, &[index as u8]);
-        self.trace.say(now_us, format_args!("{index} starts"));
-        if let Err(error) = self.devices[index].boot(seed, now_us) {
-            return self.violate("store", format!("{index} does not start: {error}"));
-        }
-        let device = &mut self.devices[index];
-        if let Some(liar) = device.liar.as_mut() {
-            liar.forget();
-        }
-        let (addresses, name) = (device.addresses(), device.name.clone());
-        if device.boots == 1 {
-            self.ask(index, Command::Name(name));
-        }
-        self.ask(index, Command::Listen(addresses));
-        self.set_alarm(index);
-    }
-
-    /// A device goes on with an older copy of its disk; what it had becomes a copy.
-    fn restore(&mut self, index: usize) {
-        let count = self.devices[index].backups.len();
-        if count == 0 {
-            return;
-        }
-        self.crash(index, false);
-        let at = self.dice.index(count);
-        let device = &mut self.devices[index];
-        let Some(old) = device.shelf.take() else { return };
-        let backup = std::mem::replace(&mut device.backups[at], old);
-        device.shelf = Some(backup);
-        self.note_rollback(index);
-        let pause = self.dice.pause(3_000_000);
-        self.after(pause, Happening::Boot(index));
     }
 }

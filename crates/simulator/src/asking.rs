@@ -53,9 +53,9 @@ impl World {
                 };
                 return Ok(Done::Said(at, sent?));
             }
-            Command::MarkRead(room) => {
-                let (messages, _) = machine.messages(room, None, 1)?;
-                if let Some(last) = messages.last() {
+            Command::MarkRead(room, above) => {
+                let (messages, _) = machine.messages(room, None, above + 1)?;
+                if let Some(last) = messages.first() {
                     machine.mark_read(time, room, last.id)?;
                     let last = last.id;
                     self.note_read(index, room, last);

@@ -47,7 +47,8 @@ pub(crate) enum Command {
     Create,
     /// By its place among all that was said.
     Say(usize),
-    MarkRead(RoomId),
+    /// As far as so many messages before the last.
+    MarkRead(RoomId, usize),
     Invite {
         room: RoomId,
         ttl_ms: u64,

@@ -55,6 +55,7 @@ impl World {
             }
             Err(error) => self.violate("store", format!("{index} cannot be opened: {error}")),
         }
+        self.note_started(index);
         let device = &mut self.devices[index];
         device.dialer = Default::default();
         (device.looked, device.wishes_changed) = (None, true);

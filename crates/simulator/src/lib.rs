@@ -9,7 +9,9 @@
 
 mod action;
 mod asking;
+mod belonging;
 mod campaign;
+mod damage;
 mod device;
 mod dialer;
 mod dice;
@@ -18,12 +20,18 @@ mod failing;
 mod ledger;
 mod liar;
 mod network;
+mod outage;
+mod person;
 pub mod planted;
 mod profile;
+mod reopening;
 mod run;
+mod scene;
 mod trace;
 mod traffic;
 mod verdict;
+mod view;
+mod watch;
 mod words;
 mod work;
 mod world;

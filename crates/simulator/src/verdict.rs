@@ -3,56 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lanline_protocol::entry::{Entry, LogKey};
 use lanline_protocol::id::{EntryId, Hash, RoomId, StoreId};
 use lanline_protocol::identity::PublicKey;
 use lanline_protocol::kind::Lane;
-use lanline_protocol::membership::{Act, Membership};
-use lanline_protocol::memory::MemoryStore;
 use lanline_protocol::store::{Item, Store};
 use lanline_protocol::view::Shown;
 
 use crate::disk::position;
 use crate::ledger::bit;
+use crate::view::View;
 use crate::world::World;
-
-/// A room as it lies on a disk, worked out from its entries alone.
-pub(crate) struct View {
-    pub(crate) membership: Membership,
-    adds: BTreeMap<LogKey, EntryId>,
-}
-
-impl View {
-    pub(crate) fn of(disk: &MemoryStore, room: RoomId) -> Option<Self> {
-        let mut acts = BTreeMap::new();
-        for item in disk.page(room, Lane::Membership, 0, usize::MAX, usize::MAX).ok()? {
-            if let Item::Entry(stored) = item {
-                acts.insert(stored.entry.id, Act::of(&stored.entry));
-            }
-        }
-        let membership = Membership::evaluate(room, &acts)?;
-        let mut adds = BTreeMap::new();
-        for lane in Lane::ALL {
-            for tip in disk.tips(room, lane).ok()? {
-                adds.insert(tip.head.log, tip.add);
-            }
-        }
-        Some(Self { membership, adds })
-    }
-
-    pub(crate) fn is_member(&self, key: &PublicKey) -> bool {
-        self.membership.is_member(key)
-    }
-
-    /// Whether an entry counts. Of a log that is not held: as far as its first entry says.
-    pub(crate) fn counts(&self, entry: &Entry) -> bool {
-        let log = entry.header.log_key();
-        let Some(add) = self.adds.get(&log).copied().or(entry.header.add) else {
-            return entry.header.room.is_none();
-        };
-        self.membership.limit(log, add).is_some_and(|limit| limit.admits(entry.header.seq, entry.id))
-    }
-}
 
 /// What two members must agree on.
 #[derive(PartialEq, Eq)]
@@ -77,6 +37,11 @@ impl World {
         for (device, entry) in answered {
             self.check_status(device, entry);
         }
+        for device in 0..self.devices.len() {
+            if self.devices[device].liar.is_none() {
+                self.judge_memory(device);
+            }
+        }
     }
 
     fn judge_room(&mut self, room: RoomId) {
@@ -100,8 +65,14 @@ impl World {
                         return;
                     }
                 }
-                self.judge_order(room, &group);
+                self.judge_order(room, &group, &views);
                 self.judge_answers(room, &group, &views);
+            }
+            for index in &group {
+                if let Some(view) = views.get(index) {
+                    self.judge_invites(room, *index, view);
+                }
+                self.judge_acks(room, *index);
             }
             if self.violation.is_some() {
                 return;
@@ -234,10 +205,11 @@ impl World {
         format!("{} in all, {}", entries.len(), shown.join(", "))
     }
 
-    /// All see the same in the same order, each once.
-    fn judge_order(&mut self, room: RoomId, group: &[usize]) {
+    /// All see the same in the same order, each once, and nothing that was cut off.
+    fn judge_order(&mut self, room: RoomId, group: &[usize], views: &BTreeMap<usize, View>) {
         let mut before: Option<(usize, Vec<EntryId>)> = None;
         for index in group {
+            let cuts = views.get(index).map(|view| self.cuts_in_force(room, *index, view)).unwrap_or_default();
             let Some(machine) = &self.devices[*index].machine else { continue };
             let mut shown = Vec::new();
             let mut texts: BTreeMap<String, u32> = BTreeMap::new();
@@ -258,6 +230,14 @@ impl World {
             if unique.len() != shown.len() {
                 self.violate("shown twice", format!("{index} shows an entry twice"));
                 return;
+            }
+            let beyond = shown.iter().find(|id| {
+                let known = self.ledger.entries.get(id);
+                known.is_some_and(|known| cuts.get(&known.log).is_some_and(|cut| known.seq > *cut))
+            });
+            if let Some(id) = beyond {
+                let what = format!("{index} shows {}, which a removal cut off", self.list(&[*id]));
+                return self.violate("cut ignored", what);
             }
             let twice: Vec<String> = self
                 .ledger
@@ -311,14 +291,15 @@ impl World {
                 lost.push(id);
                 continue;
             };
+            // What of a log counts is told by the add it is written under, which whoever holds the log knows.
+            let add = group.iter().find_map(|member| views.get(member)?.adds.get(&known.log));
             let counts = match disk.entry(id) {
                 Ok(Some(stored)) if stored.entry.body.is_some() => continue,
                 Ok(Some(_)) => true,
-                _ => view
-                    .adds
-                    .get(&known.log)
-                    .and_then(|add| view.membership.limit(known.log, *add))
-                    .is_none_or(|limit| limit.seq == u64::MAX || known.seq < limit.seq),
+                _ => add.is_none_or(|add| {
+                    let limit = view.membership.limit(known.log, *add);
+                    limit.is_some_and(|limit| limit.admits(known.seq, id))
+                }),
             };
             // Of a log that is not held at all, and whose author is no member any more, nothing counts.
             let author_belongs = view.is_member(&self.keys[said.device]);

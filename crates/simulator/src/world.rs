@@ -12,6 +12,7 @@ use crate::dice::Dice;
 use crate::ledger::Ledger;
 use crate::network::{Link, Walls};
 use crate::profile::Profile;
+use crate::scene::Step;
 use crate::trace::Trace;
 
 /// The pause after which a replica that is connected looks after itself.
@@ -38,6 +39,10 @@ pub(crate) enum Happening {
     Greeted(Attempt, bool),
     /// A device starts.
     Boot(usize),
+    /// One thing of several in order.
+    Step(Step),
+    /// Nothing may pass for so long.
+    Raise(Vec<(usize, usize)>, u64),
     /// Something may pass again.
     Lower(Vec<(usize, usize)>),
     /// A disk works again.
@@ -157,6 +162,9 @@ impl World {
             Happening::Dialled(attempt, to) => self.dialled(attempt, to),
             Happening::Greeted(attempt, last) => self.greeted(attempt, last),
             Happening::Boot(device) => self.boot(device),
+            Happening::Step(step) => self.play(step),
+            Happening::Raise(ways, pause_us) if !self.healing => self.block_for(ways, pause_us),
+            Happening::Raise(..) => {}
             Happening::Lower(ways) => self.lower(&ways),
             Happening::Mend(device) => self.mend(device),
             Happening::Quicken(device) => self.devices[device].commit_us = self.profile.commit_us,

@@ -1,0 +1,106 @@
+//! Who belongs, held against what was written of it: what a removal leaves of its device's logs, and whom an invite may
+//! let in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lanline_protocol::body::{Body, Cut};
+use lanline_protocol::entry::LogKey;
+use lanline_protocol::id::{EntryId, RoomId};
+use lanline_protocol::identity::PublicKey;
+use lanline_protocol::kind::{Kind, Lane};
+use lanline_protocol::store::{Item, Store};
+
+use crate::disk::position;
+use crate::ledger::bit;
+use crate::view::{View, acts};
+use crate::world::World;
+
+impl World {
+    /// A device wrote a removal of its own, or that it leaves: of the logs that it cuts off, all that it held and that
+    /// counted is left.
+    pub(crate) fn watch_cuts(&mut self, index: usize, id: EntryId) {
+        let Some(disk) = self.devices[index].disk() else { return };
+        let Ok(Some(stored)) = disk.entry(id) else { return };
+        let (room, header) = (stored.entry.room(), &stored.entry.header);
+        // Whose logs, those under which adds, and what is left of them.
+        let (key, adds, cuts): (PublicKey, Option<Vec<EntryId>>, Vec<Cut>) = match stored.entry.decode_body() {
+            // What the majority cuts off was agreed on before.
+            Body::Remove(remove) if remove.link.votes.is_empty() => (remove.key, None, remove.cuts),
+            // Of its own logs more may come back after a rollback, in the same burst.
+            Body::Leave(leave) if self.ledger.rolled_back & bit(index) == 0 => {
+                let own = Cut { log: header.log, seq: header.seq, id };
+                (header.author, Some(leave.adds), [leave.cuts, vec![own]].concat())
+            }
+            _ => return,
+        };
+        let Some(before) = View::until(disk, room, stored.arrival) else { return };
+        let mut highest: BTreeMap<LogKey, u64> = BTreeMap::new();
+        for lane in Lane::ALL {
+            for item in disk.page(room, lane, 0, usize::MAX, usize::MAX).unwrap_or_default() {
+                let Item::Entry(held) = item else { continue };
+                let log = held.entry.header.log_key();
+                let under = before.adds.get(&log);
+                let ended = adds.as_ref().is_none_or(|adds| under.is_some_and(|under| adds.contains(under)));
+                if held.arrival < stored.arrival && log.author == key && ended && before.counts(&held.entry) {
+                    let seq = highest.entry(log).or_default();
+                    *seq = (*seq).max(held.entry.header.seq);
+                }
+            }
+        }
+        let cut_off = highest.iter().find(|(log, seq)| {
+            let cut = cuts.iter().find(|cut| cut.log == log.log).map_or(0, |cut| cut.seq);
+            cut < **seq && !self.ledger.forked.contains(log)
+        });
+        if let Some((log, seq)) = cut_off {
+            let (log, author) = (log.log, position(&self.keys, &key));
+            let what = format!("{index} cuts {log:?} of {author:?} off before #{seq}, which it holds: {cuts:?}");
+            self.violate("cut too low", what);
+        }
+    }
+
+    /// No invite let in more devices than it may.
+    pub(crate) fn judge_invites(&mut self, room: RoomId, index: usize, view: &View) {
+        let Some(acts) = self.devices[index].disk().and_then(|disk| acts(disk, room)) else { return };
+        let mut used: BTreeMap<EntryId, BTreeSet<PublicKey>> = BTreeMap::new();
+        for (id, (_, act)) in acts.iter().filter(|(id, _)| view.membership.adds.contains_key(*id)) {
+            let (key, invite) = match &act.body {
+                Body::Admit(admit) => (admit.key, admit.invite),
+                Body::Add(add) => (add.key, add.invite),
+                _ => continue,
+            };
+            if let Some(invite) = invite {
+                used.entry(invite).or_default().insert(key);
+            }
+            self.trace.take(self.now_us, 6, id.as_bytes());
+        }
+        for (invite, keys) in used {
+            let uses = acts.get(&invite).and_then(|(_, act)| match &act.body {
+                Body::Invite(invite) => Some(invite.uses as usize),
+                _ => None,
+            });
+            if uses.is_none_or(|uses| keys.len() > uses) {
+                let devices: Vec<_> = keys.iter().map(|key| position(&self.keys, key)).collect();
+                let what = format!("{index} takes {devices:?} for let in by {invite:?}, which lets in {uses:?}");
+                return self.violate("invite overused", what);
+            }
+        }
+    }
+
+    /// Of each log of the content lane, the last number that the owners' removals in force leave.
+    pub(crate) fn cuts_in_force(&self, room: RoomId, index: usize, view: &View) -> BTreeMap<LogKey, u64> {
+        let mut cuts = BTreeMap::new();
+        let acts = self.devices[index].disk().and_then(|disk| acts(disk, room)).unwrap_or_default();
+        for (id, (_, act)) in acts {
+            let Body::Remove(remove) = &act.body else { continue };
+            if act.header.kind() != Kind::Remove || !view.membership.chain.contains(&id) {
+                continue;
+            }
+            for cut in &remove.cuts {
+                let log = LogKey { author: remove.key, log: cut.log };
+                let seq = cuts.entry(log).or_insert(cut.seq);
+                *seq = (*seq).min(cut.seq);
+            }
+        }
+        cuts
+    }
+}
