@@ -205,7 +205,10 @@ impl<S: Store> Replica<S> {
         let member = |session: &crate::session::Session| room.is_member(&session.peer) && room.is_member(&self.me);
         let Some(session) = self.sessions.get_mut(&connection).filter(|session| member(session)) else { return };
         let Some(shared) = session.shared.get_mut(&id).filter(|shared| shared.open()) else { return };
-        let Some(slot) = shared.my_slot.filter(|_| shared.asking.is_empty()) else { return };
+        // Who said where it stands in the content takes this device for a member and itself, and answers.
+        let content = shared.lanes.get(Lane::Content);
+        let answers = content.flowing || content.heads_told;
+        let Some(slot) = shared.my_slot.filter(|_| answers && shared.asking.is_empty()) else { return };
         let ids = lost.into_iter().filter(|id| !shared.lacks.contains(id));
         let ids: Vec<EntryId> = ids.take(limits::WANT_ENTRIES).collect();
         if !ids.is_empty() {

@@ -60,6 +60,24 @@ fn what_is_damaged_is_asked_of_a_member_and_put_back() {
 }
 
 #[test]
+fn who_comes_back_to_the_room_is_asked_once_it_can_answer() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    let entries = said(&mut world, ALICE, room, 10);
+    world.settle();
+    let whole = world.texts(BOB, room);
+    let now = world.now;
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    world.settle();
+    damage(&mut world, ALICE, &entries[3..6], true);
+    world.listen(ALICE);
+    let link = world.invite(ALICE, room);
+    world.join(BOB, ALICE, &link);
+    assert_eq!(world.texts(ALICE, room), whole);
+}
+
+#[test]
 fn receipts_stop_before_what_was_lost_until_it_is_back() {
     let mut world = World::new(&["alice", "bob", "carol"]);
     let room = world.room_of(3);
