@@ -27,8 +27,9 @@ pub enum Bug {
     HeadTooHigh,
     /// What was acknowledged still counts as on its way.
     WindowNeverReopened,
-    /// What was refused is acknowledged.
-    RefusedAcknowledged,
+    /// Who was removed is not told. This stands in the place of acknowledging what was refused: an honest device learns
+    /// that what it said does not count before it hears the ack, on the same connection, and so shows nothing untrue.
+    RemovalUntold,
     /// Receipts say one entry more.
     DeliveredTooHigh,
     /// What stands further down counts as read.
@@ -74,7 +75,7 @@ impl Bug {
         Self::DigestWithoutRecords,
         Self::HeadTooHigh,
         Self::WindowNeverReopened,
-        Self::RefusedAcknowledged,
+        Self::RemovalUntold,
         Self::DeliveredTooHigh,
         Self::ReadTooHigh,
         Self::AcksSurviveRenewal,

@@ -104,7 +104,7 @@ impl<S: Store> Replica<S> {
                 Verdict::Held => {}
                 Verdict::Refused => {
                     let author = group.entries().first().map(|entry| entry.header.author);
-                    own_refused |= !planted::is(Bug::RefusedAcknowledged) && author == Some(peer);
+                    own_refused |= author == Some(peer);
                     refused = refused.or(author);
                 }
                 Verdict::Invalid => return Ok(false),

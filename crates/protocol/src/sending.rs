@@ -187,6 +187,9 @@ impl<S: Store> Replica<S> {
         let Some(slot) = shared.my_slot else { return Ok(()) };
         shared.pushed = true;
         let until = self.told_until(connection, id)?;
+        if planted::is(Bug::RemovalUntold) && until != Arrival::MAX {
+            return Ok(());
+        }
         self.tell(connection, Telling::Membership { room: id, slot, after, until })
     }
 

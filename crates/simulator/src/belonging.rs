@@ -58,6 +58,28 @@ impl World {
         }
     }
 
+    /// Who reaches a member that knows it as removed, or as gone, knows it too.
+    pub(crate) fn judge_removals(&mut self, room: RoomId, views: &BTreeMap<usize, View>) {
+        let believes = |a: usize, b: usize| views.get(&a).is_some_and(|view| view.is_member(&self.keys[b]));
+        let members: Vec<usize> = views.keys().copied().filter(|index| believes(*index, *index)).collect();
+        let untold = members.iter().find_map(|index| {
+            let machine = self.devices[*index].machine.as_ref()?;
+            let knows = |other: &&usize| {
+                let device = &self.devices[**other];
+                believes(*index, **other)
+                    && views.get(*other).is_some_and(|view| view.membership.was_member(&self.keys[*index]))
+                    && device.listens
+                    && machine.known_addresses(device.id).contains(&device.address)
+            };
+            members.iter().find(knows).map(|other| (*index, *other))
+        });
+        if let Some((index, other)) = untold {
+            let what =
+                format!("{index} can reach {other} and does not know what it knows: it is no member of {room:?}");
+            self.violate("removal untold", what);
+        }
+    }
+
     /// No invite let in more devices than it may.
     pub(crate) fn judge_invites(&mut self, room: RoomId, index: usize, view: &View) {
         let Some(acts) = self.devices[index].disk().and_then(|disk| acts(disk, room)) else { return };

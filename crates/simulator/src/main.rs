@@ -23,6 +23,9 @@ struct Arguments {
     /// How many devices, instead of what the seed says
     #[arg(long)]
     devices: Option<usize>,
+    /// The mean pause between two things that happen, in simulated seconds, instead of what the seed says: for long runs
+    #[arg(long)]
+    pause: Option<u64>,
     /// Make this mistake on purpose; "list" names them
     #[arg(long)]
     bug: Option<String>,
@@ -73,7 +76,12 @@ fn simulate(arguments: &Arguments) -> Result<()> {
     let campaign = Campaign {
         first: arguments.seed.unwrap_or(1),
         seeds: arguments.seeds.unwrap_or(if arguments.seed.is_some() { 1 } else { 100 }),
-        options: Options { minutes: arguments.minutes, devices: arguments.devices, print: arguments.trace },
+        options: Options {
+            minutes: arguments.minutes,
+            devices: arguments.devices,
+            pause_s: arguments.pause,
+            print: arguments.trace,
+        },
         threads: if arguments.trace { 1 } else { arguments.threads.unwrap_or(cores) },
         bug,
         stop: !arguments.keep_going,
@@ -108,9 +116,10 @@ fn report(arguments: &Arguments, outcome: &Outcome) {
     let Some(violation) = &outcome.violation else { return };
     println!("seed {}: {}: {}", outcome.seed, violation.kind, violation.what);
     let devices = arguments.devices.map(|devices| format!(" --devices {devices}")).unwrap_or_default();
+    let pause = arguments.pause.map(|pause| format!(" --pause {pause}")).unwrap_or_default();
     let bug = arguments.bug.as_ref().map(|bug| format!(" --bug {bug}")).unwrap_or_default();
     let minutes = arguments.minutes;
-    println!("    cargo xtask sim --seed {} --minutes {minutes}{devices}{bug} --trace", outcome.seed);
+    println!("    cargo xtask sim --seed {} --minutes {minutes}{devices}{pause}{bug} --trace", outcome.seed);
 }
 
 /// Makes each mistake until it is found.

@@ -27,8 +27,11 @@ const LIARS: u64 = 15;
 /// Every so many seeds run without faults to a large size.
 const LARGE: u64 = 50;
 
+/// How many times more often the rest happens, where little happens for long.
+const SELDOM: u64 = 40;
+
 impl Profile {
-    pub(crate) fn of(seed: u64, devices: Option<usize>) -> Self {
+    pub(crate) fn of(seed: u64, devices: Option<usize>, pause_s: Option<u64>) -> Self {
         let mut dice = Dice::new(seed ^ 0x70_726f_6669_6c65);
         let large = seed % LARGE == LARGE - 1;
         let most = if large { 8 } else { 12 };
@@ -45,10 +48,17 @@ impl Profile {
                 Sort::Fault => !large && dice.percent(40),
             };
             if enabled {
-                actions.push((*action, *weight * if large && *action == Action::Burst { 60 } else { 1 }));
+                let often = match action {
+                    Action::Burst if large => 60,
+                    Action::Restore | Action::GoBack | Action::Damage => 1,
+                    _ if pause_s.is_some() && *sort != Sort::Belonging => SELDOM,
+                    _ => 1,
+                };
+                actions.push((*action, *weight * often));
             }
         }
-        let pause_us = if large { 1_000_000 } else { [800_000, 2_500_000, 6_000_000][dice.index(3)] };
+        let by_seed = if large { 1_000_000 } else { [800_000, 2_500_000, 6_000_000][dice.index(3)] };
+        let pause_us = pause_s.map_or(by_seed, |pause_s| pause_s.saturating_mul(1_000_000));
         let delay_us = [200, 2000, 20_000, 150_000][dice.index(4)];
         let bytes_per_ms = if large { 20_000 } else { [20, 500, 20_000, 100_000][dice.index(4)] };
         Self {

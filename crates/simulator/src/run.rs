@@ -12,6 +12,10 @@ pub struct Options {
     pub minutes: u64,
     /// How many devices; by the seed where absent.
     pub devices: Option<usize>,
+    /// The mean pause between two things that happen, in simulated seconds; by the seed where absent. A device's disk
+    /// is replaced or damaged, and who belongs is decided, more seldom by as much beside the rest: a room's chain has
+    /// room for so many epochs, and a member's add for so many logs, as years of plain use do not take.
+    pub pause_s: Option<u64>,
     /// Whether to print what happens.
     pub print: bool,
 }
@@ -42,7 +46,7 @@ const SILENCE_US: u64 = 65_000_000;
 
 /// Runs one seed.
 pub fn run(seed: u64, options: &Options) -> Outcome {
-    let profile = Profile::of(seed, options.devices);
+    let profile = Profile::of(seed, options.devices, options.pause_s);
     let mut world = World::new(seed, profile, options.print);
     if options.print {
         println!("{:?}", world.profile);

@@ -53,6 +53,7 @@ impl World {
         // Members in their own eyes.
         let members: Vec<usize> =
             views.iter().filter(|(index, view)| view.is_member(&self.keys[**index])).map(|(index, _)| *index).collect();
+        self.judge_removals(room, &views);
         for group in self.groups(&members, &views) {
             if let [first, others @ ..] = group.as_slice() {
                 let held = self.held(*first, room, &views);

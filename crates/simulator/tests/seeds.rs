@@ -3,7 +3,7 @@
 use lanline_simulator::{Campaign, Options, run};
 
 /// Short, since the tests' build is not the quick one.
-const OPTIONS: Options = Options { minutes: 2, devices: None, print: false };
+const OPTIONS: Options = Options { minutes: 2, devices: None, pause_s: None, print: false };
 
 #[test]
 fn seeds_with_faults_violate_nothing() {
