@@ -15,7 +15,8 @@ const WINDOWS: &str = "package(lanline-app) and kind(test)";
 const WINDOWS_TARGET: &str = "windows";
 
 /// Runs every test: the page's logic in node, Lanline against a client in Python, then with nextest, where it is
-/// installed, those of the real windows last, two at a time: each is several busy processes.
+/// installed, those of the real windows last, two at a time: each is several busy processes. In the end the simulator
+/// looks for mistakes that are made on purpose.
 ///
 /// Always the whole workspace, of which filters choose: a chosen package would be built anew, since cargo then
 /// chooses features for it alone.
@@ -51,6 +52,10 @@ pub(crate) fn test() -> Result<()> {
         command.env("CARGO_NET_OFFLINE", "true").env("LANLINE_PYTHON", &python);
         commands.push(command);
     }
+    // The simulator's own test: that it finds what is wrong. Built apart, with mistakes that nothing else may have.
+    let mut simulator = crate::sim::simulator()?;
+    simulator.args(["--planted", "--seeds", "60"]);
+    commands.push(simulator);
     let mut failed = false;
     for mut command in commands {
         if let Err(error) = run(&mut command) {

@@ -88,7 +88,7 @@ fn simulate(arguments: &Arguments) -> Result<()> {
         until: arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds)),
     };
     if arguments.planted {
-        return find_planted(&campaign, &bugs);
+        return find_planted(&campaign, arguments.seed, &bugs);
     }
     if arguments.twice {
         return compare(&campaign);
@@ -122,14 +122,15 @@ fn report(arguments: &Arguments, outcome: &Outcome) {
     println!("    cargo xtask sim --seed {} --minutes {minutes}{devices}{pause}{bug} --trace", outcome.seed);
 }
 
-/// Makes each mistake until it is found.
-fn find_planted(campaign: &Campaign, bugs: &[(String, planted::Bug)]) -> Result<()> {
+/// Makes each mistake until it is found, from this seed on or from one by which it is likely to be.
+fn find_planted(campaign: &Campaign, first: Option<u64>, bugs: &[(String, planted::Bug)]) -> Result<()> {
     if bugs.is_empty() {
         bail!("this was built without the feature `planted`");
     }
     let mut missed = Vec::new();
     for (name, bug) in bugs {
-        let summary = Campaign { bug: Some(*bug), stop: true, ..*campaign }.run(|_| {});
+        let first = first.unwrap_or_else(|| planted::first_seed(*bug));
+        let summary = Campaign { first, bug: Some(*bug), stop: true, ..*campaign }.run(|_| {});
         match summary.violations.values().next().and_then(|outcome| Some((outcome, outcome.violation.as_ref()?))) {
             Some((outcome, violation)) => println!(
                 "{name}: found after {} seeds in {:.1} s: seed {}: {}: {}",

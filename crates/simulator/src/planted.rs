@@ -30,6 +30,38 @@ pub fn all() -> Vec<(String, Bug)> {
     }
 }
 
+/// The seed at which to begin to look for a mistake: one by which it is found, as far as is known. Where that is so no
+/// more, it is found a little later.
+pub fn first_seed(bug: Bug) -> u64 {
+    #[cfg(feature = "planted")]
+    {
+        SEEDS.iter().find(|(known, _)| *known == bug).map_or(1, |(_, seed)| *seed)
+    }
+    #[cfg(not(feature = "planted"))]
+    {
+        match bug {}
+    }
+}
+
+#[cfg(feature = "planted")]
+const SEEDS: &[(Bug, u64)] = &[
+    (Bug::AckBeforeCommit, 7),
+    (Bug::AnswerBeforeCommit, 4),
+    (Bug::CursorBeforeEntries, 6),
+    (Bug::DigestForgotten, 10),
+    (Bug::DigestWithoutRecords, 10),
+    (Bug::WindowNeverReopened, 42),
+    (Bug::AcksSurviveRenewal, 3),
+    (Bug::NotRenewed, 20),
+    (Bug::RemovalUntold, 8),
+    (Bug::CutIgnored, 54),
+    (Bug::InviteOverused, 87),
+    (Bug::SignatureUnchecked, 5),
+    (Bug::ClockNotObserved, 3),
+    (Bug::LazyAcksLost, 3),
+    (Bug::StaleAcks, 8),
+];
+
 /// Whether what is asked for is answered before it is on disk.
 pub(crate) fn answers_before_commit() -> bool {
     #[cfg(feature = "planted")]
