@@ -164,6 +164,9 @@ impl<S: Store> Replica<S> {
     pub(crate) fn on_resume(&mut self, connection: ConnectionId, resume: &Resume) -> Result<bool, StoreError> {
         let Some(room) = self.room_of_slot(connection, resume.slot) else { return Ok(true) };
         let lane = resume.lane;
+        if let Some(shared) = self.shared_mut(connection, room).filter(|shared| shared.open()) {
+            shared.lanes.get_mut(lane).stands = true;
+        }
         if resume.arrival == 0 && resume.anchor.is_none() {
             return Ok(true); // heads follow
         }

@@ -146,7 +146,9 @@ impl<S: Store> Replica<S> {
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         for (device, acked) in std::mem::take(room.acks.get_mut(Lane::Content)) {
             if acked > 0 {
-                self.lazy_acks.insert((device, id, Lane::Content), 0);
+                // With the damage itself: read again without it, they would be believed.
+                self.lazy_acks.remove(&(device, id, Lane::Content));
+                self.store.put_ack(device, id, Lane::Content, 0)?;
             }
         }
         let members = room.membership.iter().flat_map(|membership| membership.members.keys());
@@ -206,8 +208,7 @@ impl<S: Store> Replica<S> {
         let Some(session) = self.sessions.get_mut(&connection).filter(|session| member(session)) else { return };
         let Some(shared) = session.shared.get_mut(&id).filter(|shared| shared.open()) else { return };
         // Who said where it stands in the content takes this device for a member and itself, and answers.
-        let content = shared.lanes.get(Lane::Content);
-        let answers = content.flowing || content.heads_told;
+        let answers = shared.lanes.get(Lane::Content).stands;
         let Some(slot) = shared.my_slot.filter(|_| answers && shared.asking.is_empty()) else { return };
         let ids = lost.into_iter().filter(|id| !shared.lacks.contains(id));
         let ids: Vec<EntryId> = ids.take(limits::WANT_ENTRIES).collect();

@@ -162,6 +162,8 @@ pub struct Replica<S> {
 }
 
 const NAME: &str = "name";
+/// How long what may be written lazily waits, connected or not, in milliseconds.
+const LAZY_MS: u64 = 1000;
 
 fn kept_name(name: &str) -> String {
     format!("kept:{name}")
@@ -347,7 +349,8 @@ impl<S: Store> Replica<S> {
         let duties = self.rooms.values().filter_map(Room::next_duty_ms).min();
         let housekeeping = (!self.sessions.is_empty()).then(|| now.steady_ms + 1000);
         let gathering = Some(self.gathering.due_ms());
-        let due = [receipts, duties, housekeeping, gathering, self.fates.due_ms(), self.counting_due_ms()];
+        let lazy = self.lazy_since_ms.map(|since| since + LAZY_MS);
+        let due = [receipts, duties, housekeeping, gathering, lazy, self.fates.due_ms(), self.counting_due_ms()];
         due.into_iter().flatten().min().map(|at| at.saturating_sub(now.steady_ms))
     }
 
@@ -431,7 +434,7 @@ impl<S: Store> Replica<S> {
             return Ok(());
         }
         let since = *self.lazy_since_ms.get_or_insert(now.steady_ms);
-        let due = now.steady_ms >= since + 1000;
+        let due = now.steady_ms >= since + LAZY_MS;
         if !self.wrote && !due {
             return Ok(());
         }

@@ -41,7 +41,9 @@ impl FrameLimit {
 /// One lane of one shared room: what flows out, and what comes in.
 #[derive(Debug, Default)]
 pub(crate) struct LaneState {
-    /// Whether the peer said where it stands, and sending may go on.
+    /// Whether the peer said where it stands, heads that follow or not.
+    pub(crate) stands: bool,
+    /// Whether it is known where the peer stands, and sending may go on.
     pub(crate) flowing: bool,
     /// The arrival in this store that was sent, or skipped.
     pub(crate) sent: Arrival,

@@ -2,7 +2,9 @@
 
 use lanline_protocol::frame::{Frame, WantEntries};
 use lanline_protocol::id::{EntryId, RoomId};
+use lanline_protocol::kind::Lane;
 use lanline_protocol::replica::Event;
+use lanline_protocol::store::Store;
 use lanline_protocol::view::Shown;
 
 use crate::world::{ALICE, BOB, CAROL, World};
@@ -75,6 +77,21 @@ fn who_comes_back_to_the_room_is_asked_once_it_can_answer() {
     let link = world.invite(ALICE, room);
     world.join(BOB, ALICE, &link);
     assert_eq!(world.texts(ALICE, room), whole);
+}
+
+#[test]
+fn acks_are_doubted_in_the_commit_that_notes_the_damage() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    let entries = said(&mut world, ALICE, room, 10);
+    world.settle();
+    damage(&mut world, ALICE, &entries[3..6], false);
+    let acked = |world: &mut World| world.store(ALICE).acks(room, Lane::Content).unwrap();
+    assert!(acked(&mut world).iter().any(|(_, arrival)| *arrival > 0));
+    let read = world.texts(ALICE, room).len();
+    world.commit(ALICE);
+    assert_eq!(read, 7);
+    assert!(acked(&mut world).iter().all(|(_, arrival)| *arrival == 0));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Messages, their states, and what survives.
 
 use lanline_protocol::command::CommandError;
-use lanline_protocol::kind::Kind;
+use lanline_protocol::kind::{Kind, Lane};
 use lanline_protocol::receipt::Status;
 use lanline_protocol::replica::Event;
 use lanline_protocol::store::Store;
@@ -306,4 +306,39 @@ fn what_is_written_next_in_another_log_is_later() {
     let time = |id| store.entry(id).unwrap().unwrap().entry.header.timestamp_us;
     let invite = store.of_kind(room, Kind::Invite.number()).unwrap().pop().unwrap().entry.header.timestamp_us;
     assert!(invite > time(text));
+}
+
+#[test]
+fn an_ack_is_written_after_a_while_though_the_connection_ended() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.settle();
+    let id = world.say(ALICE, room, "hello");
+    world.commit(ALICE);
+    let bob = world.replica(BOB).device_id();
+    while !world.replica(ALICE).message(id).unwrap().standing.stored.contains(&bob) {
+        assert!(world.deliver_one(&mut |_| 0));
+        world.commit(BOB);
+        world.commit(ALICE);
+    }
+    world.cut(ALICE, BOB);
+    // Nobody is there to make it do anything; it is woken all the same.
+    let acked = |world: &mut World| {
+        let store = world.store(ALICE);
+        let arrival = store.entry(id).unwrap().unwrap().arrival;
+        let acks = store.acks(room, Lane::Content).unwrap();
+        acks.iter().any(|(device, acked)| *device == bob && *acked >= arrival)
+    };
+    let since = world.now;
+    loop {
+        let now = world.now;
+        let wait = world.replica(ALICE).next_wake_ms(now).unwrap();
+        world.advance(wait.max(1));
+        world.commit(ALICE);
+        if world.now.steady_ms >= since.steady_ms + 1000 {
+            break;
+        }
+    }
+    assert!(world.now.steady_ms < since.steady_ms + 5000);
+    assert!(acked(&mut world));
 }
