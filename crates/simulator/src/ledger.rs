@@ -26,6 +26,7 @@ pub(crate) struct Known {
     pub(crate) author: usize,
     pub(crate) log: LogKey,
     pub(crate) seq: u64,
+    pub(crate) timestamp_us: u64,
     /// On whose disk it lies.
     pub(crate) held: Mask,
     /// On whose disk it ever lay.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use lanline_protocol::body::Body;
 use lanline_protocol::entry::LogKey;
 use lanline_protocol::id::{EntryId, Hash, RoomId, StoreId};
+use lanline_protocol::identity::PublicKey;
 use lanline_protocol::kind::{Kind, Lane};
 use lanline_protocol::limits;
 use lanline_protocol::record::RecordKey;
@@ -11,6 +13,7 @@ use lanline_protocol::store::{Arrival, Cursor, Item, Store};
 
 use crate::disk::{Put, PutEntry, position};
 use crate::ledger::{Known, bit};
+use crate::view::acts;
 use crate::world::World;
 
 fn ends_a_stay(kind: u16) -> bool {
@@ -125,8 +128,11 @@ impl World {
             }
         }
         let ahead = entry.timestamp_us > believed_us;
-        let answers_adrift =
-            entry.reply_to.is_some_and(|target| self.ledger.entries.get(&target).is_none_or(|target| target.adrift));
+        // A reply to what its author's clock did not believe is shown behind it only where that came first.
+        let answers_adrift = entry.reply_to.is_some_and(|target| {
+            let target = self.ledger.entries.get(&target);
+            target.is_none_or(|target| target.adrift || target.timestamp_us >= entry.timestamp_us)
+        });
         let own = author == index && fresh;
         if !own && believes && !ahead && entry.reply_to.is_none() && entry.shown_us != entry.timestamp_us {
             self.violate("order", format!("{index} shows {:?} at another time than its own", entry.id));
@@ -135,6 +141,7 @@ impl World {
             author,
             log: entry.log,
             seq: entry.seq,
+            timestamp_us: entry.timestamp_us,
             held: 0,
             ever: 0,
             read: 0,
@@ -231,6 +238,7 @@ impl World {
                 && members
                 && !self.ledger.damaged.contains_key(&log)
                 && !self.ledger.forked.contains(&log)
+                && !self.heard_of_removal(holder, room, &log.author)
             {
                 let what = if ever {
                     format!(
@@ -246,6 +254,13 @@ impl World {
                 return self.violate(if ever { "untrue ack" } else { "untrue cursor" }, what);
             }
         }
+    }
+
+    /// Whether a device holds a removal of another, in force or not: it may have refused what that one wrote, and takes
+    /// it by heads where it counts after all.
+    fn heard_of_removal(&self, index: usize, room: RoomId, key: &PublicKey) -> bool {
+        let acts = self.devices[index].disk().and_then(|disk| acts(disk, room)).unwrap_or_default();
+        acts.values().any(|(_, act)| matches!(&act.body, Body::Remove(remove) if remove.key == *key))
     }
 
     /// What a device tells of a message must be so.
