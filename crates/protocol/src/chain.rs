@@ -3,7 +3,9 @@
 //! What the owner writes is one link by itself. An act of the majority is known by its ballot: entries that carry
 //! the same one are one link, whoever wrote them, so that it matters to nobody which of them a device holds.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::body::{Ballot, Body, Cut, Remove, Settings};
 use crate::cbor;
@@ -89,8 +91,9 @@ pub(crate) struct Walk<'a> {
     pub(crate) steps: Vec<Step<'a>>,
 }
 
-/// What leaving devices ended: adds of their own, and of nobody else, each with what counts of their logs.
-pub(crate) type Left = BTreeMap<(PublicKey, EntryId), Cuts>;
+/// What leaving devices ended: adds of their own, and of nobody else, each with what counts of their logs. One word
+/// of leaving may name many of both.
+pub(crate) type Left = BTreeMap<(PublicKey, EntryId), Arc<Cuts>>;
 
 /// What counts of each log of one device; of logs not named, nothing.
 pub(crate) type Cuts = BTreeMap<LogId, Limit>;
@@ -122,11 +125,19 @@ pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &BTreeMap<LogKey,
         let Body::Leave(leave) = &act.body else { continue };
         let mut cuts = limits_of(&leave.cuts);
         cuts.insert(act.header.log, Limit { seq: act.header.seq, id: Some(act.id) });
+        let cuts = Arc::new(cuts);
         let own_root = roots.get(&act.header.log_key()).copied();
-        for add in leave.adds.iter().copied().chain(own_root) {
+        let ended: BTreeSet<EntryId> = leave.adds.iter().copied().chain(own_root).collect();
+        for add in ended {
+            let known = match left.entry((act.header.author, add)) {
+                Entry::Vacant(first) => {
+                    first.insert(Arc::clone(&cuts));
+                    continue;
+                }
+                Entry::Occupied(known) => Arc::make_mut(known.into_mut()),
+            };
             // Of two leavings under one add, the tighter counts.
-            let known = left.entry((act.header.author, add)).or_insert_with(|| cuts.clone());
-            for (log, limit) in &cuts {
+            for (log, limit) in cuts.iter() {
                 let tightest = known.get(log).map_or(*limit, |before| before.tighter(*limit));
                 known.insert(*log, tightest);
             }
@@ -202,7 +213,7 @@ impl<'a> Chain<'a> {
     /// Finds whom any way of the chain removed: also one that is outranked, or one of a fork. Since those are not
     /// waited for, there may be more acts of the majority with each of them.
     pub(crate) fn survey(&mut self, creation: &Act) {
-        let by_majority = self.places.values().flatten().any(|act| act.ballot.is_some());
+        let by_majority = self.places.values().flatten().any(|act| act.ballot.is_some() && !act.votes.is_empty());
         if !by_majority {
             return;
         }
@@ -265,13 +276,19 @@ impl<'a> Chain<'a> {
     ) -> (Vec<&'a Act>, BTreeMap<EntryId, Vec<&'a Act>>) {
         let mut own: Vec<&Act> = Vec::new();
         let mut ballots: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
+        let mut waited_for = None;
         for act in self.children.get(&head).map(Vec::as_slice).unwrap_or_default() {
             let Some(link) = act.body.link() else { continue };
             let by_owner = act.header.author == owner && !owner_removed && link.epoch == epoch && link.votes.is_empty();
             if by_owner && self.before_leaving(act) {
                 own.push(act);
-            } else if epoch < MAX_EPOCHS && link.epoch == epoch + 1 && self.majority(act, voters) {
-                ballots.entry(act.place()).or_default().push(act);
+            } else if epoch < MAX_EPOCHS && link.epoch == epoch + 1 && !act.votes.is_empty() {
+                let waited_for = *waited_for.get_or_insert_with(|| {
+                    voters.iter().filter(|(voter, since)| !self.is_away(**voter, **since)).count()
+                });
+                if self.majority(act, voters, waited_for) {
+                    ballots.entry(act.place()).or_default().push(act);
+                }
             }
         }
         (own, ballots)
@@ -290,13 +307,20 @@ impl<'a> Chain<'a> {
         self.left.contains_key(&(voter, since))
     }
 
-    /// Whether more than half of the voters signed this act, of whom those are not counted who left, or were
-    /// removed on any way, and did not sign. Were the votes of those not counted either, leaving could undo an act.
-    fn majority(&self, act: &Act, voters: &Voters) -> bool {
-        let votes = voters.keys().filter(|voter| act.votes.contains(*voter)).count();
-        let away = |voter: PublicKey, since: EntryId| self.is_gone(voter, since) || self.ousted.contains(&voter);
-        let silent = voters.iter().filter(|(voter, _)| !act.votes.contains(*voter));
-        votes > silent.filter(|(voter, since)| !away(**voter, **since)).count()
+    /// Whether a voter is not counted among those of whom more than half have to sign: it left, or was removed on any
+    /// way.
+    fn is_away(&self, voter: PublicKey, since: EntryId) -> bool {
+        self.is_gone(voter, since) || self.ousted.contains(&voter)
+    }
+
+    /// Whether more than half of the voters signed this act, of whom those are not counted who are away and did not
+    /// sign; so many are not away. Were the votes of those not counted either, leaving could undo an act.
+    fn majority(&self, act: &Act, voters: &Voters, waited_for: usize) -> bool {
+        let signed = act.votes.iter().filter_map(|voter| Some((*voter, *voters.get(voter)?)));
+        let (votes, present) = signed.fold((0, 0), |(votes, present), (voter, since)| {
+            (votes + 1, present + usize::from(!self.is_away(voter, since)))
+        });
+        votes > waited_for.saturating_sub(present)
     }
 
     /// What a link changes about who votes.
@@ -388,47 +412,5 @@ impl<'a> Chain<'a> {
             }
         }
         best.map_or(walk, |(_, _, end)| end)
-    }
-
-    /// How much of the chain in force the author of an add knew: the position of what it names, or of the nearest
-    /// before that is in force.
-    pub(crate) fn position(&self, way: &Way<'_>, mut control: EntryId) -> usize {
-        for _ in 0..=self.acts.len() {
-            if let Some(position) = way.positions.get(&control) {
-                return *position;
-            }
-            match self.before(control) {
-                Some(previous) => control = previous,
-                None => break,
-            }
-        }
-        0
-    }
-
-    /// What a place in the chain builds on.
-    fn before(&self, place: EntryId) -> Option<EntryId> {
-        self.places.get(&place)?.first()?.body.link().map(|link| link.previous)
-    }
-
-    /// Where in the chain in force an entry would stand that the owner wrote beside it: the position of the nearest
-    /// before it that is in force. `None` for what no owner wrote, or wrote behind what is not understood.
-    pub(crate) fn beside(&self, way: &Way<'_>, act: &Act) -> Option<usize> {
-        let link = act.body.link().filter(|link| link.votes.is_empty())?;
-        let mut place = link.previous;
-        let mut appointed = false;
-        for _ in 0..=self.acts.len() {
-            if let Some(position) = way.positions.get(&place) {
-                let owner = way.steps.get(*position)?.owner;
-                return (appointed || owner == Some(act.header.author)).then_some(*position);
-            }
-            let way = self.places.get(&place)?.first()?;
-            match &way.body {
-                Body::UnknownControl(_) => return None,
-                Body::Appoint(appoint) => appointed |= appoint.key == act.header.author,
-                _ => {}
-            }
-            place = way.body.link()?.previous;
-        }
-        None
     }
 }

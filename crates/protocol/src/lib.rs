@@ -6,6 +6,7 @@
 //! randomness handed in; output is frames, events and calls to a [`store::Store`]. The engine drives
 //! the same code with tokio and SQLite that the tests drive with a loop and a map.
 
+mod admission;
 mod append;
 pub mod body;
 pub mod cbor;
@@ -17,8 +18,10 @@ pub mod command;
 pub mod conformance;
 mod connecting;
 mod counting;
+mod detour;
 pub mod entry;
 mod fate;
+mod foresight;
 pub mod frame;
 mod gathering;
 pub mod id;

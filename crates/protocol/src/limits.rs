@@ -48,6 +48,8 @@ pub const VOTES: usize = 256;
 pub const DUTY_EVERY_MS: u64 = 2000;
 /// Acts of the majority remembered that came in logs of which nothing more is taken, in one room.
 pub const OVERHEARD: usize = 16;
+/// How often one batch makes a device look anew who belongs, before its end.
+pub const EVALUATIONS: usize = 64;
 /// Control entries written at one commit without being asked.
 pub const DUTIES: usize = 64;
 

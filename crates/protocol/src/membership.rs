@@ -5,13 +5,13 @@
 //! round by round, since each depends on its sponsor's own add; removals and leaving end adds and cut logs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::body::{Body, MayAdd, Settings};
+use crate::body::{Body, Invite, Settings};
 use crate::chain::{Chain, Cuts, Step, Voters, Walk, Way, departures, signed_by};
 use crate::entry::{Entry, Header, LogKey};
-use crate::id::{EntryId, Hash, LogId, RoomId};
+use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::PublicKey;
-use crate::kind::Kind;
 use crate::planted::{self, Bug};
 use crate::proposal::Proposal;
 
@@ -100,7 +100,7 @@ pub struct Added {
     /// Whether it made its device a member, rather than confirming one.
     pub introduces: bool,
     pub(crate) position: usize,
-    ends: Vec<Cuts>,
+    pub(crate) ends: Vec<Arc<Cuts>>,
 }
 
 impl Added {
@@ -121,6 +121,19 @@ pub struct Invited {
     pub uses: u32,
     /// Whom it added.
     pub used_by: BTreeSet<PublicKey>,
+}
+
+impl Invited {
+    pub(crate) fn of(invite: &Invite) -> Self {
+        Self { key: invite.key, expires_at_ms: invite.expires_at_ms, uses: invite.uses, used_by: BTreeSet::new() }
+    }
+
+    /// Whether an add of this device, written at this time, is honoured.
+    pub(crate) fn admits(&self, key: PublicKey, at_us: u64) -> bool {
+        let used_up = !self.used_by.contains(&key) && self.used_by.len() >= self.uses as usize;
+        let used_up = used_up && !planted::is(Bug::InviteOverused);
+        !used_up && at_us / 1000 <= self.expires_at_ms
+    }
 }
 
 /// A member.
@@ -175,7 +188,19 @@ pub struct Membership {
     pub(crate) refused: BTreeSet<PublicKey>,
     /// Who was the owner behind each position.
     pub(crate) owners: Vec<Option<PublicKey>>,
-    chain_seqs: BTreeMap<LogKey, u64>,
+    pub(crate) chain_seqs: BTreeMap<LogKey, u64>,
+    /// Adds, invites and places in the chain that are not held or do not count, and that others name.
+    pub(crate) awaited: BTreeSet<EntryId>,
+    /// Who ever was the owner, or was called so by anybody.
+    pub(crate) owned: BTreeSet<PublicKey>,
+    /// Who was removed or left, and may be a member again.
+    pub(crate) gone: BTreeSet<PublicKey>,
+    /// Who added or invited others beside the chain.
+    pub(crate) sponsors: BTreeSet<PublicKey>,
+    /// Who wrote the acts of the majority in force.
+    pub(crate) scribes: BTreeSet<PublicKey>,
+    /// Whether acts are held that somebody voted for and that are not in force.
+    pub(crate) contested: bool,
 }
 
 impl Membership {
@@ -226,222 +251,23 @@ impl Membership {
             refused: BTreeSet::new(),
             owners: walk.steps.iter().map(|step| step.owner).collect(),
             chain_seqs: BTreeMap::new(),
+            awaited: BTreeSet::new(),
+            owned: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            sponsors: BTreeSet::new(),
+            scribes: BTreeSet::new(),
+            contested: false,
         };
         let way = Way::new(walk.steps);
-        let cuts = this.place(&chain, &way);
-        this.admit(&chain, &way, cuts, &creation.header);
+        let beside = chain.beside(&way);
+        let cuts = this.place(&chain, &way, &beside);
+        this.admit(&chain, &way, &beside, cuts, &creation.header);
         this.count_votes(&chain, &way);
         Some(this)
     }
 
-    /// Finds which entries say what is in force, and what owners wrote beside it. Gives what the removals in force
-    /// leave, by position.
-    fn place(&mut self, chain: &Chain<'_>, way: &Way<'_>) -> BTreeMap<usize, Cuts> {
-        let removals: Vec<(&Act, PublicKey)> = chain
-            .acts
-            .values()
-            .filter_map(|act| match &act.body {
-                Body::Remove(remove) => Some((act, remove.key)),
-                _ => None,
-            })
-            .collect();
-        for act in chain.places.values().flatten().filter(|act| !way.is_in_force(act)) {
-            if let Some(position) = chain.beside(way, act) {
-                self.outranked.insert(act.id, position);
-            }
-        }
-        // Who takes another way of the chain for the one in force may refuse what those wrote whom it removed.
-        let removed: BTreeSet<PublicKey> = removals.iter().map(|(_, key)| *key).collect();
-        self.refused = removals
-            .iter()
-            .filter(|(act, _)| !way.is_in_force(act) && (act.ballot.is_some() || self.outranked.contains_key(&act.id)))
-            .map(|(_, key)| *key)
-            .collect();
-        for (position, step) in way.steps.iter().enumerate() {
-            let sure = step.acts.iter().find(|act| !removed.contains(&act.header.author));
-            if let Some(act) = sure.or(step.acts.first()) {
-                self.in_force.insert(act.id, position);
-                let seq = self.chain_seqs.entry(act.header.log_key()).or_default();
-                *seq = (*seq).max(act.header.seq);
-            }
-            if step.acts.iter().all(|act| self.refused.contains(&act.header.author)) {
-                self.unheard.extend(step.acts.first().filter(|act| act.ballot.is_some()).map(|act| act.id));
-            }
-        }
-        way.cuts(&self.refused)
-    }
-
-    /// Finds the adds and invites that hold, and what ended them.
-    fn admit(&mut self, chain: &Chain<'_>, way: &Way<'_>, mut cuts: BTreeMap<usize, Cuts>, creation: &Header) {
-        let creator = creation.author;
-        let positions = &way.positions;
-        let mut removals: BTreeMap<PublicKey, Vec<(usize, Cuts)>> = BTreeMap::new();
-        let mut may_add: Vec<MayAdd> = Vec::new();
-        let firsts = way.steps.iter().enumerate();
-        for (position, act) in firsts.filter_map(|(position, step)| Some((position, step.acts.first()?))) {
-            match &act.body {
-                Body::Remove(remove) => {
-                    let cuts = cuts.remove(&position).unwrap_or_default();
-                    removals.entry(remove.key).or_default().push((position, cuts));
-                }
-                Body::Create(create) => may_add.push(create.settings.may_add),
-                _ => {}
-            }
-            let before = may_add.last().copied().unwrap_or(MayAdd::Members);
-            may_add.resize(position + 1, before);
-            if let (Body::Settings(change), Some(last)) = (&act.body, may_add.last_mut()) {
-                *last = change.settings.may_add;
-            }
-        }
-        let removal = |key: PublicKey, position: usize| {
-            removals.get(&key).and_then(|removals| removals.iter().find(|(at, _)| *at > position))
-        };
-        let ends = |add: EntryId, key: PublicKey, position: usize| -> Vec<Cuts> {
-            let removed = removal(key, position).map(|(_, cuts)| cuts.clone());
-            removed.into_iter().chain(chain.left.get(&(key, add)).cloned()).collect()
-        };
-        // How the stay ended that an add is of. Who knows of a removal may refuse the word of leaving that came after it.
-        let stay = |add: EntryId, key: PublicKey, position: usize| -> (Option<usize>, bool) {
-            let removal = removal(key, position);
-            let heard = |log: &LogId, left: &Limit| {
-                let leave =
-                    left.id.filter(|id| chain.acts.get(id).is_some_and(|act| matches!(act.body, Body::Leave(_))));
-                let cut = |(_, cuts): &(usize, Cuts)| cuts.get(log).copied().unwrap_or(Limit { seq: 0, id: None });
-                leave.is_some_and(|id| removal.is_none_or(|removal| cut(removal).admits(left.seq, id)))
-            };
-            let left =
-                chain.left.get(&(key, add)).is_some_and(|left| left.iter().any(|(log, limit)| heard(log, limit)));
-            (removal.map(|(at, _)| *at), left)
-        };
-        self.adds.insert(
-            self.head_of_chain(),
-            Added {
-                key: creator,
-                by: creator,
-                name: String::new(),
-                at_us: creation.timestamp_us,
-                introduces: false,
-                position: 0,
-                ends: ends(self.head_of_chain(), creator, 0),
-            },
-        );
-
-        // What may add or invite, in the order in which uses are counted.
-        let mut waiting: Vec<&Act> = chain
-            .acts
-            .values()
-            .filter(|act| match act.header.kind() {
-                Kind::Admit => positions.contains_key(&act.id) || self.outranked.contains_key(&act.id),
-                Kind::Add | Kind::Invite => true,
-                _ => false,
-            })
-            .collect();
-        waiting.sort_unstable_by_key(|act| (act.header.timestamp_us, act.id));
-        loop {
-            let before = waiting.len();
-            waiting.retain(|act| {
-                // Beside the chain it is worth what a member's add is.
-                let by_chain = positions.contains_key(&act.id);
-                if !by_chain && !self.log_counts(chain.roots, &act.header, act.id) {
-                    return true;
-                }
-                let (key, name, invite, position) = match &act.body {
-                    Body::Invite(invite) => {
-                        let invited = Invited {
-                            key: invite.key,
-                            expires_at_ms: invite.expires_at_ms,
-                            uses: invite.uses,
-                            used_by: BTreeSet::new(),
-                        };
-                        self.invites.insert(act.id, invited);
-                        return false;
-                    }
-                    Body::Admit(admit) => {
-                        let position = positions.get(&act.id).or(self.outranked.get(&act.id)).copied().unwrap_or(0);
-                        (admit.key, &admit.name, admit.invite, position)
-                    }
-                    Body::Add(add) => (add.key, &add.name, add.invite, chain.position(way, add.control)),
-                    _ => return false,
-                };
-                if let Some(invite) = invite {
-                    let Some(invited) = self.invites.get_mut(&invite) else { return true };
-                    let used_up = !invited.used_by.contains(&key) && invited.used_by.len() >= invited.uses as usize;
-                    let used_up = used_up && !planted::is(Bug::InviteOverused);
-                    if used_up || act.header.timestamp_us / 1000 > invited.expires_at_ms {
-                        return false;
-                    }
-                    invited.used_by.insert(key);
-                }
-                let added = Added {
-                    key,
-                    by: act.header.author,
-                    name: name.clone(),
-                    at_us: act.header.timestamp_us,
-                    introduces: false,
-                    position,
-                    ends: ends(act.id, key, position),
-                };
-                self.adds.insert(act.id, added);
-                false
-            });
-            if waiting.len() == before {
-                break;
-            }
-        }
-        let stays = self.adds.iter().map(|(id, added)| (*id, stay(*id, added.key, added.position))).collect();
-        self.mark_introductions(&stays);
-        let pending: Vec<EntryId> = self
-            .adds
-            .iter()
-            .filter(|(id, added)| {
-                !positions.contains_key(*id) && may_add.get(added.position).copied() == Some(MayAdd::Owner)
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        let confirmed: BTreeSet<PublicKey> = self
-            .adds
-            .iter()
-            .filter(|(id, added)| !added.ended() && !pending.contains(id))
-            .map(|(_, added)| added.key)
-            .collect();
-        for (id, added) in self.adds.iter().filter(|(_, added)| !added.ended()) {
-            let role = if added.key == self.owner && !self.owner_removed {
-                Role::Owner
-            } else if confirmed.contains(&added.key) {
-                Role::Member
-            } else {
-                Role::Pending
-            };
-            let newer = self
-                .members
-                .get(&added.key)
-                .and_then(|member| self.adds.get(&member.add))
-                .is_none_or(|before| (before.position, before.at_us) < (added.position, added.at_us));
-            if newer {
-                let member = Member { role, name: added.name.clone(), add: *id };
-                self.members.insert(added.key, member);
-            }
-        }
-    }
-
-    fn head_of_chain(&self) -> EntryId {
+    pub(crate) fn head_of_chain(&self) -> EntryId {
         self.chain.first().copied().unwrap_or(self.head)
-    }
-
-    /// Of several adds of one device within one stay, the first made it a member.
-    fn mark_introductions(&mut self, stays: &BTreeMap<EntryId, (Option<usize>, bool)>) {
-        let mut first = BTreeMap::new();
-        for (id, added) in &self.adds {
-            let stay = (added.key, stays.get(id));
-            let candidate = (added.at_us, *id);
-            let known = first.entry(stay).or_insert(candidate);
-            *known = (*known).min(candidate);
-        }
-        let creation = self.head_of_chain();
-        for (id, added) in &mut self.adds {
-            let stay = (added.key, stays.get(id));
-            added.introduces = *id != creation && first.get(&stay).is_some_and(|(_, first)| first == id);
-        }
     }
 
     pub(crate) fn log_counts(&self, roots: &BTreeMap<LogKey, EntryId>, header: &Header, id: EntryId) -> bool {

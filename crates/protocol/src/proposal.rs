@@ -1,6 +1,7 @@
 //! What is voted on: votes are entries of their voters' logs until somebody gathers them into an act of the majority.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::body::Body;
 use crate::chain::{Chain, Way};
@@ -23,7 +24,7 @@ pub struct Proposal {
     /// Who voted for it, and may.
     pub votes: BTreeMap<PublicKey, Signature>,
     /// Who may vote for it.
-    pub voters: BTreeSet<PublicKey>,
+    pub voters: Arc<BTreeSet<PublicKey>>,
     /// How many votes make it an act of the majority.
     pub needed: usize,
 }
@@ -39,6 +40,7 @@ impl Membership {
     /// Finds what is voted on: in the epoch in force, by who may.
     pub(crate) fn count_votes(&mut self, chain: &Chain<'_>, way: &Way<'_>) {
         let mut proposals: BTreeMap<EntryId, Proposal> = BTreeMap::new();
+        let mut electorates: BTreeMap<EntryId, (Arc<BTreeSet<PublicKey>>, usize)> = BTreeMap::new();
         for act in chain.acts.values() {
             let Body::Vote(cast) = &act.body else { continue };
             let author = act.header.author;
@@ -58,18 +60,21 @@ impl Membership {
                 continue;
             }
             let proposal = proposals.entry(ballot).or_insert_with(|| {
-                let then = chain.voters_after(behind);
+                // Many ballots may build on one place.
+                let (voters, needed) = electorates.entry(cast.previous).or_insert_with(|| {
+                    let then = chain.voters_after(behind);
+                    let needed = then.iter().filter(|(voter, since)| !chain.is_gone(**voter, **since)).count() / 2 + 1;
+                    let votes = |voter: &PublicKey| self.voters.contains_key(voter) && self.is_member(voter);
+                    (Arc::new(then.into_keys().filter(votes).collect()), needed)
+                });
                 Proposal {
                     ballot,
                     previous: cast.previous,
                     kind,
                     subject: cast.subject,
                     votes: BTreeMap::new(),
-                    needed: then.iter().filter(|(voter, since)| !chain.is_gone(**voter, **since)).count() / 2 + 1,
-                    voters: then
-                        .into_keys()
-                        .filter(|voter| self.voters.contains_key(voter) && self.is_member(voter))
-                        .collect(),
+                    needed: *needed,
+                    voters: Arc::clone(voters),
                 }
             });
             if proposal.voters.contains(&author) {

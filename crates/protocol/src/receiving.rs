@@ -98,7 +98,10 @@ impl<S: Store> Replica<S> {
         if !batch.groups.iter().all(of_this_room) || batch.records.iter().any(|record| record.key.room != id) {
             return Ok(false);
         }
-        let (mut own_refused, mut refused) = (false, None);
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.begin_batch();
+        }
+        let (mut own_refused, mut refused, mut fine) = (false, None, !batch.broken);
         for group in &batch.groups {
             match self.take_group(now, connection, id, lane, group)? {
                 Verdict::Held => {}
@@ -107,18 +110,20 @@ impl<S: Store> Replica<S> {
                     own_refused |= author == Some(peer);
                     refused = refused.or(author);
                 }
-                Verdict::Invalid => return Ok(false),
+                Verdict::Invalid => {
+                    fine = false;
+                    break;
+                }
             }
         }
-        if batch.broken {
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.evaluate();
+        }
+        if !fine {
             return Ok(false);
         }
         for record in &batch.records {
             self.take_record(id, record)?;
-        }
-
-        if let Some(room) = self.rooms.get_mut(&id) {
-            room.evaluate();
         }
         self.finish_join(now, connection, id)?;
         let still_member = self.rooms.get(&id).is_some_and(|room| room.is_member(&peer));
@@ -245,7 +250,7 @@ impl<S: Store> Replica<S> {
             // `entry.room()` was compared: this is the entry that the room is named after.
             return Ok(Place::Next { add: entry.id });
         }
-        room.evaluate();
+        room.evaluate_for(&log.author);
         let state = room.logs.get(lane).get(&log);
         let add = match (state, header.add) {
             (None, Some(add)) => add,
@@ -318,8 +323,7 @@ impl<S: Store> Replica<S> {
             self.out.push(Output::Event(Event::Forked(id, header.author.device_id())));
         }
         if lane == Lane::Membership {
-            room.acts.insert(entry.id, Act::of(entry));
-            room.stale = true;
+            room.foresee(Act::of(entry), add);
             return Ok(());
         }
         match header.kind() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::clock::{HybridClock, Time};
 use crate::entry::{Entry, LogKey};
+use crate::foresight::Doubt;
 use crate::frame::Head;
 use crate::id::{EntryId, Hash, LogId, RoomId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
@@ -80,6 +81,8 @@ pub(crate) struct Room {
     pub(crate) membership: Option<Membership>,
     /// Whether membership entries came that `membership` does not reflect.
     pub(crate) stale: bool,
+    /// Whose logs may count otherwise than `membership` says, where it is stale.
+    pub(crate) doubt: Doubt,
     /// Whether `membership` changed since the sessions were told.
     pub(crate) changed: bool,
     pub(crate) logs: PerLane<BTreeMap<LogKey, Log>>,
@@ -127,6 +130,7 @@ impl Room {
             acts: BTreeMap::new(),
             membership: None,
             stale: false,
+            doubt: Doubt::default(),
             changed: false,
             logs: PerLane::default(),
             newest: PerLane::default(),
@@ -224,6 +228,7 @@ impl Room {
             self.membership = Membership::evaluate(self.id, &self.acts);
             self.note_ends();
             self.stale = false;
+            self.settle_doubt();
             self.changed = true;
             self.unsettled = true;
         }

@@ -1,6 +1,6 @@
 //! What flows out: batches in arrival order, as much as the peer acknowledges, after each commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::Body;
 use crate::clock::Time;
@@ -203,16 +203,15 @@ impl<S: Store> Replica<S> {
         }
         let mut about: BTreeSet<PublicKey> = session.believes.get(&id).copied().into_iter().collect();
         about.insert(session.peer);
-        loop {
-            let before = about.len();
-            for act in room.acts.values() {
-                if matches!(&act.body, Body::Add(add) if about.contains(&add.key)) {
-                    about.insert(act.header.author);
-                }
+        let mut added_by: BTreeMap<PublicKey, Vec<PublicKey>> = BTreeMap::new();
+        for act in room.acts.values() {
+            if let Body::Add(add) = &act.body {
+                added_by.entry(add.key).or_default().push(act.header.author);
             }
-            if about.len() == before {
-                break;
-            }
+        }
+        let mut next: Vec<PublicKey> = about.iter().copied().collect();
+        while let Some(key) = next.pop() {
+            next.extend(added_by.remove(&key).unwrap_or_default().into_iter().filter(|author| about.insert(*author)));
         }
         let mut until = 0;
         for act in room.acts.values() {

@@ -1,0 +1,266 @@
+//! Which adds and invites hold, by the control chain in force, and what ended them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::body::{Body, MayAdd};
+use crate::chain::{Chain, Cuts, Way};
+use crate::detour::Beside;
+use crate::entry::Header;
+use crate::id::{EntryId, LogId};
+use crate::identity::PublicKey;
+use crate::kind::Kind;
+use crate::membership::{Act, Added, Invited, Limit, Member, Membership, Role};
+
+impl Membership {
+    /// Finds which entries say what is in force, and what owners wrote beside it. Gives what the removals in force
+    /// leave, by position.
+    pub(crate) fn place(&mut self, chain: &Chain<'_>, way: &Way<'_>, beside: &Beside) -> BTreeMap<usize, Cuts> {
+        let removals: Vec<(&Act, PublicKey)> = chain
+            .acts
+            .values()
+            .filter_map(|act| match &act.body {
+                Body::Remove(remove) => Some((act, remove.key)),
+                _ => None,
+            })
+            .collect();
+        self.outranked.clone_from(&beside.outranked);
+        // Who takes another way of the chain for the one in force may refuse what those wrote whom it removed.
+        let removed: BTreeSet<PublicKey> = removals.iter().map(|(_, key)| *key).collect();
+        self.refused = removals
+            .iter()
+            .filter(|(act, _)| !way.is_in_force(act) && (act.ballot.is_some() || self.outranked.contains_key(&act.id)))
+            .map(|(_, key)| *key)
+            .collect();
+        for (position, step) in way.steps.iter().enumerate() {
+            let sure = step.acts.iter().find(|act| !removed.contains(&act.header.author));
+            if let Some(act) = sure.or(step.acts.first()) {
+                self.in_force.insert(act.id, position);
+                let seq = self.chain_seqs.entry(act.header.log_key()).or_default();
+                *seq = (*seq).max(act.header.seq);
+            }
+            if step.acts.iter().all(|act| self.refused.contains(&act.header.author)) {
+                self.unheard.extend(step.acts.first().filter(|act| act.ballot.is_some()).map(|act| act.id));
+            }
+        }
+        self.note_grounds(chain, way);
+        way.cuts(&self.refused)
+    }
+
+    /// Notes by what it is told whether an entry that comes may change what counts.
+    fn note_grounds(&mut self, chain: &Chain<'_>, way: &Way<'_>) {
+        for act in chain.acts.values() {
+            match &act.body {
+                Body::Create(_) => {
+                    self.owned.insert(act.header.author);
+                }
+                Body::Appoint(appoint) => {
+                    self.owned.insert(appoint.key);
+                }
+                Body::Leave(_) => {
+                    self.gone.insert(act.header.author);
+                }
+                Body::Add(_) | Body::Invite(_) => {
+                    self.sponsors.insert(act.header.author);
+                }
+                Body::Remove(remove) if way.is_in_force(act) => {
+                    self.gone.insert(remove.key);
+                }
+                _ => {}
+            }
+            let builds_on = match &act.body {
+                Body::Add(add) => Some(add.control),
+                body => body.link().map(|link| link.previous),
+            };
+            let known = |place: &EntryId| chain.places.contains_key(place) || *place == self.head_of_chain();
+            self.awaited.extend(builds_on.filter(|place| !known(place)));
+            let by_votes = act.header.kind().is_control() && !act.votes.is_empty();
+            self.contested |= by_votes && !way.is_in_force(act);
+        }
+        let by_majority = way.steps.iter().flat_map(|step| &step.acts).filter(|act| act.ballot.is_some());
+        self.scribes = by_majority.map(|act| act.header.author).collect();
+    }
+
+    /// Finds the adds and invites that hold, and what ended them.
+    pub(crate) fn admit(
+        &mut self,
+        chain: &Chain<'_>,
+        way: &Way<'_>,
+        beside: &Beside,
+        mut cuts: BTreeMap<usize, Cuts>,
+        creation: &Header,
+    ) {
+        let creator = creation.author;
+        let positions = &way.positions;
+        let mut removals: BTreeMap<PublicKey, Vec<(usize, Arc<Cuts>)>> = BTreeMap::new();
+        let mut may_add: Vec<MayAdd> = Vec::new();
+        let firsts = way.steps.iter().enumerate();
+        for (position, act) in firsts.filter_map(|(position, step)| Some((position, step.acts.first()?))) {
+            match &act.body {
+                Body::Remove(remove) => {
+                    let cuts = cuts.remove(&position).unwrap_or_default();
+                    removals.entry(remove.key).or_default().push((position, Arc::new(cuts)));
+                }
+                Body::Create(create) => may_add.push(create.settings.may_add),
+                _ => {}
+            }
+            let before = may_add.last().copied().unwrap_or(MayAdd::Members);
+            may_add.resize(position + 1, before);
+            if let (Body::Settings(change), Some(last)) = (&act.body, may_add.last_mut()) {
+                *last = change.settings.may_add;
+            }
+        }
+        let removal = |key: PublicKey, position: usize| {
+            let removals = removals.get(&key)?;
+            removals.get(removals.partition_point(|(at, _)| *at <= position))
+        };
+        let ends = |add: EntryId, key: PublicKey, position: usize| -> Vec<Arc<Cuts>> {
+            let removed = removal(key, position).map(|(_, cuts)| Arc::clone(cuts));
+            removed.into_iter().chain(chain.left.get(&(key, add)).cloned()).collect()
+        };
+        // How the stay ended that an add is of. Who knows of a removal may refuse the word of leaving that came after it.
+        let stay = |add: EntryId, key: PublicKey, position: usize| -> (Option<usize>, bool) {
+            let removal = removal(key, position);
+            let heard = |log: &LogId, left: &Limit| {
+                let leave =
+                    left.id.filter(|id| chain.acts.get(id).is_some_and(|act| matches!(act.body, Body::Leave(_))));
+                let cut = |(_, cuts): &(usize, Arc<Cuts>)| cuts.get(log).copied().unwrap_or(Limit { seq: 0, id: None });
+                leave.is_some_and(|id| removal.is_none_or(|removal| cut(removal).admits(left.seq, id)))
+            };
+            let left =
+                chain.left.get(&(key, add)).is_some_and(|left| left.iter().any(|(log, limit)| heard(log, limit)));
+            (removal.map(|(at, _)| *at), left)
+        };
+        self.adds.insert(
+            self.head_of_chain(),
+            Added {
+                key: creator,
+                by: creator,
+                name: String::new(),
+                at_us: creation.timestamp_us,
+                introduces: false,
+                position: 0,
+                ends: ends(self.head_of_chain(), creator, 0),
+            },
+        );
+
+        // What may add or invite, in the order in which uses are counted.
+        let mut queue: Vec<&Act> = chain
+            .acts
+            .values()
+            .filter(|act| match act.header.kind() {
+                Kind::Admit => positions.contains_key(&act.id) || self.outranked.contains_key(&act.id),
+                Kind::Add | Kind::Invite => true,
+                _ => false,
+            })
+            .collect();
+        queue.sort_unstable_by_key(|act| (act.header.timestamp_us, act.id));
+        // It is gone through again and again, but each only when what it waited for holds: in the same round where
+        // that stands before it, else in the next.
+        let mut turns: BTreeSet<(usize, usize)> = (0..queue.len()).map(|index| (0, index)).collect();
+        let mut waiting: BTreeMap<EntryId, Vec<usize>> = BTreeMap::new();
+        while let Some((round, index)) = turns.pop_first() {
+            let Some(act) = queue.get(index) else { continue };
+            // Beside the chain it is worth what a member's add is.
+            let in_chain = positions.get(&act.id).copied();
+            if in_chain.is_none() {
+                let Some(root) = chain.roots.get(&act.header.log_key()) else { continue };
+                if !self.adds.contains_key(root) {
+                    waiting.entry(*root).or_default().push(index);
+                    continue;
+                }
+                if !self.log_counts(chain.roots, &act.header, act.id) {
+                    continue;
+                }
+            }
+            let (key, name, invite, position) = match &act.body {
+                Body::Invite(invite) => {
+                    self.invites.insert(act.id, Invited::of(invite));
+                    (None, "", None, 0)
+                }
+                Body::Admit(admit) => {
+                    let position = in_chain.or(self.outranked.get(&act.id).copied()).unwrap_or(0);
+                    (Some(admit.key), admit.name.as_str(), admit.invite, position)
+                }
+                Body::Add(add) => (Some(add.key), add.name.as_str(), add.invite, beside.position(way, add.control)),
+                _ => continue,
+            };
+            if let Some(invite) = invite {
+                let Some(invited) = self.invites.get_mut(&invite) else {
+                    waiting.entry(invite).or_default().push(index);
+                    continue;
+                };
+                if !key.is_some_and(|key| invited.admits(key, act.header.timestamp_us)) {
+                    continue;
+                }
+                invited.used_by.extend(key);
+            }
+            if let Some(key) = key {
+                let added = Added {
+                    key,
+                    by: act.header.author,
+                    name: name.to_owned(),
+                    at_us: act.header.timestamp_us,
+                    introduces: false,
+                    position,
+                    ends: ends(act.id, key, position),
+                };
+                self.adds.insert(act.id, added);
+            }
+            for next in waiting.remove(&act.id).unwrap_or_default() {
+                turns.insert((round + usize::from(next < index), next));
+            }
+        }
+        self.awaited.extend(waiting.into_keys());
+        let stays = self.adds.iter().map(|(id, added)| (*id, stay(*id, added.key, added.position))).collect();
+        self.mark_introductions(&stays);
+        let pending: BTreeSet<EntryId> = self
+            .adds
+            .iter()
+            .filter(|(id, added)| {
+                !positions.contains_key(*id) && may_add.get(added.position).copied() == Some(MayAdd::Owner)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        let confirmed: BTreeSet<PublicKey> = self
+            .adds
+            .iter()
+            .filter(|(id, added)| !added.ended() && !pending.contains(id))
+            .map(|(_, added)| added.key)
+            .collect();
+        for (id, added) in self.adds.iter().filter(|(_, added)| !added.ended()) {
+            let role = if added.key == self.owner && !self.owner_removed {
+                Role::Owner
+            } else if confirmed.contains(&added.key) {
+                Role::Member
+            } else {
+                Role::Pending
+            };
+            let newer = self
+                .members
+                .get(&added.key)
+                .and_then(|member| self.adds.get(&member.add))
+                .is_none_or(|before| (before.position, before.at_us) < (added.position, added.at_us));
+            if newer {
+                let member = Member { role, name: added.name.clone(), add: *id };
+                self.members.insert(added.key, member);
+            }
+        }
+    }
+
+    /// Of several adds of one device within one stay, the first made it a member.
+    fn mark_introductions(&mut self, stays: &BTreeMap<EntryId, (Option<usize>, bool)>) {
+        let mut first = BTreeMap::new();
+        for (id, added) in &self.adds {
+            let stay = (added.key, stays.get(id));
+            let candidate = (added.at_us, *id);
+            let known = first.entry(stay).or_insert(candidate);
+            *known = (*known).min(candidate);
+        }
+        let creation = self.head_of_chain();
+        for (id, added) in &mut self.adds {
+            let stay = (added.key, stays.get(id));
+            added.introduces = *id != creation && first.get(&stay).is_some_and(|(_, first)| first == id);
+        }
+    }
+}
