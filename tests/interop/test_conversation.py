@@ -54,7 +54,11 @@ class Conversation(InteropCase):
 
         def mark() -> tuple[int, int]:
             marks = carol.room.watermarks(alice)
-            return (marks[said.log].delivered, marks[said.log].read) if said.log in marks else (0, 0)
+            if said.log not in marks:
+                return (0, 0)
+            [end] = marks[said.log].marks
+            self.assertEqual(end.entry, said.id[:16])
+            return (end.seq, end.read)
 
         await carol.until(lambda: mark() == (1, 0))
         shown = await self.message(self.alice, "yes")

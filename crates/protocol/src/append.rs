@@ -131,11 +131,7 @@ impl<S: Store> Replica<S> {
         let entry_id = entry.id;
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(entry_id) };
         let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us };
-        room.logs
-            .get_mut(lane)
-            .entry(header.log_key())
-            .or_insert_with(|| Log { add, tips: Vec::new() })
-            .extend(header.previous, tip);
+        room.logs.get_mut(lane).entry(header.log_key()).or_insert_with(|| Log::new(add)).extend(header.previous, tip);
         if lane == Lane::Membership {
             room.acts.insert(entry.id, Act::of(&entry));
             room.stale = true;

@@ -8,7 +8,7 @@ use crate::body::Body;
 use crate::cbor;
 use crate::clock::Time;
 use crate::entry::LogKey;
-use crate::id::RoomId;
+use crate::id::{RoomId, ShortId};
 use crate::identity::PublicKey;
 use crate::kind::Lane;
 use crate::limits;
@@ -52,6 +52,14 @@ impl Counting {
     }
 }
 
+/// What a member counted of one log.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted {
+    pub(crate) count: Count,
+    /// Whether the entry that it names is held.
+    pub(crate) held: bool,
+}
+
 /// Up to which number of a log a store is held whose first so many arrivals are; 0 where that is not known.
 fn held(arrived: &[(Arrival, u64)], since: Arrival, acked: Arrival) -> u64 {
     match arrived.partition_point(|(arrival, _)| *arrival <= acked) {
@@ -89,16 +97,19 @@ impl Room {
 
     /// How many members other than its author a meeting point said hold a log up to a number: the most that any said.
     /// Who was removed or left since is taken off, as if it had been counted.
-    pub(crate) fn counted(&self, log: &LogKey, seq: u64) -> usize {
+    pub(crate) fn counted(&self, log: &LogKey, here: (u64, ShortId)) -> usize {
         if !self.is_counted() {
             return 0;
         }
+        let Some(state) = self.logs.get(Lane::Content).get(log) else { return 0 };
         let told = self.counts.iter().filter(|((author, _), _)| self.is_member(author));
         let counted = told.map(|(_, (version, counts))| {
-            let index = counts.logs.binary_search_by_key(log, |count| count.log);
-            let count = index.ok().and_then(|index| counts.logs.get(index));
+            let index = counts.binary_search_by_key(log, |counted| counted.count.log);
+            let counted = index.ok().and_then(|index| counts.get(index)).filter(|counted| counted.held);
+            let count = counted.map(|counted| &counted.count);
+            let count = count.filter(|count| state.shared((count.seq, count.id), here) >= here.0);
             let steps = count.map(|count| count.steps.as_slice()).unwrap_or_default();
-            let members = steps.iter().filter(|step| step.upto >= seq).map(|step| step.members).max().unwrap_or(0);
+            let members = steps.iter().filter(|step| step.upto >= here.0).map(|step| step.members).max().unwrap_or(0);
             // By whose clock it happened is not known.
             let gone = self.ended.iter().rev().take_while(|at| at.saturating_add(limits::CLOCK_AHEAD_US) >= *version);
             usize::try_from(members).unwrap_or(usize::MAX).saturating_sub(gone.count())
@@ -106,6 +117,16 @@ impl Room {
         let members = self.membership.as_ref().map_or(0, |membership| membership.members.len());
         let author = usize::from(self.is_member(&log.author));
         counted.max().unwrap_or(0).min(members.saturating_sub(author))
+    }
+
+    /// Looks up which of the entries that counts name are held.
+    pub(crate) fn read_counts<S: Store>(&mut self, store: &S, counts: Counts) -> Result<Vec<Counted>, StoreError> {
+        let mut counted = Vec::new();
+        for count in counts.logs {
+            let held = self.holds_named(store, &count.log, count.seq, count.id)?;
+            counted.push(Counted { count, held });
+        }
+        Ok(counted)
     }
 
     /// When members were removed or left, in order.
@@ -188,9 +209,17 @@ impl<S: Store> Replica<S> {
         for (log, arrived) in counting.newest_logs() {
             // What this device lost the words of it did not send, whatever was acknowledged after it.
             let whole = room.damage.missing.get(&log).map_or(u64::MAX, |first| first.saturating_sub(1));
+            // By arrivals it is not known which branch is held: it is counted to where they part.
+            let state = room.logs.get(Lane::Content).get(&log);
+            let end = state.and_then(|state| match &state.branches {
+                Some(branches) => branches.trunk(),
+                None => state.highest().map(|tip| (tip.seq, ShortId::of(tip.id))),
+            });
+            let Some((seq, id)) = end else { continue };
+            let whole = whole.min(seq);
             let others = acked.iter().filter(|(key, _)| **key != log.author);
             let held = others.map(|(_, acked)| held(&arrived, since, *acked).min(whole)).collect();
-            counts.logs.push(Count { log, steps: steps(held) });
+            counts.logs.push(Count { log, steps: steps(held), seq, id });
         }
         counts
     }

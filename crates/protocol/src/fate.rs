@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::clock::Time;
 use crate::entry::LogKey;
-use crate::id::{EntryId, LogId, RoomId};
+use crate::id::{EntryId, LogId, RoomId, ShortId};
 use crate::identity::PublicKey;
 use crate::kind::{Kind, Lane};
 use crate::limits;
+use crate::record::Mark;
 use crate::replica::{Event, Output, Replica};
 use crate::room::Log;
 use crate::store::{Arrival, Item, Store, StoreError};
@@ -124,7 +125,7 @@ impl<S: Store> Replica<S> {
         let (Some(room), Some(recent)) = (self.rooms.get(&id), self.recent.get(&id)) else { return Vec::new() };
         let Some(log) = recent.log.map(|log| LogKey { author: self.me, log }) else { return Vec::new() };
         let newest = recent.messages.iter().rev().take(COUNTED);
-        newest.map(|(_, seq, id)| (*id, room.counted(&log, *seq))).collect()
+        newest.map(|(_, seq, id)| (*id, room.counted(&log, (*seq, ShortId::of(*id))))).collect()
     }
 
     /// Own messages of which a meeting point counted more, or fewer.
@@ -134,17 +135,13 @@ impl<S: Store> Replica<S> {
         self.fates.moved.extend(moved.map(|((id, _), _)| id));
     }
 
-    /// What a member's receipts say of this device's own content logs: log, delivered, read.
-    pub(crate) fn own_watermarks(&self, id: RoomId, member: &PublicKey) -> Vec<(LogKey, u64, u64)> {
+    /// What a member's receipts say of this device's own content logs.
+    pub(crate) fn own_marks(&self, id: RoomId, member: &PublicKey) -> Vec<(LogKey, Vec<Mark>)> {
         let Some(room) = self.rooms.get(&id) else { return Vec::new() };
         let first = LogKey { author: self.me, log: LogId::new([0; 16]) };
         let last = LogKey { author: self.me, log: LogId::new([0xff; 16]) };
         let own = room.logs.get(Lane::Content).range(first..=last);
-        own.map(|(log, _)| {
-            let (delivered, read) = room.watermark(member, log);
-            (*log, delivered, read)
-        })
-        .collect()
+        own.map(|(log, _)| (*log, room.marks(member, log).copied().collect())).collect()
     }
 
     /// Own messages whose delivery or reading a member's new receipts tell; `before`: what the last ones told.
@@ -152,17 +149,22 @@ impl<S: Store> Replica<S> {
         &mut self,
         id: RoomId,
         member: &PublicKey,
-        before: &[(LogKey, u64, u64)],
+        before: &[(LogKey, Vec<Mark>)],
     ) -> Result<(), StoreError> {
-        for (log, delivered, read) in self.own_watermarks(id, member) {
-            let (delivered_before, read_before) = before
-                .iter()
-                .find(|(known, ..)| *known == log)
-                .map_or((0, 0), |(_, delivered, read)| (*delivered, *read));
+        for (log, marks) in self.own_marks(id, member) {
+            let before = before.iter().find(|(known, _)| *known == log).map(|(_, marks)| marks.as_slice());
+            if before == Some(marks.as_slice()) {
+                continue;
+            }
+            let highest = |marks: &[Mark], of: fn(&Mark) -> u64| marks.iter().map(of).max().unwrap_or(0);
             let held = self.rooms.get(&id).and_then(|room| room.logs.get(Lane::Content).get(&log));
             let top = held.and_then(Log::highest).map_or(0, |tip| tip.seq);
-            for (from, to) in [(delivered_before, delivered), (read_before, read)] {
-                let (from, to) = (from.min(top), to.min(top));
+            // Where it forked, the marks are of one branch each: all that the branches do not have in common is looked at.
+            let common = held.and_then(|log| log.branches.as_ref()).map(|branches| branches.common());
+            let parts: [fn(&Mark) -> u64; 2] = [|mark| mark.seq, |mark| mark.read];
+            for part in parts {
+                let from = highest(before.unwrap_or_default(), part).min(common.unwrap_or(u64::MAX)).min(top);
+                let to = highest(&marks, part).min(top);
                 if let Some(recent) = self.recent.get(&id).and_then(|recent| recent.numbered(log.log, from, to)) {
                     self.fates.moved.extend(recent);
                     continue;

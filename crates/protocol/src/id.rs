@@ -114,6 +114,19 @@ fixed_bytes! {
 base32_text!(StoreId);
 
 fixed_bytes! {
+    /// The first half of an entry id: enough to name an entry of a log whose number is named too.
+    ShortId, 16
+}
+
+impl ShortId {
+    /// The first half of this id.
+    pub fn of(id: EntryId) -> Self {
+        let [first, _] = id.as_bytes().as_chunks::<16>().0 else { return Self::new([0; 16]) };
+        Self::new(*first)
+    }
+}
+
+fixed_bytes! {
     /// A BLAKE3 hash.
     Hash, 32
 }

@@ -9,6 +9,7 @@
 mod admission;
 mod append;
 pub mod body;
+mod branches;
 pub mod cbor;
 mod chain;
 pub mod checked;

@@ -28,6 +28,8 @@ pub const LINK_HOSTS: usize = 4;
 pub const LINK_BYTES: usize = 4096;
 /// Branches kept of one forked log.
 pub const BRANCHES: usize = 8;
+/// Entries of one forked log of which it is remembered on which branch they stand.
+pub const BRANCHED: usize = 65_536;
 /// Logs one membership may have in one lane. A device begins another only when its database was replaced.
 pub const LOGS_PER_MEMBER: usize = 32;
 /// Members with receipts of their own; above, nobody publishes one.

@@ -6,12 +6,11 @@ use std::ops::RangeInclusive;
 use crate::cbor;
 use crate::clock::Time;
 use crate::entry::LogKey;
-use crate::id::{RoomId, StoreId};
+use crate::id::{RoomId, ShortId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
-use crate::planted::{self, Bug};
-use crate::record::{Addresses, Receipts, Record, RecordKey, RecordName, Watermark};
+use crate::record::{Addresses, Mark, Receipts, Record, RecordKey, RecordName, Watermark};
 use crate::replica::Replica;
 use crate::room::Room;
 use crate::store::{Store, StoreError, Stored};
@@ -61,17 +60,66 @@ impl Standing {
 }
 
 impl Room {
-    /// A member's watermark in a log: delivered, read. The highest over its stores.
-    pub(crate) fn watermark(&self, member: &PublicKey, log: &LogKey) -> (u64, u64) {
-        let mut best = (0, 0);
-        for (_, receipts) in self.receipts.range(stores_of(member)) {
-            if let Ok(index) = receipts.logs.binary_search_by_key(log, |mark| mark.log)
-                && let Some(mark) = receipts.logs.get(index)
-            {
-                best = (best.0.max(mark.delivered), best.1.max(mark.read));
+    /// What a member told of a log, by entries that are held, over all its stores.
+    pub(crate) fn marks<'a>(&'a self, member: &PublicKey, log: &'a LogKey) -> impl Iterator<Item = &'a Mark> {
+        let told = self.receipts.range(stores_of(member)).filter_map(|(_, told)| {
+            let index = told.binary_search_by_key(log, |told| told.log).ok()?;
+            told.get(index)
+        });
+        told.flat_map(|told| &told.marks).filter(|(_, held)| *held).map(|(mark, _)| mark)
+    }
+
+    /// Looks up which of the entries that receipts name are held.
+    pub(crate) fn read_receipts<S: Store>(&mut self, store: &S, receipts: &Receipts) -> Result<Vec<Told>, StoreError> {
+        let mut told = Vec::new();
+        for watermark in &receipts.logs {
+            let mut marks = Vec::new();
+            for mark in &watermark.marks {
+                marks.push((*mark, self.holds_named(store, &watermark.log, mark.seq, mark.id)?));
+            }
+            told.push(Told { log: watermark.log, marks });
+        }
+        Ok(told)
+    }
+
+    /// Whether an entry of the content lane that a record names is held; if not, it is remembered.
+    pub(crate) fn holds_named<S: Store>(
+        &mut self,
+        store: &S,
+        log: &LogKey,
+        seq: u64,
+        id: ShortId,
+    ) -> Result<bool, StoreError> {
+        let held = match self.logs.get(Lane::Content).get(log) {
+            Some(state) => state.holds(store, self.id, *log, (seq, id))?,
+            None => false,
+        };
+        if !held {
+            self.named.insert((*log, seq));
+        }
+        Ok(held)
+    }
+
+    /// An entry of the content lane was stored, which records may have named before.
+    pub(crate) fn note_named(&mut self, log: &LogKey, seq: u64, id: ShortId) {
+        if !self.named.contains(&(*log, seq)) {
+            return;
+        }
+        let mut waits = false;
+        for told in self.receipts.values_mut().flatten().filter(|told| told.log == *log) {
+            for (mark, held) in told.marks.iter_mut().filter(|(mark, _)| mark.seq == seq) {
+                *held |= mark.id == id;
+                waits |= !*held;
             }
         }
-        best
+        let counted = self.counts.values_mut().flat_map(|(_, counted)| counted);
+        for counted in counted.filter(|counted| counted.count.log == *log && counted.count.seq == seq) {
+            counted.held |= counted.count.id == id;
+            waits |= !counted.held;
+        }
+        if !waits {
+            self.named.remove(&(*log, seq));
+        }
     }
 
     /// How many records of a device are held.
@@ -82,8 +130,18 @@ impl Room {
     }
 }
 
-/// How many logs fit receipts, whatever the numbers in them.
-const MARKS: usize = limits::RECORD_BYTES / 80;
+/// What a device told of one log.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) log: LogKey,
+    /// Each with whether the entry that it names is held.
+    pub(crate) marks: Vec<(Mark, bool)>,
+}
+
+/// How many bytes of receipts a log and its marks take at most, whatever the numbers in them.
+const fn watermark_bytes(marks: usize) -> usize {
+    64 + 32 * marks
+}
 
 /// All stores of a device.
 fn stores_of(device: &PublicKey) -> RangeInclusive<(PublicKey, StoreId)> {
@@ -94,29 +152,33 @@ impl<S: Store> Replica<S> {
     /// Which members hold and have read an entry.
     pub(crate) fn standing(&self, room: &Room, stored: &Stored) -> Standing {
         let header = &stored.entry.header;
-        // Receipts name numbers, of which each may mean two entries in a log that forked.
-        let forked = room.logs.get(header.lane()).get(&header.log_key()).is_some_and(|log| log.tips.len() > 1);
-        let counted = if forked { 0 } else { room.counted(&header.log_key(), header.seq) };
+        let (key, here) = (header.log_key(), (header.seq, ShortId::of(stored.entry.id)));
+        let log = room.logs.get(header.lane()).get(&key);
+        let counted = room.counted(&key, here);
         let mut standing = Standing { counted, ..Standing::default() };
         let members = room.membership.iter().flat_map(|membership| membership.members.keys());
         for member in members.filter(|member| **member != header.author) {
             standing.members += 1;
             let device = member.device_id();
-            let (delivered, read) = if *member == self.me {
-                (header.seq, room.read.get(&header.log_key()).copied().unwrap_or(0))
-            } else if forked {
-                (0, 0)
-            } else {
-                room.watermark(member, &header.log_key())
-            };
-            let took = room.was_taken_by(device, stored.arrival, header.lane(), &header.log_key(), header.seq);
-            if *member == self.me || took || delivered >= header.seq {
+            let (mut delivered, mut read) = (false, false);
+            if *member == self.me {
+                delivered = true;
+                read = room.read.get(&key).is_some_and(|read| *read >= header.seq);
+            } else if let Some(log) = log {
+                for mark in room.marks(member, &key) {
+                    if log.shared((mark.seq, mark.id), here) >= header.seq {
+                        delivered = true;
+                        read |= mark.read >= header.seq;
+                    }
+                }
+            }
+            if delivered || room.was_taken_by(device, stored.arrival, header.lane(), &key, header.seq) {
                 standing.stored.push(device);
             }
-            if delivered >= header.seq {
+            if delivered {
                 standing.delivered.push(device);
             }
-            if read >= header.seq {
+            if read {
                 standing.read.push(device);
             }
         }
@@ -167,20 +229,38 @@ impl<S: Store> Replica<S> {
         }
         let (mut receipts, mut newest) = (Receipts::default(), Vec::new());
         for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
-            let tip = state.highest().map_or(0, |tip| tip.seq);
-            let delivered = room.damage.missing.get(log).map_or(tip, |first| first.saturating_sub(1));
-            let delivered = if planted::is(Bug::DeliveredTooHigh) { delivered + 1 } else { delivered };
-            let (_, told) = room.watermark(&self.me, log);
-            let read = if self.tells_read { room.read.get(log).copied().unwrap_or(0).max(told) } else { told };
-            let read = read.min(delivered);
-            receipts.logs.push(Watermark { log: *log, delivered, read });
-            newest.push((state.highest().map_or(0, |tip| tip.timestamp_us), *log));
+            let mut ends: Vec<(u64, ShortId)> = state.tips.iter().map(|tip| (tip.seq, ShortId::of(tip.id))).collect();
+            if let Some(first) = room.damage.missing.get(log) {
+                let whole = first.saturating_sub(1);
+                ends.retain(|(seq, _)| *seq < whole);
+                let before = if whole > 0 { self.store.at(id, *log, whole)? } else { Vec::new() };
+                ends.extend(before.iter().map(|stored| (whole, ShortId::of(stored.entry.id))));
+            }
+            ends.sort_unstable();
+            let marks = ends.into_iter().take(limits::BRANCHES).map(|end| {
+                let told = room.marks(&self.me, log).map(|mark| mark.read.min(state.shared((mark.seq, mark.id), end)));
+                let told = told.max().unwrap_or(0);
+                let read = room.read.get(log).copied().filter(|_| self.tells_read).unwrap_or(0);
+                Mark { seq: end.0, id: end.1, read: read.max(told).min(end.0) }
+            });
+            let marks: Vec<Mark> = marks.collect();
+            if marks.is_empty() {
+                continue;
+            }
+            newest.push((state.highest().map_or(0, |tip| tip.timestamp_us), *log, watermark_bytes(marks.len())));
+            receipts.logs.push(Watermark { log: *log, marks });
         }
-        if receipts.logs.len() > MARKS {
+        let room_for = limits::RECORD_BYTES - watermark_bytes(0);
+        if newest.iter().map(|(.., bytes)| bytes).sum::<usize>() > room_for {
             // The logs that were written to last.
             newest.sort_unstable_by(|a, b| b.cmp(a));
-            let newest: BTreeSet<LogKey> = newest.into_iter().take(MARKS).map(|(_, log)| log).collect();
-            receipts.logs.retain(|mark| newest.contains(&mark.log));
+            let mut bytes = 0;
+            let newest = newest.into_iter().take_while(|(.., more)| {
+                bytes += more;
+                bytes <= room_for
+            });
+            let newest: BTreeSet<LogKey> = newest.map(|(_, log, _)| log).collect();
+            receipts.logs.retain(|watermark| newest.contains(&watermark.log));
         }
         self.write_record(now, id, RecordName::RECEIPTS, cbor::encode(&receipts))
     }
@@ -233,7 +313,7 @@ impl<S: Store> Replica<S> {
         self.wrote = true;
         if let Some(room) = self.rooms.get_mut(&id) {
             *room.newest.get_mut(Lane::Content) = arrival;
-            room.note_record(&record);
+            room.note_record(&self.store, &record)?;
         }
         Ok(())
     }

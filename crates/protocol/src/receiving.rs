@@ -4,14 +4,14 @@ use crate::checked::{CheckedBatch, Group};
 use crate::clock::Time;
 use crate::entry::{Entry, Header};
 use crate::frame::Batch;
-use crate::id::{EntryId, RoomId};
+use crate::id::{EntryId, RoomId, ShortId};
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::membership::Act;
 use crate::planted::{self, Bug};
 use crate::record::{Record, RecordName};
 use crate::replica::{Event, Output, Replica};
-use crate::room::{Log, Room, TipAt};
+use crate::room::{Log, Room, TipAt, encode_read, read_name};
 use crate::session::ConnectionId;
 use crate::store::{Cursor, NewEntry, Order, Store, StoreError};
 
@@ -313,18 +313,23 @@ impl<S: Store> Replica<S> {
             room.own_newest = arrival;
         }
         let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us };
-        let forks = room.logs.get(lane).get(&header.log_key()).is_some_and(|log| log.tips.len() == 1);
-        room.logs
-            .get_mut(lane)
-            .entry(header.log_key())
-            .or_insert_with(|| Log { add, tips: Vec::new() })
-            .extend(header.previous, tip);
-        if room.logs.get(lane).get(&header.log_key()).is_some_and(|log| log.tips.len() == 2) && forks {
+        let log = room.logs.get_mut(lane).entry(header.log_key()).or_insert_with(|| Log::new(add));
+        let whole = log.tips.len() == 1;
+        log.grow(&self.store, id, header.log_key(), header.previous, tip)?;
+        // Of its own log this device says that it goes on with another.
+        if whole && log.tips.len() == 2 && header.author != self.me {
             self.out.push(Output::Event(Event::Forked(id, header.author.device_id())));
         }
         if lane == Lane::Membership {
             room.foresee(Act::of(entry), add);
             return Ok(());
+        }
+        room.note_named(&header.log_key(), header.seq, ShortId::of(entry.id));
+        if let Some(read) = room.read.get_mut(&header.log_key()).filter(|read| **read >= header.seq) {
+            // Of another branch: nobody can have seen it, and a mark reaches all before it.
+            *read = header.seq.saturating_sub(1);
+            self.store.put_value(&read_name(id), Some(&encode_read(&room.read)))?;
+            self.out.push(Output::Event(Event::Read(id)));
         }
         match header.kind() {
             Kind::Profile => {
@@ -372,12 +377,12 @@ impl<S: Store> Replica<S> {
         }
         let receipts = record.key.name == RecordName::RECEIPTS && record.key.author != self.me;
         let counted = (record.key.name == RecordName::COUNTS).then(|| self.counted_before(id));
-        let before = if receipts { self.own_watermarks(id, &record.key.author) } else { Vec::new() };
+        let before = if receipts { self.own_marks(id, &record.key.author) } else { Vec::new() };
         let arrival = self.store.put_record(record)?;
         self.wrote = true;
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         *room.newest.get_mut(Lane::Content) = arrival;
-        room.note_record(record);
+        room.note_record(&self.store, record)?;
         if record.key.name == RecordName::ADDRESSES {
             self.gathering.changed(id);
         }

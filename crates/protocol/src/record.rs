@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 
 use crate::cbor;
 use crate::entry::LogKey;
-use crate::id::{RoomId, StoreId};
+use crate::id::{RoomId, ShortId, StoreId};
 use crate::identity::{Context, DeviceKey, PublicKey, Signature};
 use crate::limits;
 
@@ -153,19 +153,31 @@ impl Record {
     }
 }
 
-/// How far a device holds, and its person has read, one log.
+/// An entry up to which a device holds a log, and how much of that its person has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Mark {
+    /// Its number.
+    #[n(0)]
+    pub seq: u64,
+    /// Its id: it and every entry before it is on the device's disk, with its body.
+    #[n(1)]
+    pub id: ShortId,
+    /// Of these, every message up to this number was read.
+    #[n(2)]
+    pub read: u64,
+}
+
+/// How far a device holds, and its person has read, one log.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Watermark {
     /// The log.
     #[n(0)]
     pub log: LogKey,
-    /// Every entry up to this number is on its disk, with its body.
+    /// One, or one a branch where the log forked; at most [`limits::BRANCHES`].
     #[n(1)]
-    pub delivered: u64,
-    /// Every message up to this number was read.
-    #[n(2)]
-    pub read: u64,
+    pub marks: Vec<Mark>,
 }
 
 /// What a device holds and its person has read.
@@ -175,6 +187,16 @@ pub struct Receipts {
     /// By log, in order, content logs of others only.
     #[n(0)]
     pub logs: Vec<Watermark>,
+}
+
+impl Receipts {
+    /// Reads a record's value, bounded and in order.
+    pub fn decode(value: &[u8]) -> Option<Self> {
+        let mut this: Self = cbor::decode(value).ok()?;
+        this.logs.iter_mut().for_each(|log| log.marks.truncate(limits::BRANCHES));
+        this.logs.sort_unstable_by_key(|log| log.log);
+        Some(this)
+    }
 }
 
 /// So many members hold a log at least up to a number.
@@ -189,7 +211,7 @@ pub struct Step {
     pub members: u64,
 }
 
-/// How many members hold one log.
+/// How many members hold one log, or what its branches have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Count {
@@ -199,6 +221,12 @@ pub struct Count {
     /// From the highest number, with the fewest members, to the lowest; at most [`limits::COUNT_STEPS`].
     #[n(1)]
     pub steps: Vec<Step>,
+    /// An entry that all of them stand before, or are.
+    #[n(2)]
+    pub seq: u64,
+    /// Its id.
+    #[n(3)]
+    pub id: ShortId,
 }
 
 /// How many members hold what, by what they acknowledged to the member that tells it.

@@ -10,7 +10,7 @@ use crate::cbor;
 use crate::clock::Time;
 use crate::entry::{Entry, LogKey};
 use crate::frame::{Entries, Frame, WantEntries, WantHeads};
-use crate::id::{EntryId, RoomId};
+use crate::id::{EntryId, RoomId, ShortId};
 use crate::identity::DeviceId;
 use crate::kind::Lane;
 use crate::limits;
@@ -301,6 +301,7 @@ impl<S: Store> Replica<S> {
             room.damage.stale = true;
             room.damage.repaired += 1;
             let log = entry.header.log_key();
+            room.note_named(&log, entry.header.seq, ShortId::of(entry.id));
             if let Some(read) = room.read.get_mut(&log).filter(|read| **read >= entry.header.seq) {
                 // Nobody can have seen it while it was gone, and a mark reaches all before it.
                 *read = entry.header.seq.saturating_sub(1);

@@ -1,8 +1,10 @@
 //! One room as a device holds it: who belongs, the tips of its logs, what members told of themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::branches::Branches;
 use crate::clock::{HybridClock, Time};
+use crate::counting::Counted;
 use crate::entry::{Entry, LogKey};
 use crate::foresight::Doubt;
 use crate::frame::Head;
@@ -12,6 +14,7 @@ use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::membership::{Act, Limit, Membership};
 use crate::planted::{self, Bug};
+use crate::receipt::Told;
 use crate::record::{Addresses, Counts, Receipts, Record, RecordName};
 use crate::repair::Damage;
 use crate::store::{Arrival, Order, Store, StoreError};
@@ -54,9 +57,15 @@ pub(crate) struct Log {
     pub(crate) add: EntryId,
     /// Normally one; more where it forked.
     pub(crate) tips: Vec<TipAt>,
+    /// Where it has several: how they part.
+    pub(crate) branches: Option<Box<Branches>>,
 }
 
 impl Log {
+    pub(crate) fn new(add: EntryId) -> Self {
+        Self { add, tips: Vec::new(), branches: None }
+    }
+
     pub(crate) fn highest(&self) -> Option<TipAt> {
         self.tips.iter().copied().max()
     }
@@ -89,10 +98,12 @@ pub(crate) struct Room {
     pub(crate) newest: PerLane<Arrival>,
     /// No content of this device's own came later than this.
     pub(crate) own_newest: Arrival,
-    pub(crate) receipts: BTreeMap<(PublicKey, StoreId), Receipts>,
+    pub(crate) receipts: BTreeMap<(PublicKey, StoreId), Vec<Told>>,
     pub(crate) addresses: BTreeMap<(PublicKey, StoreId), Vec<String>>,
     /// What meeting points counted, with the record's version.
-    pub(crate) counts: BTreeMap<(PublicKey, StoreId), (u64, Counts)>,
+    pub(crate) counts: BTreeMap<(PublicKey, StoreId), (u64, Vec<Counted>)>,
+    /// Entries that receipts or counts name and that are not held.
+    pub(crate) named: BTreeSet<(LogKey, u64)>,
     /// When members were removed or left, in order.
     pub(crate) ended: Vec<u64>,
     pub(crate) record_versions: BTreeMap<(PublicKey, StoreId, RecordName), (u64, Hash)>,
@@ -138,6 +149,7 @@ impl Room {
             receipts: BTreeMap::new(),
             addresses: BTreeMap::new(),
             counts: BTreeMap::new(),
+            named: BTreeSet::new(),
             ended: Vec::new(),
             record_versions: BTreeMap::new(),
             profiles: BTreeMap::new(),
@@ -184,7 +196,10 @@ impl Room {
                 }
                 clock.observe(tip.timestamp_us, now);
                 let logs = room.logs.get_mut(lane);
-                logs.entry(tip.head.log).or_insert_with(|| Log { add: tip.add, tips: Vec::new() }).tips.push(at);
+                logs.entry(tip.head.log).or_insert_with(|| Log::new(tip.add)).tips.push(at);
+            }
+            for (key, log) in room.logs.get_mut(lane) {
+                log.find_branches(store, id, *key)?;
             }
             *room.newest.get_mut(lane) = store.newest(id, lane)?;
             *room.acks.get_mut(lane) = store.acks(id, lane)?.into_iter().collect();
@@ -195,7 +210,7 @@ impl Room {
             room.note_profile(&stored.entry, stored.order);
         }
         for record in store.records(id, None, usize::MAX)? {
-            room.note_record(&record);
+            room.note_record(store, &record)?;
         }
         room.read = store.value(&read_name(id))?.map(|bytes| decode_read(&bytes)).unwrap_or_default();
         room.damage = Damage::load(store, id)?;
@@ -261,23 +276,26 @@ impl Room {
         }
     }
 
-    pub(crate) fn note_record(&mut self, record: &Record) {
-        let (author, store, name) = (record.key.author, record.key.store, record.key.name);
-        self.record_versions.insert((author, store, name), (record.version, Hash::of(&record.content)));
+    pub(crate) fn note_record<S: Store>(&mut self, store: &S, record: &Record) -> Result<(), StoreError> {
+        let place = (record.key.author, record.key.store);
+        let name = record.key.name;
+        self.record_versions.insert((place.0, place.1, name), (record.version, Hash::of(&record.content)));
         if name == RecordName::RECEIPTS {
-            if let Ok(mut receipts) = cbor::decode::<Receipts>(&record.value) {
-                receipts.logs.sort_unstable_by_key(|mark| mark.log);
-                self.receipts.insert((author, store), receipts);
+            if let Some(receipts) = Receipts::decode(&record.value) {
+                let told = self.read_receipts(store, &receipts)?;
+                self.receipts.insert(place, told);
             }
         } else if name == RecordName::ADDRESSES
             && let Some(addresses) = Addresses::decode(&record.value)
         {
-            self.addresses.insert((author, store), addresses.addresses);
+            self.addresses.insert(place, addresses.addresses);
         } else if name == RecordName::COUNTS
             && let Some(counts) = Counts::decode(&record.value)
         {
-            self.counts.insert((author, store), (record.version, counts));
+            let counted = self.read_counts(store, counts)?;
+            self.counts.insert(place, (record.version, counted));
         }
+        Ok(())
     }
 
     /// A member's name: its profile's, else the one it was added under.

@@ -54,7 +54,7 @@ pub struct Message {
     pub shown: Shown,
     /// Whether it is an act of the majority, which its author only wrote down.
     pub by_majority: bool,
-    /// Whether its log forked here: its author, or a copy of it, said different things under one number.
+    /// Whether its log forked here or before: its author, or a copy of it, said different things under one number.
     pub forked: bool,
     /// Whether another said it and it was not read here.
     pub unread: bool,
@@ -312,8 +312,8 @@ impl<S: Store> Replica<S> {
         };
         let read = room.read.get(&entry.header.log_key()).copied().unwrap_or(0);
         let spoken = entry.header.kind == Kind::Text.number() && entry.header.author != self.me;
-        let forked =
-            room.logs.get(entry.header.lane()).get(&entry.header.log_key()).is_some_and(|state| state.tips.len() > 1);
+        let log = room.logs.get(entry.header.lane()).get(&entry.header.log_key());
+        let forked = log.is_some_and(|log| log.is_doubled(entry.header.seq));
         Some(Message {
             id: entry.id,
             room: room.id,

@@ -25,10 +25,16 @@ class Content:
 
 
 @dataclass(frozen=True)
+class Mark:
+    seq: U63
+    entry: Short
+    read: U64
+
+
+@dataclass(frozen=True)
 class Watermark:
     log: LogKey
-    delivered: U64
-    read: U64
+    marks: Annotated[list[Mark], Limit(1, 8)]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from .entry import Entry, Header
 from .frame import Head, Lane, LogKey, WireEntry, WireRecord
 from .identity import Identity
 from .membership import Membership
-from .record import RECEIPTS, Content, Receipts, Record, Watermark
+from .record import RECEIPTS, Content, Mark, Receipts, Record, Watermark
 from .store import Store
 
 TIMESTAMP_LEAD = 5 * 60 * 1_000_000
@@ -148,6 +148,20 @@ class Room:
         values = [value for record in records if (value := record.value(Receipts))]
         return {mark.log: mark for value in values for mark in value.watermarks}
 
+    def _branches(self, log: LogKey) -> list[list[Entry]]:
+        """For each tip of a log of the content lane, it and what stands before it, from the first entry on."""
+        held = {entry.id: entry for entry in self.entries(Lane.CONTENT) if entry.log == log}
+        tips = held.keys() - {entry.header.previous for entry in held.values()}
+        branches: list[list[Entry]] = []
+        for tip in sorted(tips, key=lambda tip: (held[tip].header.seq, tip)):
+            branch: list[Entry] = []
+            before: bytes | None = tip
+            while before is not None:
+                branch.append(held[before])
+                before = held[before].header.previous
+            branches.append(branch[::-1])
+        return branches
+
     # What comes
 
     def take(self, lane: Lane, wires: list[WireEntry], records: list[WireRecord], peer: bytes) -> Taken:
@@ -258,12 +272,16 @@ class Room:
     def write_receipts(self, read: bool) -> bool:
         """Says what is held and, if so, that all of it was read; whether that was news."""
         before = self.watermarks(self._identity.public)
+        logs = {entry.log for entry in self.entries(Lane.CONTENT)}
         marks: dict[LogKey, Watermark] = {}
-        for entry in self.entries(Lane.CONTENT):
-            if entry.header.author != self._identity.public:
-                earlier = before[entry.log].read if entry.log in before else 0
-                seq = max(entry.header.seq, marks[entry.log].delivered if entry.log in marks else 0)
-                marks[entry.log] = Watermark(entry.log, seq, seq if read else earlier)
+        for log in sorted(log for log in logs if log.author != self._identity.public):
+            told = before[log].marks if log in before else []
+            ends: list[Mark] = []
+            for branch in self._branches(log):
+                tip, names = branch[-1], {entry.id[:16] for entry in branch}
+                earlier = max((mark.read for mark in told if mark.entry in names), default=0)
+                ends.append(Mark(tip.header.seq, tip.id[:16], tip.header.seq if read else earlier))
+            marks[log] = Watermark(log, ends[:8])
         if marks == before or len(self.membership.members) > RECEIPT_MEMBERS:
             return False
         place = (self._identity.public, self.store_id, RECEIPTS)

@@ -2,6 +2,7 @@
 
 use lanline_protocol::id::{EntryId, RoomId};
 use lanline_protocol::receipt::{Standing, Status};
+use lanline_protocol::record::{Record, RecordName};
 
 use crate::world::{ALICE, BOB, CAROL, World};
 
@@ -108,7 +109,7 @@ fn what_is_read_in_private_is_told_to_nobody_and_what_was_told_stays() {
 fn receipts_for_one_branch_of_a_forked_log_say_nothing_of_the_other() {
     let mut world = World::new(&["alice", "bob", "carol"]);
     let room = world.room_of(3);
-    world.say(BOB, room, "one");
+    let before = world.say(BOB, room, "one");
     world.settle();
     world.crash(BOB);
     let backup = world.store(BOB);
@@ -137,4 +138,75 @@ fn receipts_for_one_branch_of_a_forked_log_say_nothing_of_the_other() {
         assert!(!standing.stored.contains(&carol) && !standing.delivered.contains(&carol), "{standing:?}");
         assert!(!standing.read.contains(&carol) && standing.status() == Status::Stored, "{standing:?}");
     }
+    // What she told is not forgotten, neither of the branch that she holds nor of what came before both.
+    for restarted in [false, true] {
+        if restarted {
+            world.crash(ALICE);
+        }
+        for (message, read) in [(before, false), (lost, true), (again, false)] {
+            let shown = world.replica(ALICE).message(message).unwrap();
+            assert_eq!(shown.standing.delivered.contains(&carol), message != again);
+            assert_eq!(shown.standing.read.contains(&carol), read || message == before);
+            assert_eq!(shown.forked, message != before, "the log forked behind the first");
+        }
+    }
+    // She comes back, and is sent the branch that she lacks: of which nothing was read.
+    world.connect(CAROL, BOB);
+    world.settle();
+    assert_eq!(world.texts(CAROL, room), ["one", "two", "another two"]);
+    assert_eq!(world.replica(CAROL).rooms().unwrap()[0].unread, 2, "a mark reaches all before it");
+    world.connect(BOB, ALICE);
+    world.settle();
+    let told = standing(&mut world, again);
+    assert!(told.delivered.contains(&carol) && !told.read.contains(&carol), "{told:?}");
+    assert!(standing(&mut world, lost).read.contains(&carol), "what was told is not taken back");
+    read(&mut world, CAROL, room, again);
+    assert!(standing(&mut world, again).read.contains(&carol));
+}
+
+/// The same on the device of who holds one branch only, and is told by who holds the other.
+#[test]
+fn who_holds_one_branch_of_a_forked_log_is_told_nothing_of_the_other() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.say(BOB, room, "one");
+    world.settle();
+    world.crash(BOB);
+    let backup = world.store(BOB);
+    world.connect(BOB, CAROL);
+    world.cut(ALICE, CAROL);
+    let lost = world.say(BOB, room, "two");
+    world.settle();
+    read(&mut world, CAROL, room, lost);
+    let carols = world.store(CAROL);
+    let told = {
+        let author = world.replica(CAROL).device_id();
+        let records = lanline_protocol::store::Store::records(&carols, room, None, usize::MAX).unwrap();
+        let receipts = |record: &Record| {
+            record.key.name == RecordName::RECEIPTS && record.key.author.device_id() == author
+        };
+        records.into_iter().find(receipts).unwrap()
+    };
+    world.crash(CAROL);
+    world.crash(BOB);
+    world.roll_back(BOB, backup);
+    // Her word reaches alice's disk, and what it speaks of does not.
+    let again = world.say(BOB, room, "another two");
+    world.commit(BOB);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(world.texts(ALICE, room), ["one", "another two"]);
+    world.crash(ALICE);
+    let mut alices = world.store(ALICE);
+    lanline_protocol::store::Store::put_record(&mut alices, &told).unwrap();
+    lanline_protocol::store::Store::commit(&mut alices).unwrap();
+    world.roll_back(ALICE, alices);
+    let carol = world.replica(CAROL).device_id();
+    let shown = standing(&mut world, again);
+    assert!(!shown.delivered.contains(&carol) && !shown.read.contains(&carol), "{shown:?}");
+    // With the other branch it speaks of that one.
+    world.connect(ALICE, CAROL);
+    world.settle();
+    assert!(standing(&mut world, lost).read.contains(&carol));
+    assert!(!standing(&mut world, again).read.contains(&carol));
 }

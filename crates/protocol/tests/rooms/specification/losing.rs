@@ -107,7 +107,7 @@ fn delivered(hand: &mut Hand) -> u64 {
     let records = store.records(room, None, usize::MAX).unwrap().into_iter();
     let mut receipts = records.filter(|record| record.key.name == RecordName::RECEIPTS && record.key.author != bob);
     let receipts: Receipts = lanline_protocol::cbor::decode(&receipts.next().unwrap().value).unwrap();
-    receipts.logs.iter().find(|mark| mark.log.author == bob).map_or(0, |mark| mark.delivered)
+    receipts.logs.iter().find(|mark| mark.log.author == bob).map_or(0, |told| told.marks[0].seq)
 }
 
 #[test]
