@@ -11,7 +11,7 @@ use crate::limits;
 use crate::planted::{self, Bug};
 use crate::replica::{Event, Output, Replica};
 use crate::room::Room;
-use crate::session::{ConnectionId, FrameLimit, Shared, Telling};
+use crate::session::{ConnectionId, FrameLimit, Session, Shared, Telling};
 use crate::store::{Arrival, Cursor, Store, StoreError};
 
 impl<S: Store> Replica<S> {
@@ -63,8 +63,12 @@ impl<S: Store> Replica<S> {
 
     /// Sends the membership lane to a device that may not know that it, or this one, is a member no more.
     pub(crate) fn tell_removal(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
+        let until = self.told_until(connection, room)?;
+        let newest = self.rooms.get(&room).map_or(0, |room| *room.newest.get(Lane::Membership));
+        let until = until.min(newest).max(self.told_leave(room, until)?);
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
-        if !session.told.insert(room) {
+        // Once: but what came since it was told may be what it lacks.
+        if session.told.insert(room, until).is_some_and(|before| before >= until) {
             return Ok(());
         }
         let shared = session.shared.entry(room).or_default();
@@ -381,6 +385,10 @@ impl<S: Store> Replica<S> {
         for connection in connections {
             for id in &changed {
                 self.refresh_shared(connection, *id)?;
+                let told = |session: &Session| session.told.contains_key(id) && !session.shared.contains_key(id);
+                if self.sessions.get(&connection).is_some_and(told) {
+                    self.tell_removal(connection, *id)?;
+                }
             }
             self.open_rooms(connection)?;
         }

@@ -190,12 +190,33 @@ impl<S: Store> Replica<S> {
         if planted::is(Bug::RemovalUntold) && until != Arrival::MAX {
             return Ok(());
         }
-        self.tell(connection, Telling::Membership { room: id, slot, after, until })
+        let leave = self.told_leave(id, until)?;
+        self.tell(connection, Telling::Membership { room: id, slot, after, until, leave })
+    }
+
+    /// The arrival of this device's own leaving, where it came after what a peer may know: it is told, too, with what
+    /// stands before it in its log, if that says nothing of others who came since. The peer may be a member to all but
+    /// this device, and would take this one for a member for good.
+    pub(crate) fn told_leave(&self, id: RoomId, until: Arrival) -> Result<Arrival, StoreError> {
+        let Some(room) = self.rooms.get(&id).filter(|room| !room.is_member(&self.me)) else { return Ok(0) };
+        let mut leave = 0;
+        let own = room.acts.values().filter(|act| act.header.author == self.me);
+        for act in own {
+            let Some(arrival) = self.store.entry(act.id)?.map(|stored| stored.arrival).filter(|at| *at > until) else {
+                continue;
+            };
+            match act.body {
+                Body::Leave(_) => leave = leave.max(arrival),
+                Body::Vote(_) | Body::Invite(_) => {}
+                _ => return Ok(0),
+            }
+        }
+        Ok(leave)
     }
 
     /// Up to where the peer may know who belongs: who is a member no more is told what made it so, which may be
     /// the end of whoever added it, and nothing that came later.
-    fn told_until(&self, connection: ConnectionId, id: RoomId) -> Result<Arrival, StoreError> {
+    pub(crate) fn told_until(&self, connection: ConnectionId, id: RoomId) -> Result<Arrival, StoreError> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(0) };
         let Some(room) = self.rooms.get(&id) else { return Ok(0) };
         if room.is_member(&session.peer) {

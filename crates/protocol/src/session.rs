@@ -115,8 +115,8 @@ pub(crate) enum Telling {
     Records { room: RoomId, slot: u32, after: Option<RecordKey> },
     /// Entries that the peer lost.
     Entries { room: RoomId, slot: u32, ids: Vec<EntryId> },
-    /// Who belongs, after one arrival and up to another.
-    Membership { room: RoomId, slot: u32, after: Arrival, until: Arrival },
+    /// Who belongs, after one arrival and up to another; and what this device wrote up to its leaving.
+    Membership { room: RoomId, slot: u32, after: Arrival, until: Arrival, leave: Arrival },
 }
 
 /// A join that this device asked for.
@@ -138,8 +138,9 @@ pub(crate) struct Session {
     pub(crate) shared: BTreeMap<RoomId, Box<Shared>>,
     pub(crate) their_slots: BTreeMap<u32, RoomId>,
     pub(crate) next_slot: u32,
-    /// Rooms whose membership lane the peer was sent since one of the two is no member any more.
-    pub(crate) told: BTreeSet<RoomId>,
+    /// Rooms whose membership lane the peer was sent since one of the two is no member any more, each with the arrival
+    /// up to which.
+    pub(crate) told: BTreeMap<RoomId, Arrival>,
     /// A former member whose entries the peer still takes for good, so that it believes in whom that one added.
     pub(crate) believes: BTreeMap<RoomId, PublicKey>,
     pub(crate) joining: Vec<Joining>,
@@ -180,7 +181,7 @@ impl Session {
             shared: BTreeMap::new(),
             their_slots: BTreeMap::new(),
             next_slot: 0,
-            told: BTreeSet::new(),
+            told: BTreeMap::new(),
             believes: BTreeMap::new(),
             joining: Vec::new(),
             join_attempts: 0,
