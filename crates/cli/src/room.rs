@@ -76,6 +76,7 @@ mod tests {
             name: (*name).to_owned(),
             members: 1,
             unread: 0,
+            frozen: None,
             last: None,
         };
         rooms.iter().map(room).collect()

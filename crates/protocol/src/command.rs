@@ -27,6 +27,9 @@ pub enum CommandError {
     /// Only the room's owner may.
     #[error("only the owner of the room may do that")]
     NotOwner,
+    /// Only the room's owner may by itself, and the majority.
+    #[error("only the owner of the room removes a member; to have it removed by the majority, vote for that")]
+    NotOwnerButVoter,
     /// Over a limit.
     #[error("{0}")]
     TooLarge(&'static str),
@@ -204,7 +207,10 @@ impl<S: Store> Replica<S> {
     /// # Errors
     /// [`CommandError`]
     pub fn remove_member(&mut self, now: Time, id: RoomId, device: DeviceId) -> Result<(), CommandError> {
-        let (room, membership, link) = self.owned_room(id)?;
+        let (room, membership, link) = self.owned_room(id).map_err(|error| match error {
+            CommandError::NotOwner => CommandError::NotOwnerButVoter,
+            error => error,
+        })?;
         if device == self.device {
             return Err(CommandError::Invalid("this device cannot remove itself; leave the room instead"));
         }

@@ -431,13 +431,15 @@ mod tests {
         assert!(!doubt.about_all && doubt.about.is_empty());
         assert_eq!(book.room.logs.get(Lane::Membership).len(), 0, "logs are not what is judged here");
         assert_eq!(book.fresh().members.len(), usize::from(DEVICES));
-        book.step(&quiet(0, 3, What::Remove));
-        assert!(book.room.doubt.is_about(&key(3).public()) && !book.room.doubt.is_about(&key(2).public()));
+        // Erin added nobody: it is about her alone.
+        let erin = key(DEVICES - 1).public();
+        book.step(&quiet(0, DEVICES - 1, What::Remove));
+        assert!(book.room.doubt.is_about(&erin) && !book.room.doubt.is_about(&key(2).public()));
         book.room.evaluate_for(&key(2).public());
-        assert!(book.room.doubt.is_about(&key(3).public()));
+        assert!(book.room.doubt.is_about(&erin));
         for _ in 0..limits::EVALUATIONS + 1 {
-            book.room.evaluate_for(&key(3).public());
-            book.room.doubt.about.insert(key(3).public());
+            book.room.evaluate_for(&erin);
+            book.room.doubt.about.insert(erin);
         }
         assert_eq!(book.room.doubt.settled, limits::EVALUATIONS);
     }

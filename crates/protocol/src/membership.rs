@@ -186,6 +186,8 @@ pub struct Membership {
     pub(crate) unheard: Vec<EntryId>,
     /// Whom another way of the chain removed.
     pub(crate) refused: BTreeSet<PublicKey>,
+    /// What the chain in force changed about who may vote: position, whom, and whether it may since.
+    franchise: Vec<(usize, PublicKey, bool)>,
     /// Who was the owner behind each position.
     pub(crate) owners: Vec<Option<PublicKey>>,
     pub(crate) chain_seqs: BTreeMap<LogKey, u64>,
@@ -201,6 +203,21 @@ pub struct Membership {
     pub(crate) scribes: BTreeSet<PublicKey>,
     /// Whether acts are held that somebody voted for and that are not in force.
     pub(crate) contested: bool,
+}
+
+/// What the chain in force changed about who may vote.
+fn franchise(steps: &[Step<'_>]) -> Vec<(usize, PublicKey, bool)> {
+    let changes = steps.iter().enumerate().filter_map(|(position, step)| {
+        let act = step.acts.first()?;
+        match &act.body {
+            Body::Create(_) => Some((position, act.header.author, true)),
+            Body::Admit(admit) => Some((position, admit.key, true)),
+            Body::Appoint(appoint) => Some((position, appoint.key, true)),
+            Body::Remove(remove) => Some((position, remove.key, false)),
+            _ => None,
+        }
+    });
+    changes.collect()
 }
 
 impl Membership {
@@ -249,6 +266,7 @@ impl Membership {
             outranked: BTreeMap::new(),
             unheard: Vec::new(),
             refused: BTreeSet::new(),
+            franchise: franchise(&walk.steps),
             owners: walk.steps.iter().map(|step| step.owner).collect(),
             chain_seqs: BTreeMap::new(),
             awaited: BTreeSet::new(),
@@ -300,6 +318,24 @@ impl Membership {
     /// A device's part in the room now.
     pub fn role(&self, key: &PublicKey) -> Option<Role> {
         self.members.get(key).map(|member| member.role)
+    }
+
+    /// Whether more than half of those signed an act of the majority who could vote where it builds on the chain in
+    /// force, or now, where it builds on something else. Who may be away is counted only if it signed.
+    pub(crate) fn is_by_most(&self, act: &Act) -> bool {
+        let Some(link) = act.body.link() else { return false };
+        let position = self.chain.iter().position(|place| *place == link.previous);
+        let mut voters = BTreeSet::new();
+        for (_, key, votes) in self.franchise.iter().take_while(|(at, ..)| position.is_none_or(|last| *at <= last)) {
+            if *votes {
+                voters.insert(*key);
+            } else {
+                voters.remove(key);
+            }
+        }
+        let (signed, silent): (Vec<_>, Vec<_>) = voters.iter().partition(|voter| act.votes.contains(*voter));
+        let waited_for = |voter: &&&PublicKey| !self.gone.contains(**voter) && !self.refused.contains(**voter);
+        signed.len() > silent.iter().filter(waited_for).count()
     }
 
     /// The invite with this public key.

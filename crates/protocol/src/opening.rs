@@ -378,6 +378,11 @@ impl<S: Store> Replica<S> {
             self.recount(*id);
             if let Some(room) = self.rooms.get_mut(id) {
                 room.receipts_stale = true;
+                let forked_by = room.forked_by();
+                let known = std::mem::replace(&mut room.frozen_told, forked_by.is_some());
+                if let Some(owner) = forked_by.filter(|_| !known && room.is_member(&self.me)) {
+                    self.out.push(Output::Event(Event::Frozen(*id, owner)));
+                }
             }
             self.out.push(Output::Event(Event::Room(*id)));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::body::Body;
 use crate::chain::{Chain, Way};
 use crate::id::EntryId;
-use crate::identity::{PublicKey, Signature};
+use crate::identity::{DeviceId, PublicKey, Signature};
 use crate::kind::Kind;
 use crate::membership::Membership;
 
@@ -33,6 +33,13 @@ impl Proposal {
     /// Whether it is to be made an act of the majority.
     pub fn is_carried(&self) -> bool {
         self.votes.len() >= self.needed
+    }
+
+    /// Who may vote for it and has not. Nobody votes for its own removal.
+    pub fn missing(&self) -> Vec<DeviceId> {
+        let may = |voter: &&PublicKey| !(self.kind == Kind::Remove && **voter == self.subject);
+        let missing = self.voters.iter().filter(may).filter(|voter| !self.votes.contains_key(*voter));
+        missing.map(PublicKey::device_id).collect()
     }
 }
 

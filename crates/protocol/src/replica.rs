@@ -72,6 +72,9 @@ pub enum Event {
     Renewed,
     /// A device said different things under one number: it, or a copy of it, forked its log. All is kept.
     Forked(RoomId, DeviceId),
+    /// The owner, or a copy of it, changed who belongs to a room in two ways: neither counts, nor what the owner writes
+    /// from now on, until the majority acts.
+    Frozen(RoomId, DeviceId),
     /// A room's name, members, settings or standing changed.
     Room(RoomId),
     /// This device is a member of the room that it asked to join on this connection.

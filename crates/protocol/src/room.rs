@@ -12,7 +12,7 @@ use crate::id::{EntryId, Hash, LogId, RoomId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
 use crate::limits;
-use crate::membership::{Act, Limit, Membership};
+use crate::membership::{Act, Frozen, Limit, Membership};
 use crate::planted::{self, Bug};
 use crate::receipt::Told;
 use crate::record::{Addresses, Counts, Receipts, Record, RecordName};
@@ -116,6 +116,8 @@ pub(crate) struct Room {
     pub(crate) receipts_due_ms: Option<u64>,
     /// Whether the members changed since it was looked whether they publish receipts.
     pub(crate) receipts_stale: bool,
+    /// Whether people know that the owner forked the control chain.
+    pub(crate) frozen_told: bool,
     /// What this disk lost of it.
     pub(crate) damage: Damage,
     /// Whether who belongs changed since it was looked what this device has to write about it.
@@ -159,6 +161,7 @@ impl Room {
             read: BTreeMap::new(),
             receipts_due_ms: None,
             receipts_stale: false,
+            frozen_told: false,
             damage: Damage::default(),
             unsettled: false,
             overheard: BTreeMap::new(),
@@ -217,6 +220,8 @@ impl Room {
         room.stale = true;
         room.evaluate();
         room.changed = false;
+        // It was told when it came.
+        room.frozen_told = room.forked_by().is_some();
         if !room.logs.get(Lane::Content).is_empty() {
             // What was to be told when this device stopped is told now.
             room.receipts_due_ms = Some(now.steady_ms);
@@ -247,6 +252,12 @@ impl Room {
             self.changed = true;
             self.unsettled = true;
         }
+    }
+
+    /// The owner, where it forked the control chain.
+    pub(crate) fn forked_by(&self) -> Option<DeviceId> {
+        let membership = self.membership.as_ref().filter(|held| held.frozen == Some(Frozen::Forked))?;
+        Some(membership.owner.device_id())
     }
 
     pub(crate) fn is_member(&self, key: &PublicKey) -> bool {

@@ -5,7 +5,7 @@ use crate::command::CommandError;
 use crate::id::{EntryId, RoomId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
-use crate::membership::Role;
+use crate::membership::{Frozen, Role};
 use crate::receipt::Standing;
 use crate::replica::Replica;
 use crate::room::Room;
@@ -73,6 +73,8 @@ pub struct RoomSummary {
     pub members: usize,
     /// Messages of others not read here, at most 999.
     pub unread: usize,
+    /// Why nothing that the owner writes about the room counts.
+    pub frozen: Option<Frozen>,
     /// The newest message.
     pub last: Option<Message>,
 }
@@ -112,6 +114,7 @@ impl<S: Store> Replica<S> {
                 name: membership.settings.name.clone(),
                 members: membership.members.len(),
                 unread,
+                frozen: membership.frozen,
                 last: self.page(room, None, 1)?.0.pop(),
             });
         }

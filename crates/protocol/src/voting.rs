@@ -33,12 +33,14 @@ pub enum Motion {
 }
 
 /// How a vote stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// How many said so.
     pub votes: usize,
     /// How many have to.
     pub needed: usize,
+    /// Who may still say so; nobody, once it is done.
+    pub missing: Vec<DeviceId>,
     /// Whether it was enough, and it is done.
     pub done: bool,
 }
@@ -52,6 +54,8 @@ pub struct OpenVote {
     pub votes: Vec<DeviceId>,
     /// How many have to.
     pub needed: usize,
+    /// Who may still say so.
+    pub missing: Vec<DeviceId>,
     /// Whether this device may still say so.
     pub open: bool,
 }
@@ -73,6 +77,17 @@ impl Duty {
 }
 
 impl Room {
+    /// Forgets acts that came in logs of which nothing more is taken, once they can change nothing: what is held has
+    /// them, or an epoch after theirs.
+    pub(crate) fn forget_overheard(&mut self) {
+        if let Some(membership) = &self.membership {
+            self.overheard.retain(|ballot, act| {
+                let epoch = act.body.link().map_or(0, |link| link.epoch);
+                epoch >= membership.epoch && !membership.chain.contains(ballot)
+            });
+        }
+    }
+
     /// When something is to be written without being asked.
     pub(crate) fn next_duty_ms(&self) -> Option<u64> {
         if self.unsettled { Some(0) } else { self.duties.values().min().copied() }
@@ -195,11 +210,12 @@ impl<S: Store> Replica<S> {
             self.append(now, id, &Body::Vote(Cast { previous, epoch, kind: kind.number(), subject, signature }))?;
         }
         let Some((room, proposal)) = self.proposal(id, ballot.id()) else { return Err(CommandError::NotAMember) };
-        let (votes, needed) = (proposal.votes.len(), proposal.needed);
+        let (votes, needed, missing) = (proposal.votes.len(), proposal.needed, proposal.missing());
         if let Some(act) = self.carry_out(room, proposal) {
             self.write_act(now, id, &act)?;
         }
-        Ok(Tally { votes, needed, done: self.proposal(id, ballot.id()).is_none() })
+        let done = self.proposal(id, ballot.id()).is_none();
+        Ok(Tally { votes, needed, missing: if done { Vec::new() } else { missing }, done })
     }
 
     fn proposal(&self, id: RoomId, ballot: EntryId) -> Option<(&Room, &Proposal)> {
@@ -216,12 +232,12 @@ impl<S: Store> Replica<S> {
         let (_, membership) = self.member_room(id)?;
         let open = membership.proposals.iter().map(|proposal| {
             let device = proposal.subject.device_id();
-            let myself = proposal.kind == Kind::Remove && proposal.subject == self.me;
             OpenVote {
                 motion: if proposal.kind == Kind::Remove { Motion::Remove(device) } else { Motion::Owner(device) },
                 votes: proposal.votes.keys().map(PublicKey::device_id).collect(),
                 needed: proposal.needed,
-                open: proposal.voters.contains(&self.me) && !proposal.votes.contains_key(&self.me) && !myself,
+                missing: proposal.missing(),
+                open: proposal.missing().contains(&self.device),
             }
         });
         Ok(open.collect())
@@ -284,11 +300,17 @@ impl<S: Store> Replica<S> {
         for entry in group.signed().unwrap_or_default().iter().filter(|entry| entry.header.kind().is_control()) {
             let may_count =
                 entry.decode_body().link().is_some_and(|link| !link.votes.is_empty() && link.epoch >= epoch);
-            if !may_count || room.overheard.len() >= limits::OVERHEARD {
+            if !may_count {
                 continue;
             }
             let act = Act::of(entry);
-            if let Some(ballot) = act.ballot.filter(|ballot| !room.overheard.contains_key(ballot)) {
+            let Some(ballot) = act.ballot.filter(|ballot| !room.overheard.contains_key(ballot)) else { continue };
+            // What most of the voters signed nobody makes up, so that the places for it are not filled with anything else.
+            let carried = room.membership.as_ref().is_some_and(|membership| membership.is_by_most(&act));
+            if carried {
+                room.forget_overheard();
+            }
+            if carried && room.overheard.len() < limits::OVERHEARD {
                 room.overheard.insert(ballot, act);
                 room.unsettled = true;
             }
@@ -317,6 +339,7 @@ impl<S: Store> Replica<S> {
     fn next_duty(&mut self, now: Time, id: RoomId) -> Option<Body> {
         let room = self.rooms.get_mut(&id)?;
         room.evaluate();
+        room.forget_overheard();
         let duties = self.duties(id);
         let room = self.rooms.get_mut(&id)?;
         room.unsettled = false;

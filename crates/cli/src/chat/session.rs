@@ -369,7 +369,7 @@ impl<'a> Session<'a> {
                 if pending {
                     self.note("The owner of that room still has to let you in.");
                 }
-                self.enter(RoomSummary { room, name, members: 0, unread: 0, last: None });
+                self.enter(RoomSummary { room, name, members: 0, unread: 0, frozen: None, last: None });
                 Vec::new()
             }
             Answer::Left { room, left: Ok(()) } => {

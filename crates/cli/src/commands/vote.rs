@@ -73,11 +73,16 @@ fn called(members: &[Member], device: &str) -> String {
 /// How a vote stands, in a sentence.
 pub(crate) fn counted(members: &[Member], act: &Act, tally: &Tally) -> String {
     let what = what(members, act);
-    let Tally { votes, needed, done } = tally;
+    let Tally { votes, needed, done, missing } = tally;
     if *done {
-        format!("Done: {votes} voted to {what}.")
+        return format!("Done: {votes} voted to {what}.");
+    }
+    let missing: Vec<String> = missing.iter().map(|device| called(members, device)).collect();
+    if missing.is_empty() {
+        format!("{votes} of the {needed} votes that it takes to {what}, and nobody is left to vote.")
     } else {
-        format!("{votes} of the {needed} votes that it takes to {what}. The others vote on their devices.")
+        let missing = missing.join(", ");
+        format!("{votes} of the {needed} votes that it takes to {what}. Still to vote, on their devices: {missing}.")
     }
 }
 

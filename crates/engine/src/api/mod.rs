@@ -34,7 +34,8 @@ pub use preferences::{Preferences, SetSettings};
 pub use present::{InviteHost, OpenedInvite, Present};
 pub use qr::{QrCode, QrPicture};
 pub use room::{
-    CreateRoom, InRoom, Invite, Invited, Join, Joined, Member, Members, OfMember, Role, RoomCreated, RoomSummary, Rooms,
+    CreateRoom, Frozen, InRoom, Invite, Invited, Join, Joined, Member, Members, OfMember, Role, RoomCreated,
+    RoomSummary, Rooms,
 };
 pub use vote::{Act, Proposal, Proposals, Tally, Vote};
 

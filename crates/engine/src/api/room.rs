@@ -44,9 +44,32 @@ pub struct RoomSummary {
     pub members: u64,
     /// How many of its messages were not read here, at most 999.
     pub unread: u64,
+    /// Why nothing that its owner changes about it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Frozen>,
     /// Its newest message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Box<Message>>,
+}
+
+/// Why nothing that a room's owner changes about it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Frozen {
+    /// The owner's device, or a copy of it, changed the room in two ways. Its members vote for an owner.
+    Forked,
+    /// The owner's device changed the room in a way that this version does not know. This device is to be updated.
+    NewerVersion,
+}
+
+impl From<membership::Frozen> for Frozen {
+    fn from(frozen: membership::Frozen) -> Self {
+        match frozen {
+            membership::Frozen::Forked => Self::Forked,
+            membership::Frozen::NewerVersion => Self::NewerVersion,
+        }
+    }
 }
 
 impl From<view::RoomSummary> for RoomSummary {
@@ -56,6 +79,7 @@ impl From<view::RoomSummary> for RoomSummary {
             name: room.name,
             members: room.members as u64,
             unread: room.unread as u64,
+            frozen: room.frozen.map(Into::into),
             last: room.last.map(|last| Box::new(last.into())),
         }
     }

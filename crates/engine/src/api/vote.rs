@@ -35,7 +35,7 @@ pub struct Vote {
 }
 
 /// How a vote stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tally {
     /// How many voters said so, this device included.
@@ -44,11 +44,19 @@ pub struct Tally {
     pub needed: u64,
     /// Whether it was enough, and it is done.
     pub done: bool,
+    /// The devices that may still say so; none once it is done.
+    #[serde(default)]
+    pub missing: Vec<String>,
 }
 
 impl From<voting::Tally> for Tally {
     fn from(tally: voting::Tally) -> Self {
-        Self { votes: tally.votes as u64, needed: tally.needed as u64, done: tally.done }
+        Self {
+            votes: tally.votes as u64,
+            needed: tally.needed as u64,
+            done: tally.done,
+            missing: tally.missing.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 
@@ -67,6 +75,9 @@ pub struct Proposal {
     pub needed: u64,
     /// Whether this device may join them, and has not.
     pub open: bool,
+    /// The devices that may join them, and have not.
+    #[serde(default)]
+    pub missing: Vec<String>,
 }
 
 impl From<voting::OpenVote> for Proposal {
@@ -76,6 +87,7 @@ impl From<voting::OpenVote> for Proposal {
             votes: open.votes.iter().map(ToString::to_string).collect(),
             needed: open.needed as u64,
             open: open.open,
+            missing: open.missing.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -12,7 +12,7 @@ impl From<CommandError> for ApiError {
         let code = match &error {
             CommandError::NotFound(_) => ErrorCode::NotFound,
             CommandError::NotAMember => ErrorCode::NotAMember,
-            CommandError::NotOwner => ErrorCode::NotOwner,
+            CommandError::NotOwner | CommandError::NotOwnerButVoter => ErrorCode::NotOwner,
             CommandError::TooLarge(_) => ErrorCode::TooLarge,
             CommandError::Invalid(_) => ErrorCode::InvalidArgument,
             CommandError::Store(error) => return Self::from(error),

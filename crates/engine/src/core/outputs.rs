@@ -90,9 +90,11 @@ impl Machine {
             }
             Happened::Read(room) => Some(Event::RoomRead { room: room.to_string() }),
             Happened::Room(room) => Some(Event::RoomChanged { room: room.to_string() }),
-            Happened::Damaged(..) | Happened::Repaired(..) | Happened::Renewed | Happened::Forked(..) => {
-                Some(Event::Notice(self.notice(now, happened)?))
-            }
+            Happened::Damaged(..)
+            | Happened::Repaired(..)
+            | Happened::Renewed
+            | Happened::Forked(..)
+            | Happened::Frozen(..) => Some(Event::Notice(self.notice(now, happened)?)),
             Happened::Joined(connection, room) => {
                 self.connections.joined(connection, room, None);
                 None
@@ -131,6 +133,15 @@ impl Machine {
                     "{who} said different things at once in \"{name}\": its data may have been copied. All of it is shown."
                 );
                 (NoticeKind::Forked, Some(room), Some(device), None, text)
+            }
+            Happened::Frozen(room, owner) => {
+                let who = self.replica.name_in(room, owner).unwrap_or_default();
+                let name = name(room);
+                let text = format!(
+                    "{who}, the owner of \"{name}\", changed it in two ways at once: its data may have been copied. \
+                     What it changes counts no more until the members vote for an owner."
+                );
+                (NoticeKind::Frozen, Some(room), Some(owner), None, text)
             }
             _ => return None,
         };

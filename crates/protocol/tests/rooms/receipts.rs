@@ -182,9 +182,8 @@ fn who_holds_one_branch_of_a_forked_log_is_told_nothing_of_the_other() {
     let told = {
         let author = world.replica(CAROL).device_id();
         let records = lanline_protocol::store::Store::records(&carols, room, None, usize::MAX).unwrap();
-        let receipts = |record: &Record| {
-            record.key.name == RecordName::RECEIPTS && record.key.author.device_id() == author
-        };
+        let receipts =
+            |record: &Record| record.key.name == RecordName::RECEIPTS && record.key.author.device_id() == author;
         records.into_iter().find(receipts).unwrap()
     };
     world.crash(CAROL);

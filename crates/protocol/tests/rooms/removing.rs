@@ -18,7 +18,7 @@ fn who_is_removed_is_told_and_cut_off_and_gets_nothing_more() {
     world.settle();
     let bob = device(&mut world, BOB);
     let now = world.now;
-    assert_eq!(world.replica(CAROL).remove_member(now, room, bob), Err(CommandError::NotOwner));
+    assert_eq!(world.replica(CAROL).remove_member(now, room, bob), Err(CommandError::NotOwnerButVoter));
     world.replica(ALICE).remove_member(now, room, bob).unwrap();
     world.commit(ALICE);
     world.settle();

@@ -2,8 +2,9 @@
 
 use lanline_protocol::command::CommandError;
 use lanline_protocol::id::RoomId;
-use lanline_protocol::identity::DeviceId;
-use lanline_protocol::membership::Role;
+use lanline_protocol::identity::{DeviceId, DeviceKey, PublicKey};
+use lanline_protocol::membership::{Frozen, Role};
+use lanline_protocol::replica::Event;
 use lanline_protocol::view::Shown;
 use lanline_protocol::voting::{Motion, OpenVote, Tally};
 
@@ -28,14 +29,14 @@ fn vote(world: &mut World, device: usize, room: RoomId, motion: Motion) -> Resul
 /// Votes for an owner. Gives (votes, needed, done).
 fn elect(world: &mut World, device: usize, room: RoomId, owner: usize) -> (usize, usize, bool) {
     let owner = id(world, owner);
-    let Tally { votes, needed, done } = vote(world, device, room, Motion::Owner(owner)).unwrap();
+    let Tally { votes, needed, done, .. } = vote(world, device, room, Motion::Owner(owner)).unwrap();
     (votes, needed, done)
 }
 
 /// Votes for a removal. Gives (votes, needed, done).
 fn expel(world: &mut World, device: usize, room: RoomId, whom: usize) -> (usize, usize, bool) {
     let whom = id(world, whom);
-    let Tally { votes, needed, done } = vote(world, device, room, Motion::Remove(whom)).unwrap();
+    let Tally { votes, needed, done, .. } = vote(world, device, room, Motion::Remove(whom)).unwrap();
     (votes, needed, done)
 }
 
@@ -102,7 +103,12 @@ fn where_the_owner_never_comes_back_the_others_appoint_another() {
     assert_eq!(elect(&mut world, BOB, room, CAROL), (1, 3, false), "said twice is said once");
     world.settle();
     let (bob, carol) = (id(&mut world, BOB), id(&mut world, CAROL));
-    let open = |open| OpenVote { motion: Motion::Owner(carol), votes: vec![bob], needed: 3, open };
+    // In the order of their keys.
+    let mut missing = [ALICE, CAROL, DAVE].map(|device| DeviceKey::from_seed(&[device as u8 + 1; 32]).public());
+    missing.sort_unstable();
+    let missing: Vec<DeviceId> = missing.iter().map(PublicKey::device_id).collect();
+    let open =
+        |open| OpenVote { motion: Motion::Owner(carol), votes: vec![bob], needed: 3, missing: missing.clone(), open };
     assert_eq!(world.replica(DAVE).votes(room).unwrap(), [open(true)]);
     assert_eq!(world.replica(BOB).votes(room).unwrap(), [open(false)]);
     assert_eq!(elect(&mut world, DAVE, room, CAROL), (2, 3, false));
@@ -154,7 +160,7 @@ fn an_owner_whom_the_majority_removes_learns_it_and_the_room_gets_another() {
         assert_eq!(parts(&mut world, device, room), ["bob v", "carol v"], "nobody owns it");
     }
     let (bob, now) = (id(&mut world, BOB), world.now);
-    assert_eq!(world.replica(CAROL).remove_member(now, room, bob), Err(CommandError::NotOwner));
+    assert_eq!(world.replica(CAROL).remove_member(now, room, bob), Err(CommandError::NotOwnerButVoter));
     // Somebody can be let in without an owner, too.
     world.listen(BOB);
     let link = world.invite(BOB, room);
@@ -321,7 +327,7 @@ fn an_owner_hands_over_and_is_a_member_like_any_other() {
     world.commit(ALICE);
     world.settle();
     let now = world.now;
-    assert_eq!(world.replica(ALICE).remove_member(now, room, bob), Err(CommandError::NotOwner));
+    assert_eq!(world.replica(ALICE).remove_member(now, room, bob), Err(CommandError::NotOwnerButVoter));
     world.replica(BOB).remove_member(now, room, alice).unwrap();
     world.commit(BOB);
     world.settle();
@@ -371,6 +377,31 @@ fn where_the_owner_leaves_the_rest_can_appoint_another() {
     assert_eq!(parts(&mut world, ERIN, room), ["erin v"], "carol, the last who could vote, let erin vote");
     assert!(matches!(vote(&mut world, ERIN, room, Motion::Remove(dave)), Err(CommandError::NotFound(_))));
     assert_eq!(elect(&mut world, ERIN, room, ERIN), (1, 1, true));
+}
+
+#[test]
+fn who_is_still_to_vote_is_told() {
+    let mut world = World::new(&NAMES);
+    let room = world.room_of(4);
+    let ids: Vec<DeviceId> = [ALICE, BOB, CAROL, DAVE].map(|device| id(&mut world, device)).to_vec();
+    let names = |missing: &[DeviceId]| {
+        let mut names: Vec<_> =
+            missing.iter().map(|one| NAMES[ids.iter().position(|known| known == one).unwrap()]).collect();
+        names.sort_unstable();
+        names.join(" ")
+    };
+    let motion = Motion::Remove(ids[ALICE]);
+    let tally = vote(&mut world, BOB, room, motion).unwrap();
+    assert_eq!((tally.votes, tally.needed, names(&tally.missing).as_str()), (1, 3, "carol dave"));
+    world.settle();
+    let open = world.replica(CAROL).votes(room).unwrap();
+    assert_eq!((open.len(), names(&open[0].missing).as_str(), open[0].open), (1, "carol dave", true));
+    assert!(!world.replica(ALICE).votes(room).unwrap()[0].open, "it is about her");
+    let tally = vote(&mut world, CAROL, room, motion).unwrap();
+    assert_eq!((tally.votes, names(&tally.missing).as_str(), tally.done), (2, "dave", false));
+    world.settle();
+    let tally = vote(&mut world, DAVE, room, motion).unwrap();
+    assert_eq!((tally.votes, tally.missing, tally.done), (3, Vec::new(), true));
 }
 
 #[test]
@@ -434,10 +465,17 @@ fn the_majority_ends_what_a_copied_owner_forked() {
     }
     let (bob, now) = (id(&mut world, BOB), world.now);
     assert!(matches!(world.replica(ALICE).hand_over(now, room, bob), Err(CommandError::Invalid(_))));
+    let owner = id(&mut world, ALICE);
+    for device in [BOB, CAROL, DAVE] {
+        let told = world.events(device).into_iter().filter(|event| matches!(event, Event::Frozen(..)));
+        assert_eq!(told.collect::<Vec<_>>(), [Event::Frozen(room, owner)], "once");
+        assert_eq!(world.replica(device).rooms().unwrap()[0].frozen, Some(Frozen::Forked));
+    }
     assert_eq!(elect(&mut world, BOB, room, ALICE), (1, 2, false));
     world.settle();
     assert_eq!(elect(&mut world, CAROL, room, ALICE), (2, 2, true));
     meet(&mut world, &[ALICE, BOB, CAROL, DAVE, ERIN]);
+    assert_eq!(world.replica(BOB).rooms().unwrap()[0].frozen, None);
     for device in [ALICE, BOB, CAROL, DAVE, ERIN] {
         // Alice confirmed again whom she had let in.
         assert_eq!(parts(&mut world, device, room), ["alice o v", "bob v", "carol v", "dave v", "erin v"]);

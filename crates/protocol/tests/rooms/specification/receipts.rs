@@ -106,12 +106,13 @@ fn read_only_what_was_held() {
 
 #[test]
 fn mark_names_an_entry() {
-    let mut hand = Hand::met();
+    let mut hand = Hand::of_bob();
     let room = hand.room;
     let bob = hand.world.replica(BOB).device_id();
     let said: Vec<_> = ["one", "two", "three"].map(|text| hand.world.say(ALICE, room, text)).to_vec();
     hand.world.commit(ALICE);
     let store = hand.disk();
+    hand.meet();
     let named: Vec<_> = said.iter().map(|id| store.entry(*id).unwrap().unwrap().entry).collect();
     let log = named[1].header.log_key();
     let mut version = u64::MAX >> 2;
