@@ -6,7 +6,7 @@ import { h, icon, refocus } from "./element.js";
 import { say, tell } from "./locale.js";
 
 /** The drawing of each kind; others have the plain one. */
-const DRAWINGS = /** @type {Record<string, string>} */ ({ damaged: "alert", forked: "alert", repaired: "check" });
+const DRAWINGS = /** @type {Record<string, string>} */ ({ damaged: "alert", forked: "alert", frozen: "alert", repaired: "check" });
 
 /** What this device found out about what it keeps, until the person puts it away. */
 export class NoticeList extends HTMLElement {
@@ -111,7 +111,7 @@ export class NoticeList extends HTMLElement {
     const name = room ? this.#session.room(room)?.name : undefined;
     if (kind === "renewed") return tell("notice.renewed", {});
     if (name && (kind === "damaged" || kind === "repaired")) return tell(`notice.${kind}`, { count: count ?? 1, room: name });
-    if (name && kind === "forked") return tell("notice.forked", { room: name });
+    if (name && (kind === "forked" || kind === "frozen")) return tell(`notice.${kind}`, { room: name });
     return [h("bdi", { lang: "en" }, text)];
   }
 }

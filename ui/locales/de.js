@@ -107,6 +107,8 @@ export default {
     "Die Daten dieses Geräts sind eine ältere Kopie. Was danach kam, kommt von den anderen zurück.",
   "notice.forked":
     "Ein Gerät hat in {room} zugleich Verschiedenes gesagt: Seine Daten wurden womöglich kopiert. Alles wird gezeigt.",
+  "notice.frozen":
+    "Der Eigentümer von {room} hat den Raum zugleich auf zwei Arten geändert: Seine Daten wurden womöglich kopiert. Was er ändert, zählt nicht mehr, bis die Mitglieder über einen Eigentümer abstimmen.",
   "notice.dismiss": "Ausblenden",
   "notice.more": { one: "{count} weiterer", other: "{count} weitere" },
   "notice.fewer": "Weniger",

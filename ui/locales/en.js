@@ -100,6 +100,8 @@ export default {
   "notice.renewed": "The data of this device is an older copy. What came after it comes back from the others.",
   "notice.forked":
     "A device said different things at once in {room}: its data may have been copied. All of it is shown.",
+  "notice.frozen":
+    "The owner of {room} changed it in two ways at once: its data may have been copied. What the owner changes counts no more until the members vote for an owner.",
   "notice.dismiss": "Put away",
   "notice.more": { one: "{count} more", other: "{count} more" },
   "notice.fewer": "Fewer",

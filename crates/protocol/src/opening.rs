@@ -390,7 +390,12 @@ impl<S: Store> Replica<S> {
         for connection in connections {
             for id in &changed {
                 self.refresh_shared(connection, *id)?;
-                let told = |session: &Session| session.told.contains_key(id) && !session.shared.contains_key(id);
+                // What came may be what a former member lacks.
+                let room = self.rooms.get(id);
+                let told = |session: &Session| {
+                    let former = room.is_some_and(|room| !room.is_member(&session.peer));
+                    former && session.told.contains_key(id) && !session.shared.contains_key(id)
+                };
                 if self.sessions.get(&connection).is_some_and(told) {
                     self.tell_removal(connection, *id)?;
                 }
