@@ -108,7 +108,7 @@ export default {
   "notice.forked":
     "Ein Gerät hat in {room} zugleich Verschiedenes gesagt: Seine Daten wurden womöglich kopiert. Alles wird gezeigt.",
   "notice.frozen":
-    "Der Eigentümer von {room} hat den Raum zugleich auf zwei Arten geändert: Seine Daten wurden womöglich kopiert. Was er ändert, zählt nicht mehr, bis die Mitglieder über einen Eigentümer abstimmen.",
+    "Das Gerät, das {room} besitzt, hat den Raum zugleich auf zwei Arten geändert: Seine Daten wurden womöglich kopiert. Was es ändert, zählt nicht mehr, bis die Mitglieder abgestimmt haben, wer den Raum besitzt.",
   "notice.dismiss": "Ausblenden",
   "notice.more": { one: "{count} weiterer", other: "{count} weitere" },
   "notice.fewer": "Weniger",
