@@ -23,18 +23,23 @@ pub(crate) struct Cell {
     pub(crate) runs: Runs,
     /// Processor time of the server for one of the unit, in microseconds, where that means something.
     pub(crate) cpu_us: Runs,
+    /// Whether it did not come to an end.
+    pub(crate) failed: bool,
 }
 
 /// Everything that is measured, in the order of the table.
 pub(crate) struct Book {
     pub(crate) measures: Vec<Measure>,
+    /// What is called 1,000 clients, and a million entries, in titles.
+    large: usize,
+    behind: usize,
 }
 
 const RATE: &str = "messages/s";
 const FAST: &str = "deliveries/s";
 
 impl Book {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(large: usize, behind: usize) -> Self {
         let measure = |title, unit, higher_is_better, goal, pictured| Measure {
             title,
             unit,
@@ -72,23 +77,43 @@ impl Book {
             measure(BEHIND_P99, "ms", false, None, false),
             measure(BACK, "s", false, Some((5.0, 2.0)), false),
         ];
-        Self { measures }
+        Self { measures, large, behind }
+    }
+
+    /// A measure's title, with the numbers of this run.
+    pub(crate) fn title(&self, measure: &Measure) -> String {
+        let shown = |number: usize| crate::figures::show(number as f64);
+        if measure.title.contains("1,000,000") {
+            return measure.title.replace("1,000,000", &shown(self.behind));
+        }
+        measure.title.replace("1,000", &shown(self.large))
+    }
+
+    fn cell(&mut self, title: &str, subject: &str) -> Option<&mut Cell> {
+        let measure = self.measures.iter_mut().find(|measure| measure.title == title)?;
+        let index = measure.cells.iter().position(|cell| cell.subject == subject).unwrap_or_else(|| {
+            let (runs, cpu_us) = Default::default();
+            measure.cells.push(Cell { subject: subject.to_owned(), runs, cpu_us, failed: false });
+            measure.cells.len() - 1
+        });
+        measure.cells.get_mut(index)
     }
 
     /// Notes a run.
     pub(crate) fn note(&mut self, title: &str, subject: &str, value: f64, cpu_us: Option<f64>) {
-        let shown = crate::figures::show(value);
         let cost = cpu_us.map(|cpu| format!(", {} µs of the server's processor each", crate::figures::show(cpu)));
-        let Some(measure) = self.measures.iter_mut().find(|measure| measure.title == title) else { return };
-        eprintln!("bench: {subject}: {title}: {shown} {}{}", measure.unit, cost.unwrap_or_default());
-        let index = measure.cells.iter().position(|cell| cell.subject == subject).unwrap_or_else(|| {
-            let cell = Cell { subject: subject.to_owned(), runs: Runs::default(), cpu_us: Runs::default() };
-            measure.cells.push(cell);
-            measure.cells.len() - 1
-        });
-        if let Some(cell) = measure.cells.get_mut(index) {
+        eprintln!("bench: {subject}: {title}: {}{}", crate::figures::show(value), cost.unwrap_or_default());
+        if let Some(cell) = self.cell(title, subject) {
             cell.runs.0.push(value);
             cell.cpu_us.0.extend(cpu_us);
+        }
+    }
+
+    /// Notes that something did not come to an end.
+    pub(crate) fn fail(&mut self, title: &str, subject: &str, error: &anyhow::Error) {
+        eprintln!("bench: {subject}: {title}: FAILED: {error:#}");
+        if let Some(cell) = self.cell(title, subject) {
+            cell.failed = true;
         }
     }
 }
@@ -126,3 +151,17 @@ pub(crate) const BACK: &str = "1,000 clients back and caught up after the server
 pub(crate) const BEHIND: &str = "A device joins 1,000,000 entries behind, until it holds all";
 pub(crate) const BEHIND_QUIET_P99: &str = "From one client to another in that room before, 256 B, p99";
 pub(crate) const BEHIND_P99: &str = "From one client to another meanwhile, 256 B, p99";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_tell_the_numbers_of_the_run() {
+        let book = Book::new(200, 100_000);
+        let titles: Vec<String> = book.measures.iter().map(|measure| book.title(measure)).collect();
+        assert!(titles.contains(&"Delivered to 200 clients of one room, 256 B".to_owned()));
+        assert!(titles.contains(&"A device joins 100,000 entries behind, until it holds all".to_owned()));
+        assert!(titles.iter().all(|title| !title.contains("1,000")));
+    }
+}

@@ -63,6 +63,23 @@ struct Messages {
     out: PathBuf,
 }
 
+impl Messages {
+    /// What to type to have the same measured. Where things lie on this machine is not told.
+    fn command(&self) -> String {
+        let mut command = "cargo xtask bench messages".to_owned();
+        for (given, word) in [(self.quick, " --quick"), (self.alone, " --alone"), (self.pin, " --pin")] {
+            command.push_str(if given { word } else { "" });
+        }
+        if let Some(runs) = self.runs {
+            command.push_str(&format!(" --runs {runs}"));
+        }
+        if !self.only.is_empty() {
+            command.push_str(&format!(" --only {}", self.only.join(",")));
+        }
+        command
+    }
+}
+
 fn main() -> ExitCode {
     let Arguments::Messages(messages) = Arguments::parse();
     match run(&messages) {
@@ -116,25 +133,25 @@ async fn bench(messages: &Messages) -> Result<()> {
     }
     std::fs::create_dir_all(&work)?;
     let quick = messages.quick;
+    let (large, behind) = if quick { (200, 100_000) } else { (1000, 1_000_000) };
     let mut plan = Plan {
         runs: messages.runs.unwrap_or(if quick { 1 } else { 5 }),
         time: Duration::from_millis(if quick { 700 } else { 2000 }),
         samples: if quick { 100 } else { 500 },
         samples_last: if quick { 20 } else { 200 },
         idle: if quick { 1000 } else { 10_000 },
-        large: if quick { 200 } else { 1000 },
+        large,
         backlog: if quick { [10_000, 40_000] } else { [60_000, 240_000] },
-        behind: if quick { 100_000 } else { 1_000_000 },
+        behind,
         only: messages.only.clone(),
         work: work.canonicalize()?,
         processors: messages.pin.then(|| "0".to_owned()),
-        book: Book::new(),
+        book: Book::new(large, behind),
     };
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.contains('/')).collect();
     let mut circumstances = Circumstances {
         date: jiff::ZonedDateTime::now().strftime("%Y-%m-%d %H:%M %Z").to_string(),
         machine: machine::describe(&plan.work),
-        command: format!("cargo xtask bench {}", words.join(" ")),
+        command: messages.command(),
         runs: plan.runs,
         pinned: messages.pin,
         fsync: (Runs::default(), Runs::default()),
@@ -151,7 +168,7 @@ async fn bench(messages: &Messages) -> Result<()> {
             eprintln!("bench: SKIPPED: {} is not installed", peer.name());
             continue;
         }
-        peers::measure(&mut plan, peer).await.with_context(|| peer.name())?;
+        peers::measure(&mut plan, peer).await;
         measure_disk(&mut circumstances, &plan.work)?;
     }
     let _ = std::fs::remove_dir_all(&plan.work);
@@ -169,4 +186,17 @@ fn measure_disk(circumstances: &mut Circumstances, folder: &Path) -> Result<()> 
     circumstances.fsync.0.0.push(fsync.p50);
     circumstances.fsync.1.0.push(fsync.p99);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_told_without_paths() {
+        let words =
+            ["bench", "messages", "--work", "/x/y", "--only", "ingest,idle", "--runs", "3", "--lanline", "/x/z"];
+        let Arguments::Messages(messages) = Arguments::parse_from(words);
+        assert_eq!(messages.command(), "cargo xtask bench messages --runs 3 --only ingest,idle");
+    }
 }

@@ -23,19 +23,19 @@ fn colour(subject: &str) -> &'static str {
     }
 }
 
-fn block(svg: &mut String, measure: &Measure, mut y: u32) -> u32 {
+fn block(svg: &mut String, book: &Book, measure: &Measure, mut y: u32) -> u32 {
     let better = if measure.higher_is_better { "more is better" } else { "less is better" };
     let _ = writeln!(
         svg,
         r##"<text x="20" y="{y}" font-weight="bold">{}</text><text x="{}" y="{y}" text-anchor="end" fill="#666">{}, {better}</text>"##,
-        measure.title,
+        book.title(measure),
         WIDTH - 20,
         measure.unit,
     );
     y += 10;
     let most = measure.cells.iter().map(|cell| cell.runs.median()).fold(f64::MIN_POSITIVE, f64::max);
     for cell in &measure.cells {
-        let value = cell.runs.median();
+        let value = if cell.failed { 0.0 } else { cell.runs.median() };
         let length = (value / most * LONGEST).max(1.0);
         let middle = y + BAR - 5;
         let _ = writeln!(
@@ -45,7 +45,7 @@ fn block(svg: &mut String, measure: &Measure, mut y: u32) -> u32 {
             cell.subject,
             colour(&cell.subject),
             f64::from(LEFT) + length + 8.0,
-            show(value),
+            if cell.failed { "failed".to_owned() } else { show(value) },
         );
         y += STEP;
     }
@@ -57,7 +57,7 @@ pub(crate) fn draw(book: &Book, caption: &str) -> String {
     let mut body = String::new();
     let mut y = 64;
     for measure in book.measures.iter().filter(|measure| measure.pictured && !measure.cells.is_empty()) {
-        y = block(&mut body, measure, y);
+        y = block(&mut body, book, measure, y);
     }
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="13" fill="#222">

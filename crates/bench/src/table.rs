@@ -44,7 +44,11 @@ impl Measure {
 
     /// How many times better Lanline is.
     fn ratio(&self, cell: &Cell) -> Option<f64> {
-        let (own, other) = (self.cell(LANLINE)?.runs.median(), cell.runs.median());
+        let (own, other) = (self.cell(LANLINE)?, cell);
+        if own.failed || other.failed {
+            return None;
+        }
+        let (own, other) = (own.runs.median(), other.runs.median());
         let ratio = if self.higher_is_better { own / other } else { other / own };
         ratio.is_finite().then_some(ratio)
     }
@@ -57,11 +61,12 @@ fn value(runs: &Runs) -> String {
     format!("**{}** ({}–{})", show(runs.median()), show(runs.least()), show(runs.most()))
 }
 
-fn row(measure: &Measure) -> String {
-    let mut row = format!("| {} | {} |", measure.title, measure.unit);
+fn row(book: &Book, measure: &Measure) -> String {
+    let mut row = format!("| {} | {} |", book.title(measure), measure.unit);
     for subject in subjects() {
         let shown = match measure.cell(subject) {
             None => "–".to_owned(),
+            Some(cell) if cell.failed => "failed".to_owned(),
             Some(cell) => {
                 let mut shown = value(&cell.runs);
                 if subject != LANLINE
@@ -85,7 +90,8 @@ fn row(measure: &Measure) -> String {
 pub(crate) fn report(book: &Book, of: &Circumstances) -> String {
     let f = of.fsync();
     let names = subjects().join(" | ");
-    let rows: String = book.measures.iter().filter(|measure| !measure.cells.is_empty()).map(row).collect();
+    let rows: String =
+        book.measures.iter().filter(|measure| !measure.cells.is_empty()).map(|measure| row(book, measure)).collect();
     let mut versions = format!(
         "| {LANLINE} | {} | TLS 1.3, both sides known by key | every message on disk (`fsync`) before it is acknowledged or passed on |\n",
         of.lanline
@@ -119,8 +125,8 @@ pub(crate) fn report(book: &Book, of: &Circumstances) -> String {
          **F**, this disk's own time to keep 4 KiB (`write` and `fdatasync`, in the same folder, before and between the \
          measures): p50 {} ms, p99 {} ms.\n\n\
          Each cell is the median of {} runs and the least and most of them, then how many times better Lanline is, then \
-         the processor time of the server for one message, delivery or entry. The last column is Lanline's floor and \
-         goal.\n\n\
+         the processor time of the server for one message, delivery or entry; *failed*: it did not come to an end. The \
+         last column is Lanline's floor and goal.\n\n\
          | measure | unit | {names} | floor / goal |\n|---|---|{}---|\n{rows}\n\
          ## Who is measured\n\n\
          | | version | TLS | what an answer means |\n|---|---|---|---|\n{versions}\n\
@@ -138,7 +144,7 @@ pub(crate) fn report(book: &Book, of: &Circumstances) -> String {
          - *Idle connections*: {} connected members of rooms of 200, quiet but for heartbeats; the proportional set size \
          that they add, as how many fit a GiB.\n\
          - *A device that joins late*: a second `lanline` process, which checks every signature and keeps everything, \
-         until its newest message is the room's. *Sent to a client that was away*: the server's part of that alone.\n\
+         until it has acknowledged the room's last message. *Sent to a client that was away*: the server's part of that alone.\n\
          - *Back*: from `kill -9` of the server, which is started again at once, until the last of the clients is in step \
          again. Each tries at once, then after 0.5 s, doubling to 5 s, with a quarter of jitter.\n",
         of.command,

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use tokio::time::sleep;
+use anyhow::{Result, anyhow};
+use tokio::time::{sleep, timeout};
 
 use super::{Peer, Server};
 use crate::audience::Audience;
@@ -23,6 +23,9 @@ const LINE: usize = 400;
 
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// What takes longer than this does not come to an end.
+const ENDLESS: Duration = Duration::from_secs(90);
+
 async fn publishers(server: &Server, count: usize, payload: usize) -> Result<Vec<Link>> {
     let mut links = Vec::new();
     for index in 0..count {
@@ -39,34 +42,47 @@ async fn audience(server: &Server, count: usize, kept: bool) -> Result<Audience>
     Ok(Audience::new(links))
 }
 
-/// Everything that is measured of one of them.
-pub(crate) async fn measure(plan: &mut Plan, peer: Peer) -> Result<()> {
+/// Everything that is measured of one of them. What fails stands so in the report, and the rest goes on.
+pub(crate) async fn measure(plan: &mut Plan, peer: Peer) {
     if peer.acknowledges() && plan.wants("ingest") {
         for (payload, title) in PAYLOADS.into_iter().zip(INGEST_100) {
-            publishing(plan, peer, (100, payload, WINDOW, title)).await?;
+            part(plan, peer, &[title], async |plan| publishing(plan, peer, (100, payload, WINDOW, title)).await).await;
         }
-        publishing(plan, peer, (1, 256, 1, INGEST_1_ONE)).await?;
-        publishing(plan, peer, (1, 256, WINDOW, INGEST_1)).await?;
+        for (window, title) in [(1, INGEST_1_ONE), (WINDOW, INGEST_1)] {
+            part(plan, peer, &[title], async |plan| publishing(plan, peer, (1, 256, window, title)).await).await;
+        }
     }
     if plan.wants("latency") {
-        to_the_last(plan, peer, 1, (LATENCY_P50, LATENCY_P99)).await?;
+        let titles = (LATENCY_P50, LATENCY_P99);
+        part(plan, peer, &[titles.0, titles.1], async |plan| to_the_last(plan, peer, 1, titles).await).await;
     }
     if plan.wants("fanout") {
         for (payload, title) in PAYLOADS.into_iter().zip(FAN_OUT) {
             if payload <= LINE || peer != Peer::Ngircd {
-                delivering(plan, peer, (200, payload, title)).await?;
+                part(plan, peer, &[title], async |plan| delivering(plan, peer, (200, payload, title)).await).await;
             }
         }
     }
     if plan.wants("large") {
-        to_the_last(plan, peer, plan.large, (LAST_P50, LAST_P99)).await?;
-        delivering(plan, peer, (plan.large, 256, FAN_OUT_1000)).await?;
+        let (large, titles) = (plan.large, (LAST_P50, LAST_P99));
+        part(plan, peer, &[titles.0, titles.1], async |plan| to_the_last(plan, peer, large, titles).await).await;
+        let title = FAN_OUT_1000;
+        part(plan, peer, &[title], async |plan| delivering(plan, peer, (large, 256, title)).await).await;
     }
     // What one of the two needs for a connection, the other does.
     if plan.wants("idle") && peer != Peer::NatsSynced {
-        idling(plan, peer).await?;
+        part(plan, peer, &[IDLE], async |plan| idling(plan, peer).await).await;
     }
-    Ok(())
+}
+
+/// Does one part, unless it takes for ever.
+async fn part(plan: &mut Plan, peer: Peer, titles: &[&str], measure: impl AsyncFnOnce(&mut Plan) -> Result<()>) {
+    let done = timeout(ENDLESS, measure(plan)).await;
+    if let Err(error) = done.unwrap_or_else(|_| Err(anyhow!("it did not come to an end"))) {
+        for title in titles {
+            plan.book.fail(title, peer.name(), &error);
+        }
+    }
 }
 
 fn start(plan: &Plan, peer: Peer, part: &str) -> Result<Server> {
