@@ -1,5 +1,6 @@
 //! What a device keeps, in one SQLite database.
 
+mod ids;
 mod open;
 mod row;
 mod sql;
@@ -22,7 +23,7 @@ use lanline_protocol::{
     frame::Head,
     id::{EntryId, LogId, RoomId, StoreId},
     identity::{DeviceId, PublicKey},
-    kind::Lane,
+    kind::{Kind, Lane},
     record::{Record, RecordKey},
     store::{Arrival, Cursor, Device, Item, Lost, NewEntry, Order, Store, StoreError, Stored, Tip},
 };
@@ -31,6 +32,7 @@ use rusqlite::{Connection, params};
 pub use self::open::OpenStoreError;
 pub(crate) use self::trouble::{Trouble, trouble};
 use self::{
+    ids::Ids,
     row::{bound, bytes, comparable, from_bits, to_bits},
     statement::next_record,
     tip::{NewTip, Tips},
@@ -53,6 +55,7 @@ pub struct SqliteStore {
     transaction: Transaction,
     numbers: Numbers,
     tips: Tips,
+    ids: Ids,
     damage: RefCell<Damage>,
     /// What must stand where it stood, or what is committed is lost.
     pins: Vec<Pin>,
@@ -95,7 +98,7 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenStoreError`]
     pub fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Result<Self, OpenStoreError> {
-        let open::Opened { db, id, last_arrival, pins } = open::open(path, identity, fresh_id)?;
+        let open::Opened { db, id, last_arrival, ids, pins } = open::open(path, identity, fresh_id)?;
         Ok(Self {
             db,
             id,
@@ -105,6 +108,7 @@ impl SqliteStore {
             transaction: Transaction::Clean,
             numbers: Numbers::default(),
             tips: Tips::default(),
+            ids,
             damage: RefCell::default(),
             pins,
         })
@@ -130,7 +134,13 @@ impl Store for SqliteStore {
     }
 
     fn rooms(&self) -> Result<Vec<RoomId>, StoreError> {
-        self.many(sql::ROOMS, [], |row| Ok(RoomId::new(bytes(row, 0)?)))
+        let mut rooms: Vec<RoomId> = Vec::new();
+        for room in self.many(sql::ROOMS, [], |row| Ok(RoomId::new(bytes(row, 0)?)))? {
+            if self.standing(&room.creation())?.is_some() {
+                rooms.push(room);
+            }
+        }
+        Ok(rooms)
     }
 
     fn tips(&self, room: RoomId, lane: Lane) -> Result<Vec<Tip>, StoreError> {
@@ -214,7 +224,7 @@ impl Store for SqliteStore {
     }
 
     fn entry(&self, id: EntryId) -> Result<Option<Stored>, StoreError> {
-        self.entries(sql::ENTRY, [id.as_bytes()]).map(|mut found| found.pop())
+        self.find(&id)
     }
 
     fn at(&self, room: RoomId, log: LogKey, seq: u64) -> Result<Vec<Stored>, StoreError> {
@@ -222,6 +232,9 @@ impl Store for SqliteStore {
     }
 
     fn of_kind(&self, room: RoomId, kind: u16) -> Result<Vec<Stored>, StoreError> {
+        if Kind::from_number(kind) == Kind::Text {
+            return self.entries(sql::TEXTS, [room.as_bytes()]);
+        }
         self.entries(sql::OF_KIND, params![room.as_bytes(), kind])
     }
 
@@ -308,7 +321,7 @@ impl Store for SqliteStore {
     }
 
     fn knows(&self, id: EntryId) -> Result<Option<bool>, StoreError> {
-        self.one(sql::KNOWS, [id.as_bytes()], |row| row.get(0))
+        Ok(self.standing(&id)?.map(|(_, signed)| signed))
     }
 
     fn damaged(&mut self) -> Vec<Lost> {
@@ -377,6 +390,13 @@ impl Store for SqliteStore {
             let (lane, seq) = (header.lane().number(), comparable(header.seq)?);
             let room = this.room(entry.room())?;
             let log = this.log(room, header.log_key())?;
+            let tip = NewTip {
+                seq,
+                id: *entry.id.as_bytes(),
+                timestamp_us: to_bits(header.timestamp_us),
+                add: *new.add.as_bytes(),
+            };
+            this.extend(log, lane, header.previous.map(|previous| *previous.as_bytes()), tip)?;
             let arrival = this.last_arrival + 1;
             this.execute(
                 sql::PUT_ENTRY,
@@ -399,13 +419,7 @@ impl Store for SqliteStore {
                 this.execute(sql::PUT_SPARE, params![arrival, signature, entry.header_bytes, entry.body])?;
             }
             this.last_arrival = arrival;
-            let tip = NewTip {
-                seq,
-                id: *entry.id.as_bytes(),
-                timestamp_us: to_bits(header.timestamp_us),
-                add: *new.add.as_bytes(),
-            };
-            this.extend(log, lane, header.previous.map(|previous| *previous.as_bytes()), tip)?;
+            this.ids.note(&entry.id, arrival);
             Ok(from_bits(arrival))
         })
     }
@@ -415,9 +429,10 @@ impl Store for SqliteStore {
     }
 
     fn put_again(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let Some((arrival, _)) = self.standing(&entry.id)? else { return Ok(()) };
         self.write(|this| {
             let signature = entry.signature.as_ref().map(|signature| signature.as_bytes());
-            let values = params![entry.id.as_bytes(), signature, entry.header_bytes, entry.body];
+            let values = params![arrival, signature, entry.header_bytes, entry.body, entry.id.as_bytes()];
             this.execute(sql::PUT_AGAIN, values).map(|_| ())
         })
     }

@@ -7,9 +7,9 @@ use std::{
 };
 
 use lanline_protocol::{id::StoreId, identity::PublicKey, store::StoreError};
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, config::DbConfig};
 
-use super::{sql, trouble};
+use super::{ids::Ids, sql, trouble};
 use crate::platform::{self, Pin};
 
 /// The oldest SQLite that keeps its word: those before could lose commits when a WAL was reset.
@@ -19,7 +19,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const APPLICATION_ID: i32 = 0x4c61_6e6c;
 
 /// What brings a database from each version to the next. `user_version` counts how many were run.
-const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("spares.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("schema.sql"), include_str!("spares.sql"), include_str!("ids.sql")];
 
 /// How long to wait for another process that writes to the file or has it for itself; who only reads it, a backup for
 /// one, holds nothing up.
@@ -27,6 +27,10 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// Statements kept prepared: all of them.
 const STATEMENTS: usize = 64;
+
+/// Pages in the write-ahead log, above which a commit writes them into the database. What changes again and again is
+/// written there once.
+const LOG_PAGES: i32 = 8192;
 
 /// Memory for pages, in KiB.
 const CACHE_KIB: i32 = 16 * 1024;
@@ -82,6 +86,7 @@ pub(super) struct Opened {
     pub(super) db: Connection,
     pub(super) id: StoreId,
     pub(super) last_arrival: i64,
+    pub(super) ids: Ids,
     /// The files that must stay where they are.
     pub(super) pins: Vec<Pin>,
 }
@@ -118,12 +123,13 @@ pub(super) fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Resul
         return Err(OpenStoreError::Failed { path: path.to_owned(), reason });
     }
     let (id, last_arrival) = prepare(&mut db, version, identity, fresh_id).map_err(refused)?;
+    let ids = Ids::read(&db).map_err(refused)?;
     let pin = |path: &Path| {
         Pin::at(path).map_err(|error| OpenStoreError::Failed { path: path.to_owned(), reason: error.to_string() })
     };
     // The log too: SQLite made it with the first transaction and keeps it until the end.
     let pins = vec![pin(path)?, pin(&beside(path, "-wal"))?];
-    Ok(Opened { db, id, last_arrival, pins })
+    Ok(Opened { db, id, last_arrival, ids, pins })
 }
 
 /// Makes an empty file that only this user can read, where there is none: SQLite would let others read it. The files
@@ -171,6 +177,8 @@ fn version(db: &Connection, path: &Path) -> Result<usize, OpenStoreError> {
 
 /// Sets what the store promises. Gives the journal mode that the disk allows; all but `wal` is a failure.
 fn set_up(db: &Connection) -> Result<String, Error> {
+    // Plans do not depend on what is bound, or statements would be compiled anew each time that changes.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A commit is on disk when it returns; on Apple's systems only `fullfsync` empties the drive's own cache, elsewhere
     // it means nothing. `trusted_schema` and `cell_size_check` are for a file that someone else prepared, or a disk
     // damaged.
@@ -183,6 +191,7 @@ fn set_up(db: &Connection) -> Result<String, Error> {
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
          PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = {LOG_PAGES};
          PRAGMA cache_size = -{CACHE_KIB};"
     ))?;
     db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))

@@ -39,6 +39,13 @@ pub(super) fn bytes<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8;
     row.get(column)
 }
 
+/// What an entry is named in its row, and what its header is hashed to: the same, where neither is damaged.
+pub(super) fn ids(row: &Row<'_>, id: usize, header: usize) -> [Option<[u8; 32]>; 2] {
+    let hashed =
+        row.get_ref(header).ok().and_then(|value| value.as_blob().ok()).map(|header| *Hash::of(header).as_bytes());
+    [bytes(row, id).ok(), hashed]
+}
+
 /// What a row for an entry turned out to be.
 pub(super) enum Found {
     /// As it was stored, its words absent where they were erased or are known to be lost.

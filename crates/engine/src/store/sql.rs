@@ -18,8 +18,7 @@ macro_rules! records {
     };
 }
 
-pub(super) const ROOMS: &str = "SELECT id FROM rooms AS r
-    WHERE EXISTS (SELECT 1 FROM entries AS e WHERE e.id = r.id) ORDER BY id";
+pub(super) const ROOMS: &str = "SELECT id FROM rooms ORDER BY id";
 
 pub(super) const TIPS: &str = "SELECT l.author, l.id, t.seq, t.id, t.timestamp_us, t.add_id
     FROM logs AS l CROSS JOIN tips AS t ON t.log = l.log
@@ -40,7 +39,13 @@ pub(super) const ANCHOR: &str = "SELECT arrival, id FROM entries
 pub(super) const NEWEST_RECORD: &str = "SELECT arrival FROM records
     WHERE room = (SELECT room FROM rooms WHERE id = ?1) ORDER BY arrival DESC LIMIT 1";
 
-pub(super) const ENTRY: &str = entries!("WHERE e.id = ?1");
+pub(super) const ENTRY: &str = entries!("WHERE e.arrival = ?1");
+
+pub(super) const HELD: &str = "SELECT 1 FROM entries WHERE log = ?1 AND seq = ?2 AND id = ?3";
+
+pub(super) const PLACES: &str = "SELECT arrival FROM ids WHERE short = ?1";
+
+pub(super) const UNNAMED: &str = "SELECT arrival, id, header FROM entries WHERE arrival > (SELECT named FROM store)";
 
 pub(super) const AT: &str = entries!(
     "WHERE e.log = (SELECT log FROM logs
@@ -49,8 +54,13 @@ pub(super) const AT: &str = entries!(
      ORDER BY e.id"
 );
 
-pub(super) const OF_KIND: &str =
-    entries!("WHERE e.room = (SELECT room FROM rooms WHERE id = ?1) AND e.kind = ?2 ORDER BY e.arrival");
+/// Of all kinds but [`Kind::Text`](lanline_protocol::kind::Kind::Text), of which there is an index.
+pub(super) const OF_KIND: &str = entries!(
+    "WHERE e.room = (SELECT room FROM rooms WHERE id = ?1) AND e.kind = ?2 AND e.kind <> 65 ORDER BY e.arrival"
+);
+
+pub(super) const TEXTS: &str =
+    entries!("WHERE e.room = (SELECT room FROM rooms WHERE id = ?1) AND e.lane = 1 AND e.kind = 65 ORDER BY e.arrival");
 
 pub(super) const TIMELINE: &str = entries!(
     "CROSS JOIN logs AS l ON l.log = e.log
@@ -87,7 +97,7 @@ pub(super) const LOST_AT: &str = "SELECT e.arrival, r.id, l.author, l.id, e.seq,
     FROM entries AS e CROSS JOIN logs AS l ON l.log = e.log CROSS JOIN rooms AS r ON r.room = e.room
     WHERE e.arrival = ?1 AND e.lane = 1";
 
-pub(super) const KNOWS: &str = "SELECT signature IS NOT NULL FROM entries WHERE id = ?1";
+pub(super) const KNOWS: &str = "SELECT signature IS NOT NULL, id, header FROM entries WHERE arrival = ?1";
 
 pub(super) const SPARE: &str = "SELECT e.arrival, e.time_us, s.header, s.body, s.signature
     FROM entries AS e CROSS JOIN spares AS s ON s.arrival = e.arrival WHERE e.arrival = ?1";
@@ -133,7 +143,12 @@ pub(super) const MEND: &str = "UPDATE entries SET (signature, header, body) =
 
 pub(super) const PUT_LOST: &str = "UPDATE entries SET body = NULL WHERE arrival = ?1";
 
-pub(super) const PUT_AGAIN: &str = "UPDATE entries SET signature = ?2, header = ?3, body = ?4 WHERE id = ?1";
+pub(super) const PUT_AGAIN: &str =
+    "UPDATE entries SET signature = ?2, header = ?3, body = ?4, id = ?5 WHERE arrival = ?1";
+
+pub(super) const PUT_ID: &str = "INSERT INTO ids (short, arrival) VALUES (?1, ?2)";
+
+pub(super) const NAMED: &str = "UPDATE store SET named = ?1";
 
 /// Moves a tip to its successor; changes nothing where the predecessor has one already, which is a fork.
 pub(super) const MOVE_TIP: &str = "UPDATE tips SET seq = ?3, id = ?4, timestamp_us = ?5, add_id = ?6
@@ -179,15 +194,18 @@ pub(super) const COUNT: &str = "UPDATE store SET last_arrival = ?1";
 
 /// What runs once or more a message, a page or a peer; a test holds each to an index.
 #[cfg(test)]
-pub(super) const HOT: [&str; 38] = [
+pub(super) const HOT: [&str; 42] = [
     TIPS,
     PAGE_ENTRIES,
     PAGE_RECORDS,
     ANCHOR,
     NEWEST_RECORD,
     ENTRY,
+    HELD,
+    PLACES,
     AT,
     OF_KIND,
+    TEXTS,
     TIMELINE,
     COUNT_KIND,
     FIRST_AFTER,
@@ -198,6 +216,7 @@ pub(super) const HOT: [&str; 38] = [
     MEND,
     PUT_LOST,
     PUT_AGAIN,
+    PUT_ID,
     RECORDS,
     RECORD,
     CURSOR,

@@ -12,7 +12,7 @@ use lanline_protocol::{
 use rusqlite::{Error, OptionalExtension, Params, Row, Rows, params};
 
 use super::{
-    Damage, Numbers, SqliteStore, Transaction, row, sql,
+    Damage, Ids, Numbers, SqliteStore, Transaction, row, sql,
     trouble::{self, failure},
 };
 
@@ -168,8 +168,11 @@ impl SqliteStore {
     }
 
     /// Makes the writes durable.
-    pub(super) fn finish(&self) -> Result<(), Error> {
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
         self.settle_tips()?;
+        if self.ids.is_full() {
+            self.write_ids()?;
+        }
         if self.last_arrival != self.saved_arrival {
             self.execute(sql::COUNT, [self.last_arrival])?;
         }
@@ -185,6 +188,7 @@ impl SqliteStore {
         if !self.db.is_autocommit() {
             self.execute("ROLLBACK", [])?;
         }
+        self.ids = Ids::read(&self.db)?;
         self.transaction = Transaction::Clean;
         Ok(())
     }

@@ -1,6 +1,7 @@
 mod crash;
 mod damage;
 mod full;
+mod ids;
 mod place;
 mod plan;
 
@@ -121,7 +122,7 @@ fn what_was_promised_about_the_disk_is_set() {
     assert_eq!(setting("fullfsync"), 1);
     assert_eq!(setting("checkpoint_fullfsync"), 1);
     assert_eq!(setting("secure_delete"), 1);
-    assert_eq!(setting("user_version"), 2);
+    assert_eq!(setting("user_version"), 3);
     let mode: String = store.db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
 }
@@ -176,9 +177,9 @@ fn a_file_that_cannot_be_used_is_left_alone_and_named() {
 
     let newer = folder.path().join("newer.db");
     let (store, ..) = with_room(&newer);
-    store.db.execute_batch("PRAGMA user_version = 3").unwrap();
+    store.db.execute_batch("PRAGMA user_version = 4").unwrap();
     drop(store);
-    assert!(matches!(refusal(&newer), OpenStoreError::Newer { found: 3, known: 2, .. }));
+    assert!(matches!(refusal(&newer), OpenStoreError::Newer { found: 4, known: 3, .. }));
 
     assert!(matches!(refusal(&folder.path().join("none").join("store.db")), OpenStoreError::Unwritable { .. }));
     assert!(matches!(refusal(folder.path()), OpenStoreError::Unwritable { .. }));

@@ -34,7 +34,8 @@ impl Tips {
 }
 
 impl SqliteStore {
-    /// Moves the tip that `previous` is to its successor, or adds one where it is none.
+    /// Moves the tip that `previous` is to its successor, or adds one where it is none. Fails where the entry of the new
+    /// tip is held already.
     pub(super) fn extend(&self, log: i64, lane: u8, previous: Option<Id>, tip: NewTip) -> Result<(), Error> {
         let mut waiting = self.tips.0.borrow_mut();
         if let Some(waiting) = waiting.get_mut(&(log, lane))
@@ -52,6 +53,10 @@ impl SqliteStore {
             None => 0,
         };
         if moved == 0 {
+            // What follows a tip is news; this might be held.
+            if self.db.prepare_cached(sql::HELD)?.exists(params![log, tip.seq, tip.id])? {
+                return Err(Error::ToSqlConversionFailure("an entry that is held already".into()));
+            }
             self.execute(sql::PUT_TIP, params![log, lane, tip.seq, tip.id, tip.timestamp_us, tip.add])?;
         }
         waiting.insert((log, lane), Waiting { written: (tip.seq, tip.id), now: tip });

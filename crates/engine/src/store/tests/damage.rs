@@ -162,3 +162,19 @@ fn a_file_damaged_anywhere_gives_no_wrong_entry() {
     }
     assert!(refused > 0 && errors > 0 && answers > 0, "{refused} refused, {errors} errors, {answers} answers");
 }
+
+#[test]
+fn an_entry_whose_id_is_damaged_is_still_known_by_it() {
+    for written in [false, true] {
+        let (_folder, mut store, _, _, entries) = damaged("UPDATE entries SET id = zeroblob(32) WHERE id = ?1");
+        if written {
+            store.write_ids().unwrap();
+        }
+        let mut store = reopen(store);
+        assert_eq!(store.knows(entries[1].id).unwrap(), Some(true), "{written}");
+        assert_eq!(store.entry(entries[1].id).unwrap(), None);
+        store.put_again(&entries[1]).unwrap();
+        store.commit().unwrap();
+        assert_eq!(store.entry(entries[1].id).unwrap().unwrap().entry, entries[1]);
+    }
+}

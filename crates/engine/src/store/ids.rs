@@ -1,0 +1,99 @@
+//! Where entries stand by their ids.
+//!
+//! An id falls anywhere, so in an index in the database each entry would change a page of its own. The ids of the newest
+//! entries are held here instead, and written many at a time, in their order, with some commit. What is in the database
+//! says how far that went: the rest is read again where it is opened.
+
+use std::collections::HashMap;
+
+use lanline_protocol::{
+    id::EntryId,
+    store::{StoreError, Stored},
+};
+use rusqlite::{Connection, Error};
+
+use super::{SqliteStore, row, sql};
+
+/// How many are held before they are written. Few in tests, so that all that is tested is tested across it.
+const HELD: usize = if cfg!(test) { 16 } else { 8192 };
+
+/// The arrivals of entries whose ids are not written yet.
+#[derive(Default)]
+pub(super) struct Ids(HashMap<[u8; 32], i64>);
+
+impl Ids {
+    /// Reads what is not written yet.
+    pub(super) fn read(db: &Connection) -> Result<Self, Error> {
+        let mut statement = db.prepare_cached(sql::UNNAMED)?;
+        let mut rows = statement.query([])?;
+        let mut held = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let arrival = row.get(0)?;
+            // Where one of the two is damaged, the entry is still known by the other.
+            held.extend(row::ids(row, 1, 2).into_iter().flatten().map(|id| (id, arrival)));
+        }
+        Ok(Self(held))
+    }
+
+    pub(super) fn note(&mut self, id: &EntryId, arrival: i64) {
+        self.0.insert(*id.as_bytes(), arrival);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= HELD
+    }
+}
+
+/// What an id is looked for by.
+fn short(id: &[u8; 32]) -> i64 {
+    id.first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+}
+
+impl SqliteStore {
+    /// Where an entry may stand: of what is there it has yet to be seen whether it has this id.
+    fn places(&self, id: &EntryId) -> Result<Vec<i64>, StoreError> {
+        match self.ids.0.get(id.as_bytes()) {
+            Some(arrival) => Ok(vec![*arrival]),
+            None => self.many(sql::PLACES, [short(id.as_bytes())], |row| row.get(0)),
+        }
+    }
+
+    /// An entry by its id.
+    pub(super) fn find(&self, id: &EntryId) -> Result<Option<Stored>, StoreError> {
+        for arrival in self.places(id)? {
+            let found = self.entries(sql::ENTRY, [arrival])?.pop();
+            if found.as_ref().is_some_and(|stored| stored.entry.id == *id) {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The arrival of an entry that is there, to be read or not, and whether it has a signature.
+    pub(super) fn standing(&self, id: &EntryId) -> Result<Option<(i64, bool)>, StoreError> {
+        for arrival in self.places(id)? {
+            let found = self.one(sql::KNOWS, [arrival], |row| Ok((row::ids(row, 1, 2), row.get(0)?)))?;
+            let Some(([named, hashed], signed)) = found else { continue };
+            // A whole entry of another id only begins alike.
+            if named != hashed || named.as_ref() == Some(id.as_bytes()) {
+                return Ok(Some((arrival, signed)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes all that is held.
+    pub(super) fn write_ids(&mut self) -> Result<(), Error> {
+        let mut all: Vec<(i64, i64)> = self.ids.0.iter().map(|(id, arrival)| (short(id), *arrival)).collect();
+        all.sort_unstable();
+        {
+            let mut put = self.db.prepare_cached(sql::PUT_ID)?;
+            for (short, arrival) in all {
+                put.execute([short, arrival])?;
+            }
+        }
+        self.execute(sql::NAMED, [self.last_arrival])?;
+        self.ids.0.clear();
+        Ok(())
+    }
+}
