@@ -176,6 +176,7 @@ impl<S: Store> Replica<S> {
         let Some((last, ..)) = group.entries.last_mut() else { return Ok(()) };
         last.sign(&self.key);
         self.wrote = true;
+        let before = *room.newest.get(lane);
         let mut arrived = Vec::new();
         for (entry, order, add) in &group.entries {
             let arrival = self.store.put_entry(NewEntry { entry, order: *order, add: *add })?;
@@ -187,6 +188,10 @@ impl<S: Store> Replica<S> {
                 recent.note(header.log, arrival, header.seq, entry.id, header.kind());
                 arrived.push((header.log_key(), header.seq, arrival));
             }
+        }
+        if let Some((_, _, last)) = arrived.last() {
+            let entries = group.entries.into_iter().map(|(entry, ..)| entry).collect();
+            self.tail.add_group(id, before, entries, *last);
         }
         for (log, seq, arrival) in arrived {
             self.note_arrival(id, log, seq, arrival);

@@ -56,6 +56,11 @@ impl Group {
         &self.entries
     }
 
+    /// The entries from one of them on, once they are stored.
+    pub(crate) fn into_entries(mut self, first: usize) -> Vec<Entry> {
+        if first > 0 { self.entries.split_off(first) } else { self.entries }
+    }
+
     /// To be stored, where the author signed them.
     pub(crate) fn signed(&self) -> Option<&[Entry]> {
         self.holds.then_some(&self.entries)

@@ -210,6 +210,27 @@ impl Entry {
         }
     }
 
+    /// Appends what [`Entry::to_wire`] is encoded to, without copying it first.
+    pub(crate) fn write_to(&self, bytes: &mut Vec<u8>) {
+        // Writing to a `Vec` cannot fail.
+        let _ = self.encode_to(&mut minicbor::Encoder::new(bytes));
+    }
+
+    fn encode_to(
+        &self,
+        e: &mut minicbor::Encoder<&mut Vec<u8>>,
+    ) -> Result<(), minicbor::encode::Error<core::convert::Infallible>> {
+        e.map(1 + u64::from(self.body.is_some()) + u64::from(self.signature.is_some()))?;
+        e.u8(0)?.bytes(&self.header_bytes)?;
+        if let Some(body) = &self.body {
+            e.u8(1)?.bytes(body)?;
+        }
+        if let Some(signature) = &self.signature {
+            e.u8(2)?.bytes(signature.as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// Bytes it takes in a frame, about.
     pub fn size(&self) -> usize {
         self.header_bytes.len() + self.body.as_ref().map_or(0, Vec::len) + 80

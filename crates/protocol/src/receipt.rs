@@ -312,8 +312,9 @@ impl<S: Store> Replica<S> {
         let arrival = self.store.put_record(&record)?;
         self.wrote = true;
         if let Some(room) = self.rooms.get_mut(&id) {
-            *room.newest.get_mut(Lane::Content) = arrival;
+            let before = std::mem::replace(room.newest.get_mut(Lane::Content), arrival);
             room.note_record(&self.store, &record)?;
+            self.tail.add_record(id, before, record, arrival);
         }
         Ok(())
     }

@@ -102,11 +102,11 @@ impl<S: Store> Replica<S> {
             room.begin_batch();
         }
         let (mut own_refused, mut refused, mut fine) = (false, None, !batch.broken);
-        for group in &batch.groups {
+        for group in batch.groups {
+            let author = group.entries().first().map(|entry| entry.header.author);
             match self.take_group(now, connection, id, lane, group)? {
                 Verdict::Held => {}
                 Verdict::Refused => {
-                    let author = group.entries().first().map(|entry| entry.header.author);
                     own_refused |= author == Some(peer);
                     refused = refused.or(author);
                 }
@@ -185,7 +185,7 @@ impl<S: Store> Replica<S> {
         connection: ConnectionId,
         id: RoomId,
         lane: Lane,
-        group: &Group,
+        group: Group,
     ) -> Result<Verdict, StoreError> {
         // Unsigned entries count only through the signature that follows them: the group is stored whole or not
         // at all, or what is left of it could never be passed on. So it is judged by its first new entry.
@@ -196,7 +196,7 @@ impl<S: Store> Replica<S> {
                 Place::Lost if entry.signature.is_some() && group.signed().is_none() => return Ok(Verdict::Invalid),
                 Place::Lost => self.put_back(id, entry)?,
                 Place::Refused => {
-                    self.overhear(id, group);
+                    self.overhear(id, &group);
                     return Ok(Verdict::Refused);
                 }
                 Place::Invalid => return Ok(Verdict::Invalid),
@@ -222,29 +222,43 @@ impl<S: Store> Replica<S> {
             if entries.iter().any(|entry| entry.body.is_none()) {
                 return Ok(Verdict::Refused);
             }
+            let before = self.rooms.get(&id).map_or(0, |room| *room.newest.get(lane));
             for entry in entries {
                 self.take_entry(now, id, lane, entry, add)?;
             }
-        }
-        for entry in group.entries() {
-            self.note_held_by(connection, id, lane, entry);
+            // They are of one log, and the numbers rise.
+            if let Some(last) = entries.last() {
+                self.note_held_by(connection, id, lane, last);
+            }
+            if lane == Lane::Content {
+                let arrival = self.rooms.get(&id).map_or(0, |room| *room.newest.get(lane));
+                self.tail.add_group(id, before, group.into_entries(first), arrival);
+            }
+        } else if let Some(last) = group.entries().last() {
+            self.note_held_by(connection, id, lane, last);
         }
         Ok(Verdict::Held)
     }
 
     /// Where an entry stands to what is held.
     fn place(&mut self, id: RoomId, lane: Lane, entry: &Entry) -> Result<Place, StoreError> {
-        let held = if planted::is(Bug::StoredTwice) { None } else { self.store.entry(entry.id)? };
-        if let Some(held) = held {
-            let lost = lane == Lane::Content && held.entry.body.is_none() && !held.erased;
-            return Ok(if lost { Place::Lost } else { Place::Held });
-        }
-        let damaged = self.rooms.get(&id).is_some_and(|room| !room.damage.missing.is_empty());
-        if damaged && self.store.knows(entry.id)?.is_some() {
-            return Ok(Place::Lost);
-        }
         let header = &entry.header;
         let log = header.log_key();
+        let damaged = self.rooms.get(&id).is_some_and(|room| !room.damage.missing.is_empty());
+        // Nothing that is held comes after a tip, so what does is not looked for.
+        let room = self.rooms.get(&id).filter(|_| !damaged);
+        let news =
+            room.and_then(|room| room.logs.get(lane).get(&log)).is_some_and(|log| log.ends_with(header.previous));
+        if !news {
+            let held = if planted::is(Bug::StoredTwice) { None } else { self.store.entry(entry.id)? };
+            if let Some(held) = held {
+                let lost = lane == Lane::Content && held.entry.body.is_none() && !held.erased;
+                return Ok(if lost { Place::Lost } else { Place::Held });
+            }
+            if damaged && self.store.knows(entry.id)?.is_some() {
+                return Ok(Place::Lost);
+            }
+        }
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(Place::Refused) };
         if header.kind() == Kind::Create {
             // `entry.room()` was compared: this is the entry that the room is named after.
@@ -381,8 +395,9 @@ impl<S: Store> Replica<S> {
         let arrival = self.store.put_record(record)?;
         self.wrote = true;
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
-        *room.newest.get_mut(Lane::Content) = arrival;
+        let newest = std::mem::replace(room.newest.get_mut(Lane::Content), arrival);
         room.note_record(&self.store, record)?;
+        self.tail.add_record(id, newest, record.clone(), arrival);
         if record.key.name == RecordName::ADDRESSES {
             self.gathering.changed(id);
         }

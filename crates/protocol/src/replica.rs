@@ -385,9 +385,6 @@ impl<S: Store> Replica<S> {
         }
         self.store.commit()?;
         let wrote = std::mem::take(&mut self.wrote);
-        if wrote {
-            self.tail.forget();
-        }
 
         self.acknowledge();
         self.failed = self.follow_up(now, wrote).err();
@@ -410,6 +407,9 @@ impl<S: Store> Replica<S> {
     /// What peers are to be sent now that it is on disk.
     fn follow_up(&mut self, now: Time, wrote: bool) -> Result<(), StoreError> {
         self.refresh_rooms()?;
+        if wrote {
+            self.tail.written(&self.rooms);
+        }
         // Where nothing was stored, only those have something coming on which something happened, or room was made;
         // and now and then what waits for a time.
         let mut due = std::mem::take(&mut self.due);

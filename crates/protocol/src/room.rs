@@ -70,6 +70,11 @@ impl Log {
         self.tips.iter().copied().max()
     }
 
+    /// Whether this is one of its tips.
+    pub(crate) fn ends_with(&self, previous: Option<EntryId>) -> bool {
+        self.tips.iter().any(|tip| Some(tip.id) == previous)
+    }
+
     /// Moves the tip from `previous` to the new entry, or adds a branch.
     pub(crate) fn extend(&mut self, previous: Option<EntryId>, tip: TipAt) {
         self.tips.retain(|before| Some(before.id) != previous);

@@ -1,8 +1,8 @@
 //! What is sent of a lane: read, judged and encoded once for all who are at the same place, as everyone is who follows
 //! a room that somebody speaks in. Otherwise each message would be read and encoded as often as a room has members.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, OnceLock};
 
 use minicbor::Encoder;
 
@@ -14,6 +14,7 @@ use crate::identity::PublicKey;
 use crate::kind::Lane;
 use crate::limits;
 use crate::planted::{self, Bug};
+use crate::record::Record;
 use crate::room::Room;
 use crate::store::{Arrival, Item, Store, StoreError};
 
@@ -65,8 +66,39 @@ pub(crate) struct Group {
     pub(crate) counts: bool,
     /// The sum of [`Entry::size`].
     pub(crate) size: usize,
-    /// As they stand in a batch, one after the other.
-    pub(crate) wire: Vec<u8>,
+    held: Vec<Entry>,
+    /// As they stand in a batch, one after the other, once somebody is sent them.
+    wire: OnceLock<Vec<u8>>,
+}
+
+impl Group {
+    fn new(room: &Room, entries: Vec<Entry>, arrival: Arrival) -> Option<Self> {
+        let (first, last) = (entries.first()?, entries.last()?);
+        let log = last.header.log_key();
+        Some(Self {
+            arrival,
+            log,
+            last: (last.header.seq, last.id),
+            entries: entries.len(),
+            whole: entries.iter().all(|entry| entry.body.is_some()),
+            forked: room.logs.get(last.header.lane()).get(&log).is_some_and(|log| log.tips.len() > 1),
+            // A cut may fall within a group; what of it counts proves itself only with the rest.
+            counts: room.counts(first),
+            size: entries.iter().map(Entry::size).sum(),
+            held: entries,
+            wire: OnceLock::new(),
+        })
+    }
+
+    fn wire(&self) -> &[u8] {
+        self.wire.get_or_init(|| {
+            let mut wire = Vec::with_capacity(self.size);
+            for entry in &self.held {
+                entry.write_to(&mut wire);
+            }
+            wire
+        })
+    }
 }
 
 impl Piece {
@@ -79,7 +111,8 @@ impl Piece {
 
     fn bytes(&self) -> usize {
         let wire = match self {
-            Self::Group(group) => group.wire.len(),
+            // As held, and as sent.
+            Self::Group(group) => 2 * group.size,
             Self::Record { wire, .. } => wire.len(),
             Self::Lost { .. } => 0,
         };
@@ -87,34 +120,21 @@ impl Piece {
     }
 }
 
-fn group(room: &Room, entries: &[&Entry], arrival: Arrival) -> Option<Group> {
-    let (first, last) = (entries.first()?, entries.last()?);
-    let log = last.header.log_key();
-    let whole = entries.iter().all(|entry| entry.body.is_some());
-    let mut wire = Vec::new();
-    if whole {
-        for entry in entries {
-            wire.extend(cbor::encode(&entry.to_wire()));
-        }
-    }
-    Some(Group {
+/// A record, to be sent.
+fn record(room: &Room, arrival: Arrival, record: &Record) -> Piece {
+    Piece::Record {
         arrival,
-        log,
-        last: (last.header.seq, last.id),
-        entries: entries.len(),
-        whole,
-        forked: room.logs.get(last.header.lane()).get(&log).is_some_and(|log| log.tips.len() > 1),
-        // A cut may fall within a group; what of it counts proves itself only with the rest.
-        counts: room.counts(first),
-        size: entries.iter().map(|entry| entry.size()).sum(),
-        wire,
-    })
+        author: record.key.author,
+        counts: room.is_member(&record.key.author),
+        size: record.size(),
+        wire: cbor::encode(&record.to_wire()),
+    }
 }
 
 /// The pieces of a page of the store.
-fn pieces(room: &Room, items: &[Item]) -> Vec<Piece> {
+fn pieces(room: &Room, items: Vec<Item>) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let mut entries: Vec<&Entry> = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut broken = false;
     for item in items {
         match item {
@@ -125,28 +145,67 @@ fn pieces(room: &Room, items: &[Item]) -> Vec<Piece> {
                     entries.clear();
                 }
             }
-            Item::Record(arrival, record) => pieces.push(Piece::Record {
-                arrival: *arrival,
-                author: record.key.author,
-                counts: room.is_member(&record.key.author),
-                size: record.size(),
-                wire: cbor::encode(&record.to_wire()),
-            }),
+            Item::Record(arrival, found) => pieces.push(record(room, arrival, &found)),
             Item::Entry(stored) => {
-                let (entry, arrival) = (&stored.entry, stored.arrival);
+                let (entry, arrival) = (stored.entry, stored.arrival);
+                let (log, id, signed) = (entry.header.log_key(), entry.id, entry.signature.is_some());
                 entries.push(entry);
-                if entry.signature.is_some() {
+                if signed {
+                    let entries = std::mem::take(&mut entries);
                     if std::mem::take(&mut broken) {
-                        pieces.push(Piece::Lost { arrival, log: entry.header.log_key(), id: entry.id });
+                        pieces.push(Piece::Lost { arrival, log, id });
                     } else {
-                        pieces.extend(group(room, &entries, arrival).map(Piece::Group));
+                        pieces.extend(Group::new(room, entries, arrival).map(Piece::Group));
                     }
-                    entries.clear();
                 }
             }
         }
     }
     pieces
+}
+
+/// What was stored of a room's content since the last commit: whoever is in step is sent it without its being read.
+#[derive(Debug)]
+struct Fresh {
+    /// All that came after this arrival is here.
+    after: Arrival,
+    items: Vec<New>,
+}
+
+#[derive(Debug)]
+enum New {
+    /// A group, or the end of one, and the arrival of its last entry.
+    Group(Vec<Entry>, Arrival),
+    Record(Record, Arrival),
+}
+
+impl Fresh {
+    /// Cut into pages as [`Store::page`] cuts them, each with the arrival it comes after.
+    fn pages(self, room: &Room) -> Vec<(Arrival, Vec<Piece>)> {
+        let (mut pages, mut page, mut after) = (Vec::new(), Vec::new(), self.after);
+        let (mut count, mut bytes) = (0, 0);
+        for new in self.items {
+            let (piece, entries, size) = match new {
+                New::Record(found, arrival) => (Some(record(room, arrival, &found)), 1, found.size()),
+                New::Group(entries, arrival) => {
+                    let (count, group) = (entries.len(), Group::new(room, entries, arrival));
+                    let size = group.as_ref().map_or(0, |group| group.size);
+                    (group.map(Piece::Group), count, size)
+                }
+            };
+            page.extend(piece);
+            (count, bytes) = (count + entries, bytes + size);
+            if count >= limits::BATCH_ITEMS || bytes >= limits::BATCH_BYTES {
+                let next = page.last().map_or(after, Piece::arrival);
+                pages.push((std::mem::replace(&mut after, next), std::mem::take(&mut page)));
+                (count, bytes) = (0, 0);
+            }
+        }
+        if !page.is_empty() {
+            pages.push((after, page));
+        }
+        pages
+    }
 }
 
 /// A page by its place.
@@ -159,11 +218,12 @@ struct Page {
     pieces: Arc<Vec<Piece>>,
 }
 
-/// The pages read since something was written, the last ones of them.
+/// The pages read since something was written, the last ones of them, and those that were written.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     pages: VecDeque<Page>,
     bytes: usize,
+    fresh: BTreeMap<RoomId, Fresh>,
 }
 
 impl Tail {
@@ -183,21 +243,51 @@ impl Tail {
         if planted::is(Bug::GroupSplit) {
             items.truncate(limits::GROUP_ENTRIES / 2);
         }
-        let pieces = Arc::new(pieces(room, &items));
+        let pieces = Arc::new(pieces(room, items));
+        self.keep(room.id, lane, after, &pieces);
+        Ok(pieces)
+    }
+
+    fn keep(&mut self, room: RoomId, lane: Lane, after: Arrival, pieces: &Arc<Vec<Piece>>) {
         let bytes = pieces.iter().map(Piece::bytes).sum();
         self.bytes += bytes;
-        self.pages.push_back(Page { room: room.id, lane, after, bytes, pieces: Arc::clone(&pieces) });
+        self.pages.push_back(Page { room, lane, after, bytes, pieces: Arc::clone(pieces) });
         while self.bytes > limits::TAIL_BYTES
             && let Some(oldest) = self.pages.pop_front()
         {
             self.bytes -= oldest.bytes;
         }
-        Ok(pieces)
     }
 
-    /// Something was written: what was read may be read otherwise now.
-    pub(crate) fn forget(&mut self) {
-        *self = Self::default();
+    /// Entries of the content lane were stored, up to a signed one, of which the last arrived then; `after`: the newest
+    /// arrival of the lane before them.
+    pub(crate) fn add_group(&mut self, room: RoomId, after: Arrival, entries: Vec<Entry>, arrival: Arrival) {
+        self.fresh_of(room, after).items.push(New::Group(entries, arrival));
+    }
+
+    /// As [`Self::add_group`], a record, in the place of the one with its key.
+    pub(crate) fn add_record(&mut self, room: RoomId, after: Arrival, record: Record, arrival: Arrival) {
+        let items = &mut self.fresh_of(room, after).items;
+        items.retain(|new| !matches!(new, New::Record(before, _) if before.key == record.key));
+        items.push(New::Record(record, arrival));
+    }
+
+    fn fresh_of(&mut self, room: RoomId, after: Arrival) -> &mut Fresh {
+        self.fresh.entry(room).or_insert_with(|| Fresh { after, items: Vec::new() })
+    }
+
+    /// Something was written: what was read may be read otherwise now, and what was added is in the store.
+    pub(crate) fn written(&mut self, rooms: &BTreeMap<RoomId, Room>) {
+        let fresh = std::mem::take(self).fresh;
+        if planted::is(Bug::GroupSplit) {
+            return;
+        }
+        for (id, fresh) in fresh {
+            let pages = rooms.get(&id).map(|room| fresh.pages(room)).unwrap_or_default();
+            for (after, pieces) in pages {
+                self.keep(id, Lane::Content, after, &Arc::new(pieces));
+            }
+        }
     }
 }
 
@@ -220,7 +310,7 @@ impl<'a> Picked<'a> {
         match piece {
             Piece::Group(group) => {
                 self.entries += group.entries as u64;
-                self.entries_wire.push(&group.wire);
+                self.entries_wire.push(group.wire());
                 self.bytes += group.size;
             }
             Piece::Record { size, wire, .. } => {
@@ -307,5 +397,70 @@ mod tests {
             assert_eq!(picked.encode(&around), Frame::Batch(whole).encode());
             assert_eq!(Picked::default().encode(&around), Frame::Batch(around).encode());
         }
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod fresh {
+    use super::*;
+    use crate::conformance::Chain;
+    use crate::id::StoreId;
+    use crate::identity::DeviceKey;
+    use crate::kind::Kind;
+    use crate::memory::MemoryStore;
+    use crate::record::{RecordKey, RecordName};
+    use crate::store::{NewEntry, Order};
+
+    #[test]
+    fn an_entry_is_written_as_it_is_encoded() {
+        let mut log = Chain::new(1, Chain::create(1, 1).0.room(), 2);
+        let mut entries = vec![log.write(Kind::Text, 10), log.sign(Kind::Text, 11)];
+        entries.extend(entries.clone().into_iter().map(|entry| Entry { body: None, ..entry }));
+        for entry in entries {
+            let mut written = Vec::new();
+            entry.write_to(&mut written);
+            assert_eq!(written, cbor::encode(&entry.to_wire()));
+        }
+    }
+
+    #[test]
+    fn what_was_just_stored_is_what_would_be_read() {
+        let room = Room::empty(Chain::create(1, 1).0.room());
+        let mut store = MemoryStore::new(StoreId::new([1; 16]));
+        let mut logs = [Chain::new(1, room.id, 2), Chain::new(2, room.id, 3)];
+        let (mut tail, mut newest) = (Tail::default(), 0);
+        let device = DeviceKey::from_seed(&[1; 32]);
+        for turn in 0..400_u64 {
+            let log = &mut logs[usize::from(turn % 3 == 0)];
+            let mut group: Vec<Entry> = (0..turn % 5).map(|n| log.write(Kind::Text, 10 + turn * 10 + n)).collect();
+            group.push(log.sign(Kind::Text, 19 + turn * 10));
+            let before = newest;
+            for entry in &group {
+                let header = &entry.header;
+                let order = Order { time_us: turn, author: header.author, seq: header.seq, id: entry.id };
+                newest = store.put_entry(NewEntry { entry, order, add: entry.id }).unwrap();
+            }
+            tail.add_group(room.id, before, group, newest);
+            if turn % 7 == 0 {
+                let name = RecordName(u16::try_from(turn % 2).unwrap());
+                let key = RecordKey { room: room.id, author: device.public(), store: StoreId::new([1; 16]), name };
+                let record = Record::write(&device, key, turn, vec![7; 50]);
+                let before = std::mem::replace(&mut newest, store.put_record(&record).unwrap());
+                tail.add_record(room.id, before, record, newest);
+            }
+        }
+        store.commit().unwrap();
+        let rooms = BTreeMap::from([(room.id, room)]);
+        tail.written(&rooms);
+        let room = rooms.values().next().unwrap();
+        let (mut after, mut pages) = (0, 0);
+        while after < newest {
+            let read = Tail::default().page(&store, room, Lane::Content, after).unwrap();
+            let kept = tail.pages.iter().find(|page| page.after == after).expect("it was not read");
+            assert_eq!(format!("{:?}", kept.pieces), format!("{read:?}"));
+            after = read.last().unwrap().arrival();
+            pages += 1;
+        }
+        assert!(pages > 2, "{pages}");
     }
 }
