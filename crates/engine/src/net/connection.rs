@@ -11,6 +11,7 @@ use lanline_protocol::checked::{CheckedBatch, Checking};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep_until, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::close::CloseReason;
 use super::frame::{self, FrameLimit, Kind, Next, PING, PONG};
@@ -96,27 +97,49 @@ pub(super) async fn drain(read: &mut (impl AsyncRead + Unpin)) {
 
 struct Reader<'a, R> {
     read: &'a mut R,
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     sink: &'a Sink,
     timeouts: Timeouts,
     frames: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     /// The writer's progress when it was last found stuck.
     stuck: Option<u64>,
+    /// The last batch that a task of its own looks through, and with it those before it: what comes later is handed on
+    /// later. It gives whether it was one of an honest peer.
+    before: Option<AbortOnDropHandle<bool>>,
+}
+
+/// Looks on, letting others who share the thread come in between. `None`: no honest peer sends it.
+async fn look_on(mut checking: Checking) -> Option<CheckedBatch> {
+    while !look_some(&mut checking)? {
+        tokio::task::yield_now().await;
+    }
+    checking.finish()
+}
+
+/// Looks a part of a batch through. Whether that was the rest.
+fn look_some(checking: &mut Checking) -> Option<bool> {
+    for _ in 0..STEPS {
+        if checking.step().ok()? {
+            return Some(true);
+        }
+    }
+    Some(false)
 }
 
 impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
-    fn new(read: &'a mut R, shared: &'a Shared, sink: &'a Sink, timeouts: Timeouts) -> Self {
+    fn new(read: &'a mut R, shared: &'a Arc<Shared>, sink: &'a Sink, timeouts: Timeouts) -> Self {
         let frames = Arc::new(Semaphore::new(FRAMES_WAITING as usize));
         let bytes = Arc::new(Semaphore::new(BYTES_WAITING));
-        Self { read, shared, sink, timeouts, frames, bytes, stuck: None }
+        Self { read, shared, sink, timeouts, frames, bytes, stuck: None, before: None }
     }
 
     async fn run(mut self) -> CloseReason {
-        match self.read_frames().await {
+        let reason = match self.read_frames().await {
             Ok(never) => match never {},
             Err(reason) => reason,
-        }
+        };
+        self.wait_for_those_before().await.err().unwrap_or(reason)
     }
 
     async fn read_frames(&mut self) -> Result<std::convert::Infallible, CloseReason> {
@@ -168,31 +191,61 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
                 self.wait_for_writer().await;
                 let permit = self.permit(bytes.len()).await?;
                 let id = self.shared.id;
-                (self.sink)(match self.look_through(&bytes).await? {
-                    Some(batch) => ConnectionEvent::Batch { id, batch, permit },
-                    None => ConnectionEvent::Frame { id, bytes, permit },
-                });
-                Ok(())
+                match self.begin_looking(&bytes) {
+                    Some(checking) => self.take_batch(checking, permit).await,
+                    None => {
+                        self.wait_for_those_before().await?;
+                        (self.sink)(ConnectionEvent::Frame { id, bytes, permit });
+                        Ok(())
+                    }
+                }
             }
         }
     }
 
-    /// Looks a batch through; `None`: it is another frame, or of somebody who may be anyone, for whom nothing is done
-    /// before the core has found that it is to be.
-    async fn look_through(&self, frame: &[u8]) -> Result<Option<CheckedBatch>, CloseReason> {
-        if self.shared.limit() < FrameLimit::Data.bytes() {
-            return Ok(None);
-        }
-        let Some(mut checking) = Checking::begin(frame) else { return Ok(None) };
-        let mut steps = 0_usize;
-        while !checking.step().map_err(|_| CloseReason::BadFrame)? {
-            steps += 1;
-            if steps.is_multiple_of(STEPS) {
-                // Others share this thread.
-                tokio::task::yield_now().await;
+    /// `None`: it is no batch, or of somebody who may be anyone, for whom nothing is done before the core has found that
+    /// it is to be.
+    fn begin_looking(&self, frame: &[u8]) -> Option<Checking> {
+        if self.shared.limit() < FrameLimit::Data.bytes() { None } else { Checking::begin(frame) }
+    }
+
+    /// Looks a batch through and hands it on: a small one at once, where none is waited for, a large one on any thread,
+    /// while more is read.
+    async fn take_batch(&mut self, mut checking: Checking, permit: FramePermit) -> Result<(), CloseReason> {
+        let id = self.shared.id;
+        if self.before.as_ref().is_none_or(|before| before.is_finished()) {
+            self.wait_for_those_before().await?;
+            if look_some(&mut checking).ok_or(CloseReason::BadFrame)? {
+                let batch = checking.finish().ok_or(CloseReason::BadFrame)?;
+                (self.sink)(ConnectionEvent::Batch { id, batch, permit });
+                return Ok(());
             }
         }
-        Ok(checking.finish())
+        let (shared, sink, before) = (Arc::clone(self.shared), Arc::clone(self.sink), self.before.take());
+        self.before = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            let batch = look_on(checking).await;
+            let fine = match before {
+                Some(before) => before.await.unwrap_or(false),
+                None => true,
+            };
+            match batch.filter(|_| fine) {
+                Some(batch) => {
+                    sink(ConnectionEvent::Batch { id, batch, permit });
+                    true
+                }
+                None => {
+                    shared.cut(CloseReason::BadFrame);
+                    false
+                }
+            }
+        })));
+        Ok(())
+    }
+
+    /// Waits until the batches that are looked through by tasks were handed on.
+    async fn wait_for_those_before(&mut self) -> Result<(), CloseReason> {
+        let Some(before) = self.before.take() else { return Ok(()) };
+        if before.await.unwrap_or(false) { Ok(()) } else { Err(CloseReason::BadFrame) }
     }
 
     async fn permit(&self, length: usize) -> Result<FramePermit, CloseReason> {
