@@ -45,18 +45,18 @@ pub fn first_seed(bug: Bug) -> u64 {
 
 #[cfg(feature = "planted")]
 const SEEDS: &[(Bug, u64)] = &[
-    (Bug::AckBeforeCommit, 7),
+    (Bug::AckBeforeCommit, 22),
     (Bug::AnswerBeforeCommit, 4),
     (Bug::CursorBeforeEntries, 6),
     (Bug::DigestForgotten, 10),
     (Bug::DigestWithoutRecords, 10),
-    (Bug::WindowNeverReopened, 42),
+    (Bug::WindowNeverReopened, 49),
     (Bug::AcksSurviveRenewal, 3),
     (Bug::NotRenewed, 20),
     (Bug::RemovalUntold, 8),
     (Bug::CutIgnored, 54),
     (Bug::InviteOverused, 87),
-    (Bug::SignatureUnchecked, 5),
+    (Bug::SignatureUnchecked, 29),
     (Bug::ClockNotObserved, 3),
     (Bug::LazyAcksLost, 3),
     (Bug::StaleAcks, 8),
