@@ -20,6 +20,9 @@ struct Branch {
     ids: Vec<ShortId>,
 }
 
+/// A number, and the entries that have it, each with the one before it.
+type Level = (u64, Vec<(EntryId, Option<EntryId>)>);
+
 /// A log that forked.
 #[derive(Clone, Debug)]
 pub(crate) struct Branches {
@@ -39,7 +42,7 @@ impl Branches {
         for tip in tips {
             waiting.entry(tip.seq).or_default().insert(tip.id);
         }
-        let mut levels: Vec<(u64, Vec<(EntryId, Option<EntryId>)>)> = Vec::new();
+        let mut levels: Vec<Level> = Vec::new();
         let mut read = 0;
         while let Some((seq, ids)) = waiting.pop_last() {
             if let (Some(id), 1, true) = (ids.first(), ids.len(), waiting.is_empty()) {
@@ -63,7 +66,7 @@ impl Branches {
         Ok(Self::of(1, None, levels))
     }
 
-    fn of(first: u64, trunk: Option<ShortId>, mut levels: Vec<(u64, Vec<(EntryId, Option<EntryId>)>)>) -> Self {
+    fn of(first: u64, trunk: Option<ShortId>, mut levels: Vec<Level>) -> Self {
         let mut this = Self { first, trunk, branches: Vec::new() };
         let mut ends: BTreeMap<EntryId, usize> = BTreeMap::new();
         levels.reverse();
@@ -187,10 +190,8 @@ impl Log {
         log: LogKey,
         (seq, id): (u64, ShortId),
     ) -> Result<bool, StoreError> {
-        if let Some(tip) = self.tips.iter().find(|tip| tip.seq == seq) {
-            if ShortId::of(tip.id) == id {
-                return Ok(true);
-            }
+        if self.tips.iter().any(|tip| tip.seq == seq && ShortId::of(tip.id) == id) {
+            return Ok(true);
         }
         if self.highest().is_none_or(|tip| tip.seq < seq) {
             return Ok(false);
@@ -202,7 +203,8 @@ impl Log {
     }
 }
 
-#[cfg(all(test, feature = "conformance"))]
+#[cfg(feature = "conformance")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::conformance::Chain;

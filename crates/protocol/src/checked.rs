@@ -169,7 +169,8 @@ impl Checking {
     }
 }
 
-#[cfg(all(test, feature = "conformance"))]
+#[cfg(feature = "conformance")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::conformance::Chain;

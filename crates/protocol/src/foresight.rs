@@ -241,12 +241,15 @@ mod tests {
         DeviceKey::from_seed(&[who + 1; 32])
     }
 
+    /// Which log somebody writes, the add that it is written under, and its tip.
+    type Current = (LogId, EntryId, Option<(u64, EntryId)>);
+
     struct Book {
         room: Room,
         time_us: u64,
         logs: u8,
         /// Of each device: its log, the add that it is under, and its tip.
-        current: BTreeMap<u8, (LogId, EntryId, Option<(u64, EntryId)>)>,
+        current: BTreeMap<u8, Current>,
         all: Vec<(LogKey, EntryId)>,
         adds: BTreeMap<u8, Vec<EntryId>>,
         invites: Vec<EntryId>,

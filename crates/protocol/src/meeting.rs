@@ -233,7 +233,8 @@ impl<S: Store> Replica<S> {
                 listeners.choose(self.device, turn, reach, &keep)
             };
             keep.extend(kept);
-            let wanted = asked.iter().filter(|device| !self.by_device.contains_key(*device) && !alone.contains(*device));
+            let wanted =
+                asked.iter().filter(|device| !self.by_device.contains_key(*device) && !alone.contains(*device));
             let mut wished: Vec<(DeviceId, PublicKey)> =
                 wanted.chain(&dialled).filter_map(|device| keys.get(device).map(|key| (*device, *key))).collect();
             wished.sort_by_key(|(device, _)| (!asked.contains(device), failures.contains_key(device)));

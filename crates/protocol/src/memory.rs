@@ -517,7 +517,8 @@ const FIRST_HEAD: Head = Head {
 /// Before every other place.
 const FIRST_ORDER: Order = Order { time_us: 0, author: PublicKey::new([0; 32]), seq: 0, id: EntryId::new([0; 32]) };
 
-#[cfg(all(test, feature = "conformance"))]
+#[cfg(feature = "conformance")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::conformance;

@@ -400,7 +400,8 @@ mod tests {
     }
 }
 
-#[cfg(all(test, feature = "conformance"))]
+#[cfg(feature = "conformance")]
+#[cfg(test)]
 mod fresh {
     use super::*;
     use crate::conformance::Chain;
