@@ -186,13 +186,13 @@ fn read_dot_env(path: &Path) -> Result<BTreeMap<String, String>, SettingError> {
         Err(error) => return Err(unusable(error.to_string())),
     };
     // The file may be another program's, whose lines are none of ours, and written by an editor that marks UTF-8.
-    let text = String::from_utf8_lossy(&file);
-    let ours = |line: &&str| {
-        let line = line.trim_start();
-        line.strip_prefix("export ").unwrap_or(line).trim_start().starts_with("LANLINE")
+    let file = file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&file);
+    let ours = |line: &&[u8]| {
+        let line = line.trim_ascii_start();
+        line.strip_prefix(b"export ").unwrap_or(line).trim_ascii_start().starts_with(b"LANLINE")
     };
-    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().filter(ours).collect();
-    let pairs = dotenvy::from_read_iter(std::io::Cursor::new(lines.join("\n")));
+    let lines: Vec<&[u8]> = file.split(|byte| *byte == b'\n').filter(ours).collect();
+    let pairs = dotenvy::from_read_iter(std::io::Cursor::new(lines.join(&b'\n')));
     pairs.collect::<Result<_, _>>().map_err(|error| unusable(error.to_string()))
 }
 
