@@ -386,3 +386,41 @@ async fn a_members_batches_are_looked_through_before_the_core_sees_them() {
     assert_eq!(alice.closed().await, CloseReason::BadFrame);
     assert_eq!(bob.closed().await, CloseReason::Goodbye("bad_frame".into()));
 }
+
+/// A batch with so many entries, each signed for itself, of which the last is as it should be or is not.
+fn large_batch(log: u8, entries: u64, good: bool) -> Bytes {
+    use lanline_protocol::{conformance::Chain, kind::Kind};
+    let mut chain = Chain::new(1, Chain::create(1, 1).0.room(), log);
+    let mut entries: Vec<_> = (1..=entries).map(|time| chain.sign(Kind::Text, time)).collect();
+    if !good {
+        entries.last_mut().unwrap().body = Some(vec![0; 20]);
+    }
+    let (lane, entries) =
+        (lanline_protocol::kind::Lane::Content, entries.iter().map(|entry| entry.to_wire()).collect());
+    let batch = Batch { slot: 7, lane, entries, records: Vec::new(), upto: Some(1), anchor: None, end: true };
+    Frame::Batch(batch).encode().into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_batches_are_looked_through_at_once_and_handed_on_in_order() {
+    let (mut alice, at_alice, _bob, at_bob, _listener) = pair(patient()).await;
+    at_alice.handle.set_limit(FrameLimit::Data);
+    let frame = frame_of(10, 7);
+    for (turn, entries) in [200, 60, 1, 120].into_iter().enumerate() {
+        at_bob.handle.send(large_batch(turn as u8 + 2, entries, true));
+    }
+    at_bob.handle.send(frame.clone());
+    let mut sizes = Vec::new();
+    for _ in 0..4 {
+        match alice.event().await {
+            ConnectionEvent::Batch { batch, .. } => sizes.push(batch.size()),
+            other => panic!("not Batch: {other:?}"),
+        }
+    }
+    assert!(sizes[0] > sizes[1] && sizes[1] > sizes[2] && sizes[2] < sizes[3] && sizes[3] > sizes[1], "{sizes:?}");
+    assert_eq!(alice.frame().await.0, frame);
+    // Nothing of what comes after one that no honest peer sends is taken.
+    at_bob.handle.send(large_batch(9, 100, false));
+    at_bob.handle.send(large_batch(10, 1, true));
+    assert_eq!(alice.closed().await, CloseReason::BadFrame);
+}
