@@ -73,7 +73,7 @@ impl Membership {
                 body => body.link().map(|link| link.previous),
             };
             let known = |place: &EntryId| chain.places.contains_key(place) || *place == self.head_of_chain();
-            self.awaited.extend(builds_on.filter(|place| !known(place)));
+            self.expected.extend(builds_on.filter(|place| !known(place)));
             let by_votes = act.header.kind().is_control() && !act.votes.is_empty();
             self.contested |= by_votes && !way.is_in_force(act);
         }
@@ -211,7 +211,7 @@ impl Membership {
                 turns.insert((round + usize::from(next < index), next));
             }
         }
-        self.awaited.extend(waiting.into_keys());
+        self.expected.extend(waiting.into_keys());
         let stays = self.adds.iter().map(|(id, added)| (*id, stay(*id, added.key, added.position))).collect();
         self.mark_introductions(&stays);
         let pending: BTreeSet<EntryId> = self

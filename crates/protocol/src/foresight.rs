@@ -62,7 +62,7 @@ impl Membership {
         let author = act.header.author;
         let limit = self.limit(act.header.log_key(), add);
         let counts = limit.is_some_and(|limit| limit.admits(act.header.seq, act.id));
-        doubt.about_all |= self.awaited.contains(&act.place());
+        doubt.about_all |= self.expected.contains(&act.place());
         if matches!(act.body, Body::Add(_) | Body::Invite(_)) {
             self.sponsors.insert(author);
         }
@@ -84,7 +84,7 @@ impl Membership {
         let at_us = act.header.timestamp_us;
         if let Some(invite) = invite {
             let Some(invited) = self.invites.get_mut(&invite) else {
-                self.awaited.insert(invite);
+                self.expected.insert(invite);
                 return;
             };
             if !invited.admits(key, at_us) {

@@ -192,7 +192,7 @@ pub struct Membership {
     pub(crate) owners: Vec<Option<PublicKey>>,
     pub(crate) chain_seqs: BTreeMap<LogKey, u64>,
     /// Adds, invites and places in the chain that are not held or do not count, and that others name.
-    pub(crate) awaited: BTreeSet<EntryId>,
+    pub(crate) expected: BTreeSet<EntryId>,
     /// Who ever was the owner, or was called so by anybody.
     pub(crate) owned: BTreeSet<PublicKey>,
     /// Who was removed or left, and may be a member again.
@@ -269,7 +269,7 @@ impl Membership {
             franchise: franchise(&walk.steps),
             owners: walk.steps.iter().map(|step| step.owner).collect(),
             chain_seqs: BTreeMap::new(),
-            awaited: BTreeSet::new(),
+            expected: BTreeSet::new(),
             owned: BTreeSet::new(),
             gone: BTreeSet::new(),
             sponsors: BTreeSet::new(),
