@@ -240,8 +240,9 @@ class Membership(InteropCase):
         carol.vote(owner)
 
         async def voted() -> bool:
-            [open] = await bob.call("room_votes", room=self.room) or [None]
-            return open == {
+            [open] = await bob.call("room_votes", room=self.room) or [{}]
+            missing = set(open.pop("missing", []))
+            return missing == {status["device_id"], device_text(device_id(alice))} and open == {
                 "act": {"owner": status["device_id"]},
                 "votes": [device_text(carol.identity.device)],
                 "needed": 2,

@@ -93,11 +93,15 @@ fn typed_lines_are_kept_for_their_author_alone_and_links_are_not() {
     again.shows("> ");
     again.presses("\u{1b}[A\u{1b}[A\u{1b}[A\r");
     // Between two lines the terminal is as it was found, where Ctrl-C is a signal, and a lost one where it controls no
-    // process, as here: so it is pressed until it is heard.
-    let deadline = Instant::now() + SOON;
-    while again.child.try_wait().unwrap().is_none() && Instant::now() < deadline {
-        again.presses("\u{3}");
-        std::thread::sleep(Duration::from_millis(50));
+    // process, as here: so it is pressed until it is heard, with time to end between, since a second one that is heard
+    // ends it without taking leave.
+    let (begun, mut pressed) = (Instant::now(), 0);
+    while again.child.try_wait().unwrap().is_none() && begun.elapsed() < SOON {
+        if begun.elapsed() >= pressed * Duration::from_secs(5) {
+            again.presses("\u{3}");
+            pressed += 1;
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
     assert!(again.until_ended().0.success());
     assert_eq!(texts(home.path()), ["remember this", "remember this"]);

@@ -45,7 +45,7 @@ pub struct Tally {
     /// Whether it was enough, and it is done.
     pub done: bool,
     /// The devices that may still say so; none once it is done.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
 
@@ -76,7 +76,7 @@ pub struct Proposal {
     /// Whether this device may join them, and has not.
     pub open: bool,
     /// The devices that may join them, and have not.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
 
