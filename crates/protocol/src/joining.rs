@@ -25,28 +25,40 @@ impl<S: Store> Replica<S> {
     pub fn join(&mut self, connection: ConnectionId, link: &InviteLink) -> Result<(), CommandError> {
         check_name(&self.name)?;
         let device = self.device;
-        let (tag, claim) = {
-            let session = self
-                .sessions
-                .get_mut(&connection)
-                .filter(|session| session.hello.is_some())
-                .ok_or(CommandError::NotFound("this device is not connected"))?;
-            let tag = room_tag(link.room, &session.exporter, device);
-            session.joining.retain(|joining| joining.room != link.room);
-            session.joining.push(Joining { room: link.room, tag });
-            let claim = JoinClaim { room: link.room, exporter: session.exporter, joiner: device, host: session.device };
-            (tag, claim)
-        };
-        self.rooms.entry(link.room).or_insert_with(|| Room::empty(link.room));
-        self.raise_limit(connection, FrameLimit::Data);
+        let session = self
+            .sessions
+            .get_mut(&connection)
+            .filter(|session| session.hello.is_some())
+            .ok_or(CommandError::NotFound("this device is not connected"))?;
+        let tag = room_tag(link.room, &session.exporter, device);
+        let claim = JoinClaim { room: link.room, exporter: session.exporter, joiner: device, host: session.device };
         let frame = Frame::Join(Join {
             tag,
             signature: claim.sign(&link.secret),
             invite: link.secret.key().public(),
             name: self.name.clone(),
         });
+        session.joining.retain(|joining| joining.room != link.room);
+        session.joining.push(Joining { room: link.room, tag, frame: frame.clone() });
+        self.rooms.entry(link.room).or_insert_with(|| Room::empty(link.room));
+        self.raise_limit(connection, FrameLimit::Data);
         self.send(connection, &frame);
         self.open_rooms(connection)?;
+        Ok(())
+    }
+
+    /// The peer has heard that this device left a room, and shares it no more. Where this device asked meanwhile to be let
+    /// in again, it was answered as a member: now it is none, and asks anew.
+    pub(crate) fn end_left(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+        if let Some(slot) = session.unshare(room).and_then(|gone| gone.their_slot) {
+            session.their_slots.remove(&slot);
+        }
+        if let Some(joining) = session.joining.iter().find(|joining| joining.room == room) {
+            let frame = joining.frame.clone();
+            self.send(connection, &frame);
+            self.open_rooms(connection)?;
+        }
         Ok(())
     }
 

@@ -79,8 +79,10 @@ impl<S: Store> Replica<S> {
             let allowed = match lane {
                 Lane::Membership => true,
                 Lane::Content => {
-                    let speaks = room.is_member(&self.me) || leave.is_some();
-                    settled && room.is_member(&peer) && speaks && !joining
+                    // Who left and asks to be let in again first tells what it said and that it left: until then
+                    // the peer takes it for a member still, and adds nobody.
+                    let speaks = leave.is_some() || (room.is_member(&self.me) && !joining);
+                    settled && room.is_member(&peer) && speaks
                 }
             };
             let state = shared.lanes.get_mut(lane);
@@ -288,11 +290,18 @@ impl<S: Store> Replica<S> {
             session.in_flight = session.in_flight.saturating_sub(bytes);
         }
         let restart = state.heads_told && state.in_flight.is_empty();
+        let leaving = ack.lane == Lane::Membership && self.own_leave(connection, room)?.is_some();
+        let Some(shared) = self.shared_mut(connection, room) else { return Ok(true) };
+        let state = shared.lanes.get_mut(ack.lane);
         // What was refused is not stored there, nor is what came before it known to be: the window moves, and no more.
         state.unsure |= ack.partial == Some(true);
         if !state.unsure {
             state.acked = state.acked.max(ack.upto);
             self.note_ack(connection, room, ack.lane, ack.upto)?;
+        }
+        if leaving && self.own_leave(connection, room)?.is_none() {
+            self.end_left(connection, room)?;
+            return Ok(true);
         }
         if restart { self.begin_from_heads(connection, room, ack.lane) } else { Ok(true) }
     }

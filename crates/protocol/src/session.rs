@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::clock::Time;
 use crate::entry::LogKey;
-use crate::frame::{Head, Hello, room_tag};
+use crate::frame::{Frame, Head, Hello, room_tag};
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
@@ -124,6 +124,8 @@ pub(crate) enum Telling {
 pub(crate) struct Joining {
     pub(crate) room: RoomId,
     pub(crate) tag: Hash,
+    /// What it asked with.
+    pub(crate) frame: Frame,
 }
 
 pub(crate) struct Session {

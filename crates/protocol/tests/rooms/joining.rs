@@ -1,7 +1,7 @@
 //! Joining by link, and every reason not to.
 
 use lanline_protocol::frame::Refusal;
-use lanline_protocol::link::InviteSecret;
+use lanline_protocol::link::{InviteLink, InviteSecret};
 use lanline_protocol::replica::Event;
 use lanline_protocol::view::Shown;
 
@@ -224,4 +224,78 @@ fn who_lost_the_room_with_its_disk_is_pushed_nothing_larger_than_a_stranger_may_
     let link = world.invite(ALICE, room);
     world.join(BOB, ALICE, &link);
     assert_eq!(world.replica(BOB).members(room).unwrap().len(), 2);
+}
+
+/// Bob dials alice and asks to be let in as soon as they have greeted each other.
+fn ask_at_once(world: &mut World, link: &InviteLink) {
+    let connection = world.connect(BOB, ALICE);
+    while world.replica(BOB).join(connection, link).is_err() {
+        assert!(world.deliver_one(&mut |_| 0));
+    }
+    world.commit(BOB);
+    world.settle();
+}
+
+/// Bob leaves where nobody hears it, and opens a new link: to alice he is a member still, and what she answers is true.
+#[test]
+fn who_comes_back_before_its_leaving_was_heard_tells_of_it_first() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.cut(ALICE, BOB);
+    world.say(BOB, room, "unheard");
+    let now = world.now;
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    let link = world.invite(ALICE, room);
+    world.events(BOB);
+    ask_at_once(&mut world, &link);
+    // The connection ended: his asking is over, and he asks again.
+    assert!(!world.connected(ALICE, BOB));
+    world.join(BOB, ALICE, &link);
+    assert!(world.events(BOB).iter().any(|event| matches!(event, Event::Joined(_, joined) if *joined == room)));
+    assert_eq!(world.texts(ALICE, room), ["unheard"]);
+    world.say(BOB, room, "back");
+    world.commit(BOB);
+    world.settle();
+    assert_eq!(world.texts(ALICE, room), ["unheard", "back"]);
+}
+
+/// As before, and the two share another room, so that the connection goes on.
+#[test]
+fn who_comes_back_to_one_of_two_rooms_is_let_in_on_the_same_connection() {
+    for heard in [true, false] {
+        let mut world = World::new(&["alice", "bob"]);
+        let room = world.room_of(2);
+        let other = world.create_room(ALICE, "other");
+        let link = world.invite(ALICE, other);
+        world.join(BOB, ALICE, &link);
+        world.say(BOB, other, "before");
+        world.commit(BOB);
+        world.settle();
+        if !heard {
+            world.cut(ALICE, BOB);
+        }
+        let now = world.now;
+        world.replica(BOB).leave_room(now, other).unwrap();
+        world.commit(BOB);
+        if heard {
+            world.settle();
+        }
+        let link = world.invite(ALICE, other);
+        world.events(BOB);
+        if heard {
+            world.join(BOB, ALICE, &link);
+        } else {
+            ask_at_once(&mut world, &link);
+        }
+        assert!(world.connected(ALICE, BOB));
+        let events = world.events(BOB);
+        let joined = |event: &Event| matches!(event, Event::Joined(_, joined) if *joined == other);
+        assert!(events.iter().any(joined), "heard: {heard}, {events:?}");
+        world.say(BOB, other, "back");
+        world.commit(BOB);
+        world.settle();
+        assert_eq!(world.texts(ALICE, other), ["before", "back"], "heard: {heard}");
+        assert!(world.texts(ALICE, room).is_empty());
+    }
 }
