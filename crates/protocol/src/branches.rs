@@ -30,8 +30,8 @@ pub(crate) struct Branches {
     first: u64,
     /// The last entry that all branches have in common.
     trunk: Option<ShortId>,
-    /// Each behind the one that it begins on. None where there is too much to be remembered: of what comes after the
-    /// first number nothing is known then.
+    /// Each behind the one that it begins on. None where there is too much to be remembered, or some of it is lost: of
+    /// what comes from the first number on nothing is known then.
     branches: Vec<Branch>,
 }
 
@@ -54,8 +54,8 @@ impl Branches {
                 level.push((stored.entry.id, stored.entry.header.previous));
             }
             if level.len() != ids.len() || read > limits::BRANCHED {
-                // The disk lost some of it, or there is too much.
-                return Ok(Self { first: seq, trunk: None, branches: Vec::new() });
+                // The disk lost some of it, or there is too much. Where they meet is further back, nobody knows where.
+                return Ok(Self { first: 1, trunk: None, branches: Vec::new() });
             }
             let before = level.iter().filter_map(|(_, previous)| *previous);
             if seq > 1 {
@@ -261,6 +261,15 @@ mod tests {
             assert_eq!(shared(&one[2], &one[2]), 7);
             assert_eq!(shared(&trunk[1], &another[1]), 2);
         }
+    }
+
+    #[test]
+    fn where_the_disk_lost_some_of_it_nothing_is_taken_for_common() {
+        let (mut store, mut log, key, room, logs) = forked();
+        assert!(store.damage(logs[1][1].id, true));
+        log.find_branches(&store, room, key).unwrap();
+        assert!(log.is_doubled(5));
+        assert_eq!(log.shared(name(&logs[1][0]), name(&logs[2][0])), 0, "they part before what is lost");
     }
 
     #[test]

@@ -90,8 +90,9 @@ impl Room {
         seq: u64,
         id: ShortId,
     ) -> Result<bool, StoreError> {
+        // What the disk lost of a log was held: all that stands before it is.
         let held = match self.logs.get(Lane::Content).get(log) {
-            Some(state) => state.holds(store, self.id, *log, (seq, id))?,
+            Some(state) => self.damage.lost(log, seq, id) || state.holds(store, self.id, *log, (seq, id))?,
             None => false,
         };
         if !held {
@@ -120,6 +121,19 @@ impl Room {
         if !waits {
             self.named.remove(&(*log, seq));
         }
+    }
+
+    /// What the disk lost of the room is other than it was: what hung on reading it is looked up again, so that it says
+    /// what it would after a restart.
+    pub(crate) fn look_up_again<S: Store>(&mut self, store: &S) -> Result<(), StoreError> {
+        for (key, log) in self.logs.get_mut(Lane::Content) {
+            log.find_branches(store, self.id, *key)?;
+        }
+        self.named.clear();
+        for record in store.records(self.id, None, usize::MAX)? {
+            self.note_record(store, &record)?;
+        }
+        Ok(())
     }
 
     /// How many records of a device are held.

@@ -65,6 +65,11 @@ impl Damage {
         Ok(())
     }
 
+    /// Whether an entry of this name is lost.
+    pub(crate) fn lost(&self, log: &LogKey, seq: u64, id: ShortId) -> bool {
+        self.lost.values().any(|lost| lost.log == *log && lost.seq == seq && ShortId::of(lost.id) == id)
+    }
+
     /// Whether an entry stands before everything that its log has lost, and can be passed on without it.
     fn is_before(&self, log: &LogKey, seq: u64) -> bool {
         self.withheld.get(log).is_none_or(|first| seq < *first)
@@ -137,7 +142,13 @@ impl<S: Store> Replica<S> {
             self.out.push(Output::Event(Event::Repaired(id, repaired)));
             self.receipts_due(now, id);
         }
-        if found > 0 || repaired > 0 { self.doubt_cursors(id) } else { Ok(()) }
+        if found == 0 && repaired == 0 {
+            return Ok(());
+        }
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.look_up_again(&self.store)?;
+        }
+        self.doubt_cursors(id)
     }
 
     /// What was withheld of a damaged log lies before cursors and acknowledgements that speak of later arrivals: they

@@ -217,11 +217,11 @@ impl Room {
         for stored in store.of_kind(id, Kind::Profile.number())? {
             room.note_profile(&stored.entry, stored.order);
         }
+        room.damage = Damage::load(store, id)?;
         for record in store.records(id, None, usize::MAX)? {
             room.note_record(store, &record)?;
         }
         room.read = store.value(&read_name(id))?.map(|bytes| decode_read(&bytes)).unwrap_or_default();
-        room.damage = Damage::load(store, id)?;
         room.stale = true;
         room.evaluate();
         room.changed = false;

@@ -329,3 +329,31 @@ fn what_stands_in_one_group_with_something_lost_is_not_called_stored() {
         assert_eq!(world.replica(ALICE).receipts(id).unwrap().stored, [], "bob cannot have it");
     }
 }
+
+/// Carol told bob that she holds what he then loses and nobody gives him back: she holds it all the same.
+#[test]
+fn what_was_told_of_lost_entries_stands_before_and_after_a_restart() {
+    for header in [false, true] {
+        let mut world = World::new(&["alice", "bob", "carol"]);
+        let room = world.room_of(3);
+        let entries = said(&mut world, ALICE, room, 4);
+        world.settle();
+        world.cut(ALICE, CAROL);
+        said(&mut world, ALICE, room, 2);
+        world.settle();
+        world.cut(ALICE, BOB);
+        let told = |world: &mut World| world.replica(BOB).receipts(entries[0]).unwrap().delivered;
+        let before = told(&mut world);
+        assert_eq!(before.len(), 2);
+        world.replica(BOB).store_mut().damage(entries[3], header);
+        world.commit(BOB);
+        assert!(world.events(BOB).contains(&Event::Damaged(room, 1)));
+        assert_eq!(told(&mut world), before);
+        world.crash(BOB);
+        assert_eq!(told(&mut world), before);
+        // It is the same where the start itself finds the damage.
+        damage(&mut world, BOB, &entries[2..3], header);
+        world.commit(BOB);
+        assert_eq!(told(&mut world), before);
+    }
+}
