@@ -9,11 +9,12 @@ use std::vec;
 use crate::entry::{Entry, WireEntry};
 use crate::frame::{Batch, Frame};
 use crate::id::EntryId;
-use crate::identity::Keys;
+use crate::identity::Context;
 use crate::kind::Lane;
 use crate::limits;
 use crate::planted::{self, Bug};
 use crate::record::{Record, WireRecord};
+use crate::signatures::Signatures;
 
 /// What no honest peer sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +30,8 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    fn check(lane: Lane, entries: Vec<Entry>, keys: &mut Keys) -> Option<Self> {
+    /// `None`: it is none. Whether the signature holds is still to be said.
+    fn of(lane: Lane, entries: Vec<Entry>) -> Option<Self> {
         let (last, _) = entries.split_last()?;
         let size: usize = entries.iter().map(Entry::size).sum();
         let bytes = match lane {
@@ -47,8 +49,7 @@ impl Group {
             && entries.len() <= limits::GROUP_ENTRIES
             && size <= bytes
             && (lane == Lane::Content || entries.iter().all(|entry| entry.body.is_some()));
-        let holds = fine && (planted::is(Bug::SignatureUnchecked) || last.signature_holds_with(keys));
-        fine.then_some(Self { entries, holds })
+        fine.then_some(Self { entries, holds: false })
     }
 
     /// To be looked at.
@@ -96,12 +97,16 @@ impl CheckedBatch {
     }
 }
 
-/// A batch that is being looked through, a signature at a time: a full one is the work of a time slice.
+/// Signatures that are checked together: some more would save little, and these take less than a millisecond.
+const TOGETHER: usize = 32;
+
+/// A batch that is being looked through, some signatures at a time: a full one is the work of a time slice.
 #[derive(Debug)]
 pub struct Checking {
     entries: vec::IntoIter<WireEntry>,
     records: vec::IntoIter<WireRecord>,
-    keys: Keys,
+    /// Those of the last groups, until they are checked.
+    signatures: Signatures,
     checked: CheckedBatch,
 }
 
@@ -124,14 +129,29 @@ impl Checking {
         let (entries, records) = (entries.into_iter(), records.into_iter());
         let checked =
             CheckedBatch { slot, lane, groups: Vec::new(), broken: false, records: Vec::new(), upto, anchor, end };
-        Self { entries, records, keys: Keys::default(), checked }
+        Self { entries, records, signatures: Signatures::default(), checked }
     }
 
-    /// Looks one group or record through. Whether that was all; then [`Checking::finish`] has the batch.
+    /// Looks some groups or records through. Whether that was all; then [`Checking::finish`] has the batch.
     ///
     /// # Errors
     /// [`BadBatch`]
     pub fn step(&mut self) -> Result<bool, BadBatch> {
+        for _ in 0..TOGETHER {
+            if !self.read_group()? {
+                let Some(wire) = self.records.next() else { break };
+                if self.checked.lane != Lane::Content {
+                    return Err(BadBatch);
+                }
+                self.checked.records.push(Record::read(wire).map_err(|_| BadBatch)?);
+            }
+        }
+        self.check_signatures();
+        Ok(self.is_done())
+    }
+
+    /// Reads the next group; `false`: there is none.
+    fn read_group(&mut self) -> Result<bool, BadBatch> {
         let lane = self.checked.lane;
         let mut group = Vec::new();
         for wire in self.entries.by_ref() {
@@ -145,27 +165,41 @@ impl Checking {
                 break;
             }
         }
-        if !group.is_empty() {
-            match Group::check(lane, group, &mut self.keys) {
-                Some(group) => self.checked.groups.push(group),
-                None => {
-                    // What stands before it stays.
-                    self.checked.broken = true;
-                    (self.entries, self.records) = Default::default();
-                }
-            }
-        } else if let Some(wire) = self.records.next() {
-            if lane != Lane::Content {
-                return Err(BadBatch);
-            }
-            self.checked.records.push(Record::read(wire).map_err(|_| BadBatch)?);
+        if group.is_empty() {
+            return Ok(false);
         }
-        Ok(self.entries.len() == 0 && self.records.len() == 0)
+        let group = Group::of(lane, group);
+        let signed =
+            group.as_ref().and_then(|group| group.entries.last()).and_then(|last| Some((last, last.signature?)));
+        if let Some((last, signature)) = signed {
+            self.signatures.add(&last.header.author, Context::Entry, last.id.as_bytes(), signature);
+        }
+        match group {
+            Some(group) => self.checked.groups.push(group),
+            None => {
+                // What stands before it stays.
+                self.checked.broken = true;
+                (self.entries, self.records) = Default::default();
+            }
+        }
+        Ok(true)
+    }
+
+    fn check_signatures(&mut self) {
+        let unchecked = self.checked.groups.len().saturating_sub(self.signatures.len());
+        let verdicts = self.signatures.check();
+        for (group, holds) in self.checked.groups.iter_mut().skip(unchecked).zip(verdicts) {
+            group.holds = holds || planted::is(Bug::SignatureUnchecked);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.entries.len() == 0 && self.records.len() == 0
     }
 
     /// The batch, once all of it was looked through.
     pub fn finish(self) -> Option<CheckedBatch> {
-        (self.entries.len() == 0 && self.records.len() == 0).then_some(self.checked)
+        self.is_done().then_some(self.checked)
     }
 }
 
@@ -186,28 +220,25 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_looked_through_group_by_group() {
+    fn a_batch_is_looked_through_some_groups_at_a_time() {
         let mut alice = log();
-        let entries = [
-            alice.write(Kind::Text, 10),
-            alice.write(Kind::Text, 11),
-            alice.sign(Kind::Text, 12),
-            alice.sign(Kind::Text, 13),
-        ];
+        let mut entries = vec![alice.write(Kind::Text, 10), alice.write(Kind::Text, 11)];
+        entries.extend((12..).take(TOGETHER + 1).map(|at| alice.sign(Kind::Text, at)));
         let frame = Frame::Batch(batch(Lane::Content, &entries)).encode();
         let mut checking = Checking::begin(&frame).unwrap();
         assert_eq!(checking.step(), Ok(false));
         assert_eq!(checking.step(), Ok(true));
         let checked = checking.finish().unwrap();
         let groups: Vec<usize> = checked.groups.iter().map(|group| group.entries().len()).collect();
-        assert_eq!((groups, checked.upto), (vec![3, 1], Some(3)));
-        let held: Vec<Entry> = checked.groups.iter().flat_map(Group::entries).cloned().collect();
+        assert_eq!((groups, checked.upto), ([vec![3], vec![1; TOGETHER]].concat(), Some(3)));
+        let held: Vec<Entry> = checked.groups.iter().filter_map(Group::signed).flatten().cloned().collect();
         assert_eq!(held, entries);
     }
 
     #[test]
     fn what_is_not_looked_through_is_not_handed_out() {
-        let entries: Vec<Entry> = std::iter::repeat_with(log).take(2).map(|mut log| log.sign(Kind::Text, 10)).collect();
+        let logs = std::iter::repeat_with(log).take(TOGETHER + 1);
+        let entries: Vec<Entry> = logs.map(|mut log| log.sign(Kind::Text, 10)).collect();
         let mut checking = Checking::of(batch(Lane::Content, &entries));
         assert_eq!(checking.step(), Ok(false));
         assert!(checking.finish().is_none());

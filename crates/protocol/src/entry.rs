@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use crate::body::Body;
 use crate::cbor;
 use crate::id::{EntryId, Hash, LogId, RoomId};
-use crate::identity::{Context, DeviceKey, Keys, PublicKey, Signature};
+use crate::identity::{Context, DeviceKey, PublicKey, Signature};
 use crate::kind::{Kind, Lane};
 use crate::limits;
 
@@ -188,12 +188,8 @@ impl Entry {
 
     /// Whether its signature, if it has one, is its author's.
     pub fn signature_holds(&self) -> bool {
-        self.signature_holds_with(&mut Keys::default())
-    }
-
-    pub(crate) fn signature_holds_with(&self, keys: &mut Keys) -> bool {
         let author = &self.header.author;
-        self.signature.is_none_or(|signature| keys.verify(author, Context::Entry, self.id.as_bytes(), &signature))
+        self.signature.is_none_or(|signature| author.verify(Context::Entry, self.id.as_bytes(), &signature))
     }
 
     /// What it says; [`Body::Unknown`] where the body is not held.

@@ -2,13 +2,13 @@
 
 use core::fmt;
 use core::str::FromStr;
-use std::collections::BTreeMap;
 
-use ed25519_dalek::{Signature as DalekSignature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey};
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use crate::id::{ParseIdError, fixed_bytes};
+use crate::signatures::Signatures;
 
 /// DER prefix of an Ed25519 SubjectPublicKeyInfo (RFC 8410, section 4); the 32 key bytes follow.
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -59,7 +59,7 @@ impl Context {
         }
     }
 
-    fn message(self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn message(self, bytes: &[u8]) -> Vec<u8> {
         [self.prefix(), bytes].concat()
     }
 }
@@ -113,26 +113,12 @@ impl PublicKey {
         DeviceId::new(*blake3::hash(&self.to_spki()).as_bytes())
     }
 
-    /// Whether this key made the signature under the context. Strict: small-order keys and
-    /// points, and scalars out of range, are refused, so that every device decides alike.
+    /// Whether this key made the signature under the context: by the rules of ZIP 215, so that every device decides alike,
+    /// but for keys of small order, which sign nothing.
     pub fn verify(&self, context: Context, bytes: &[u8], signature: &Signature) -> bool {
-        Keys::default().verify(self, context, bytes, signature)
-    }
-}
-
-/// Public keys as the arithmetic takes them: who checks many signatures of few authors unpacks each key once.
-#[derive(Debug, Default)]
-pub(crate) struct Keys(BTreeMap<PublicKey, Option<VerifyingKey>>);
-
-impl Keys {
-    /// As [`PublicKey::verify`].
-    pub(crate) fn verify(&mut self, key: &PublicKey, context: Context, bytes: &[u8], signature: &Signature) -> bool {
-        let message = context.message(bytes);
-        crate::planted::once([key.as_bytes(), &message, signature.as_bytes()], || {
-            let unpacked = self.0.entry(*key).or_insert_with(|| VerifyingKey::from_bytes(key.as_bytes()).ok());
-            let signature = DalekSignature::from_bytes(signature.as_bytes());
-            unpacked.as_ref().is_some_and(|unpacked| unpacked.verify_strict(&message, &signature).is_ok())
-        })
+        let mut signatures = Signatures::default();
+        signatures.add(self, context, bytes, *signature);
+        signatures.check() == [true]
     }
 }
 

@@ -50,6 +50,7 @@ pub mod replica;
 mod room;
 mod sending;
 pub mod session;
+mod signatures;
 pub mod store;
 mod tail;
 mod telling;

@@ -118,6 +118,9 @@ mod chosen {
         CHOSEN.get() == Some(bug)
     }
 
+    /// Whether [`once`] remembers, so that each signature has to be asked for by itself.
+    pub(crate) const REMEMBERS: bool = true;
+
     /// A signature's verdict, worked out once: many devices on one thread check the same ones.
     pub(crate) fn once(parts: [&[u8]; 3], work_out: impl FnOnce() -> bool) -> bool {
         let mut hasher = blake3::Hasher::new();
@@ -139,13 +142,17 @@ mod chosen {
 pub use chosen::{is, plant};
 
 #[cfg(feature = "planted")]
-pub(crate) use chosen::once;
+pub(crate) use chosen::{REMEMBERS, once};
 
 /// Whether this mistake is to be made.
 #[cfg(not(feature = "planted"))]
 pub(crate) const fn is(_: Bug) -> bool {
     false
 }
+
+/// Whether [`once`] remembers.
+#[cfg(not(feature = "planted"))]
+pub(crate) const REMEMBERS: bool = false;
 
 /// A signature's verdict.
 #[cfg(not(feature = "planted"))]

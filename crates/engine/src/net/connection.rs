@@ -34,9 +34,6 @@ const READ_MUCH: usize = 64 * 1024;
 /// Frames up to this length are copied together into one write; longer ones are written as they are.
 const COALESCED: usize = 16 * 1024;
 
-/// Signatures that are checked without letting other connections come in between: less than a millisecond.
-const STEPS: usize = 16;
-
 /// How long the socket may take nothing before the peer is read from all the same although the
 /// queue towards it is full. Without that, two devices that each wait for the other to read would
 /// wait for ever.
@@ -111,20 +108,10 @@ struct Reader<'a, R> {
 
 /// Looks on, letting others who share the thread come in between. `None`: no honest peer sends it.
 async fn look_on(mut checking: Checking) -> Option<CheckedBatch> {
-    while !look_some(&mut checking)? {
+    while !checking.step().ok()? {
         tokio::task::yield_now().await;
     }
     checking.finish()
-}
-
-/// Looks a part of a batch through. Whether that was the rest.
-fn look_some(checking: &mut Checking) -> Option<bool> {
-    for _ in 0..STEPS {
-        if checking.step().ok()? {
-            return Some(true);
-        }
-    }
-    Some(false)
 }
 
 impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
@@ -215,7 +202,7 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
         let id = self.shared.id;
         if self.before.as_ref().is_none_or(|before| before.is_finished()) {
             self.wait_for_those_before().await?;
-            if look_some(&mut checking).ok_or(CloseReason::BadFrame)? {
+            if checking.step().map_err(|_| CloseReason::BadFrame)? {
                 let batch = checking.finish().ok_or(CloseReason::BadFrame)?;
                 (self.sink)(ConnectionEvent::Batch { id, batch, permit });
                 return Ok(());
