@@ -32,9 +32,13 @@ impl Membership {
             .filter(|(act, _)| !way.is_in_force(act) && (act.ballot.is_some() || self.outranked.contains_key(&act.id)))
             .map(|(_, key)| *key)
             .collect();
+        let taken = way.taken(&self.refused);
         for (position, step) in way.steps.iter().enumerate() {
+            let acts = taken.acts.get(&position).unwrap_or(&step.acts);
             let sure = step.acts.iter().find(|act| !removed.contains(&act.header.author));
-            if let Some(act) = sure.or(step.acts.first()) {
+            // Else one that stands within what its author's removal leaves: it is held wherever that is known, and
+            // others with its ballot may not be.
+            if let Some(act) = sure.or(acts.first()) {
                 self.in_force.insert(act.id, position);
                 let seq = self.chain_seqs.entry(act.header.log_key()).or_default();
                 *seq = (*seq).max(act.header.seq);
@@ -44,7 +48,7 @@ impl Membership {
             }
         }
         self.note_grounds(chain, way);
-        way.cuts(&self.refused)
+        taken.cuts
     }
 
     /// Notes by what it is told whether an entry that comes may change what counts.

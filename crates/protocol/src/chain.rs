@@ -48,28 +48,43 @@ impl<'a> Way<'a> {
             .is_some_and(|step| step.acts.iter().any(|known| known.id == act.id))
     }
 
-    /// What each removal leaves, by position; `refused` are the keys of outranked removals.
+    /// What everybody takes of the chain, and what its removals leave; `refused` are the keys of outranked removals.
     ///
-    /// An entry that not everybody may take says nothing here, where another says the same: that of somebody
-    /// `refused`, that of whom it removes, and one behind what a later removal leaves of its author's log. So the last
-    /// is looked at first.
-    pub(crate) fn cuts(&self, refused: &BTreeSet<PublicKey>) -> BTreeMap<usize, Cuts> {
-        let mut cuts: BTreeMap<usize, Cuts> = BTreeMap::new();
+    /// Of several entries with one ballot not everybody may take that of somebody `refused`, that of whom it removes, and
+    /// one behind what a later removal leaves of its author's log. So the last is looked at first.
+    pub(crate) fn taken(&self, refused: &BTreeSet<PublicKey>) -> Taken<'a> {
+        let mut taken = Taken::default();
         let mut next_removal: BTreeMap<PublicKey, usize> = BTreeMap::new();
         for (position, step) in self.steps.iter().enumerate().rev() {
-            let Some(Body::Remove(Remove { key, .. })) = step.acts.first().map(|act| &act.body) else { continue };
+            let removed = match step.acts.first().map(|act| &act.body) {
+                Some(Body::Remove(Remove { key, .. })) => Some(*key),
+                _ => None,
+            };
             let of_others = step.acts.iter().filter(|act| {
                 let Header { author, log, seq, .. } = &act.header;
-                let later = next_removal.get(author).and_then(|position| cuts.get(position));
+                let later = next_removal.get(author).and_then(|position| taken.cuts.get(position));
                 let left = later.is_none_or(|cuts| cuts.get(log).is_some_and(|limit| limit.admits(*seq, act.id)));
-                author != key && left && !refused.contains(author)
+                Some(*author) != removed && left && !refused.contains(author)
             });
             let of_others: Vec<&Act> = of_others.copied().collect();
-            cuts.insert(position, widest(if of_others.is_empty() { &step.acts } else { &of_others }));
-            next_removal.insert(*key, position);
+            let acts = if of_others.is_empty() { step.acts.clone() } else { of_others };
+            if let Some(key) = removed {
+                taken.cuts.insert(position, widest(&acts));
+                next_removal.insert(key, position);
+            }
+            taken.acts.insert(position, acts);
         }
-        cuts
+        taken
     }
+}
+
+/// What everybody takes of the chain in force, by position.
+#[derive(Default)]
+pub(crate) struct Taken<'a> {
+    /// Of the entries of each link those that everybody takes, if there are any, in order of their ids; else all.
+    pub(crate) acts: BTreeMap<usize, Vec<&'a Act>>,
+    /// What each removal leaves.
+    pub(crate) cuts: BTreeMap<usize, Cuts>,
 }
 
 /// Voters, each with what made it one.

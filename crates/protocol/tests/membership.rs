@@ -441,6 +441,48 @@ fn an_act_that_is_written_again_leaves_what_any_of_its_writers_held() {
 }
 
 #[test]
+fn of_an_act_that_two_removed_members_wrote_the_entry_counts_that_is_within_its_cut() {
+    // Which of the two has the smaller id is by chance.
+    for late in 0..8 {
+        let mut notes = Notes::new();
+        let bob = notes.admit(BOB);
+        let carol = notes.admit(CAROL);
+        let invite = Body::Invite(Invite { key: public(99), expires_at_ms: u64::MAX >> 1, uses: 1 });
+        let said = notes.write(BOB, &invite, None);
+        let previous = notes.now().head;
+        let ballot = Ballot {
+            room: notes.room.creation(),
+            previous,
+            epoch: 1,
+            kind: Kind::Remove.number(),
+            subject: public(BOB),
+        };
+        let bytes = cbor::encode(&ballot);
+        let votes: Vec<Vote> = [ALICE, CAROL]
+            .map(|voter| Vote { voter: public(voter), signature: key(voter).sign(Context::Vote, &bytes) })
+            .to_vec();
+        let log = |who: u8| LogId::new([who; 16]);
+        let removal = |cuts| {
+            Body::Remove(Remove { link: Link { previous, epoch: 1, votes: votes.clone() }, key: public(BOB), cuts })
+        };
+        // Bob gathers the votes against himself, and so does carol, who does not hold what he wrote.
+        notes.time += late * 1_000_000;
+        let own = notes.write(BOB, &removal(vec![Cut { log: log(BOB), seq: 1, id: said }]), None);
+        let other = notes.write(CAROL, &removal(vec![Cut { log: log(BOB), seq: 1, id: said }]), None);
+        notes.remove(CAROL);
+        let limits = |notes: &Notes| {
+            let (now, key) = (notes.now(), |who: u8| LogKey { author: public(who), log: log(who) });
+            let admits = |who, add, seq, id| now.limit(key(who), add).is_some_and(|limit| limit.admits(seq, id));
+            (admits(BOB, bob, 2, own), admits(CAROL, carol, 1, other))
+        };
+        assert_eq!(limits(&notes), (false, true));
+        // Who heard carol's first took none of bob's.
+        notes.acts.remove(&own);
+        assert_eq!(limits(&notes), (false, true));
+    }
+}
+
+#[test]
 fn who_left_is_not_waited_for_and_undoes_nothing_by_leaving() {
     let mut notes = Notes::new();
     let bob = notes.admit(BOB);

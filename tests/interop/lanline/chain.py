@@ -111,6 +111,16 @@ class Chain:
 
     def cuts(self, step: Step) -> Cuts:
         """Of a removal."""
+        widest: Cuts = {}
+        for act in self.taken(step):
+            for cut in act.body.cuts:
+                before = widest.get(cut.log)
+                if before is None or cut.seq > before[0] or (cut.seq == before[0] and cut.entry < before[1]):
+                    widest[cut.log] = (cut.seq, cut.entry)
+        return widest
+
+    def taken(self, step: Step) -> list[Entry]:
+        """Of its entries those that everybody takes, if there are any, else all."""
         refused = {
             entry.body.key
             for entry in self._entries.values()
@@ -118,14 +128,10 @@ class Chain:
             and not self._in_force(entry)
             and (entry.body.link.votes or entry.id in self.outranked)
         }
-        widest: Cuts = {}
-        others = [act for act in step.acts if act.header.author not in refused | {act.body.key} and self._left(step, act)]
-        for act in others or step.acts:
-            for cut in act.body.cuts:
-                before = widest.get(cut.log)
-                if before is None or cut.seq > before[0] or (cut.seq == before[0] and cut.entry < before[1]):
-                    widest[cut.log] = (cut.seq, cut.entry)
-        return widest
+        body = step.acts[0].body
+        if isinstance(body, Remove):
+            refused.add(body.key)
+        return [act for act in step.acts if act.header.author not in refused and self._left(step, act)] or step.acts
 
     def _left(self, step: Step, act: Entry) -> bool:
         """Whether the next removal of its author leaves an act."""
@@ -241,7 +247,8 @@ class Chain:
     def _stands_on(self) -> list[Entry]:
         removed = {entry.body.key for entry in self._entries.values() if isinstance(entry.body, Remove)}
         return [
-            next((act for act in step.acts if act.header.author not in removed), step.acts[0]) for step in self.steps
+            next((act for act in step.acts if act.header.author not in removed), self.taken(step)[0])
+            for step in self.steps
         ]
 
 
