@@ -216,6 +216,11 @@ impl Membership {
             }
         }
         self.expected.extend(waiting.into_keys());
+        for act in queue {
+            if let (Some((key, _)), false) = (act.body.lets_in(), self.adds.contains_key(&act.id)) {
+                self.void.entry(key).or_default().push(act.id);
+            }
+        }
         let stays = self.adds.iter().map(|(id, added)| (*id, stay(*id, added.key, added.position))).collect();
         self.mark_introductions(&stays);
         let pending: BTreeSet<EntryId> = self

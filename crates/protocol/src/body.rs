@@ -364,6 +364,15 @@ impl Body {
         }
     }
 
+    /// Whom it lets in, and by which invite.
+    pub fn lets_in(&self) -> Option<(PublicKey, Option<EntryId>)> {
+        match self {
+            Self::Admit(body) => Some((body.key, body.invite)),
+            Self::Add(body) => Some((body.key, body.invite)),
+            _ => None,
+        }
+    }
+
     /// The kind it is written under. [`Body::Unknown`] and [`Body::UnknownControl`] are never written.
     pub fn kind(&self) -> Kind {
         match self {

@@ -172,6 +172,9 @@ pub struct Membership {
     pub adds: BTreeMap<EntryId, Added>,
     /// Every invite that counts, by its entry.
     pub invites: BTreeMap<EntryId, Invited>,
+    /// Adds that do not hold and never did, by whom they would have added: the invite was used up by others, or what
+    /// they stand on was cut off. Who was let in so learns it from the others.
+    pub(crate) void: BTreeMap<PublicKey, Vec<EntryId>>,
     /// The control chain in force, creation first: entries, and the ballots of acts of the majority.
     pub chain: Vec<EntryId>,
     /// Who may vote, each with what made it a voter.
@@ -259,6 +262,7 @@ impl Membership {
             members: BTreeMap::new(),
             adds: BTreeMap::new(),
             invites: BTreeMap::new(),
+            void: BTreeMap::new(),
             chain: walk.steps.iter().map(|step| step.id).collect(),
             voters: walk.voters.into_iter().filter(|(voter, since)| !chain.is_gone(*voter, *since)).collect(),
             proposals: Vec::new(),
@@ -343,8 +347,10 @@ impl Membership {
         self.invites.iter().find(|(_, invited)| invited.key == *key).map(|(id, invited)| (*id, invited))
     }
 
-    /// Who was in a room and is no more, by removal or by leaving.
+    /// Who was in a room and is no more, by removal or by leaving, or because the add that let it in is void: it was a
+    /// member to itself, and to whoever did not know why.
     pub fn was_member(&self, key: &PublicKey) -> bool {
-        !self.is_member(key) && self.adds.values().any(|added| added.key == *key)
+        let added = || self.void.contains_key(key) || self.adds.values().any(|added| added.key == *key);
+        !self.is_member(key) && added()
     }
 }

@@ -67,8 +67,10 @@ impl<S: Store> Replica<S> {
         let newest = self.rooms.get(&room).map_or(0, |room| *room.newest.get(Lane::Membership));
         let until = until.min(newest).max(self.told_leave(room, until)?);
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
-        // Once: but what came since it was told may be what it lacks.
-        if session.told.insert(room, until).is_some_and(|before| before >= until) {
+        // Once: but what came since it was told may be what it lacks. Where nothing is known to have ended it, the room
+        // is not named either: a device that believes both to be members would take that for being believed.
+        let told = session.told.insert(room, until);
+        if until == 0 || told.is_some_and(|before| before >= until) {
             return Ok(());
         }
         let shared = session.shared.entry(room).or_default();

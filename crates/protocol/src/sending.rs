@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::body::Body;
 use crate::clock::Time;
 use crate::frame::{Ack, Batch, Digest, Frame};
-use crate::id::RoomId;
+use crate::id::{EntryId, RoomId};
 use crate::identity::PublicKey;
 use crate::kind::Lane;
 use crate::limits;
+use crate::membership::Act;
 use crate::planted::{self, Bug};
 use crate::replica::Replica;
 use crate::session::{ConnectionId, LaneState, Telling};
@@ -217,7 +218,7 @@ impl<S: Store> Replica<S> {
     }
 
     /// Up to where the peer may know who belongs: who is a member no more is told what made it so, which may be
-    /// the end of whoever added it, and nothing that came later.
+    /// the end of whoever added or invited it, or whom else its invite let in, and nothing that came later.
     pub(crate) fn told_until(&self, connection: ConnectionId, id: RoomId) -> Result<Arrival, StoreError> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(0) };
         let Some(room) = self.rooms.get(&id) else { return Ok(0) };
@@ -226,10 +227,19 @@ impl<S: Store> Replica<S> {
         }
         let mut about: BTreeSet<PublicKey> = session.believes.get(&id).copied().into_iter().collect();
         about.insert(session.peer);
+        let void = |act: &Act| room.membership.as_ref().is_none_or(|held| !held.adds.contains_key(&act.id));
         let mut added_by: BTreeMap<PublicKey, Vec<PublicKey>> = BTreeMap::new();
+        // By whom the peer was let in, where that is void: others may have used the invite up.
+        let mut invites: BTreeSet<EntryId> = BTreeSet::new();
         for act in room.acts.values() {
-            if let Body::Add(add) = &act.body {
-                added_by.entry(add.key).or_default().push(act.header.author);
+            let Some((key, invite)) = act.body.lets_in() else { continue };
+            let authors = added_by.entry(key).or_default();
+            if matches!(act.body, Body::Add(_)) {
+                authors.push(act.header.author);
+            }
+            if void(act) {
+                authors.extend(invite.and_then(|invite| room.acts.get(&invite)).map(|invite| invite.header.author));
+                invites.extend(invite.filter(|_| key == session.peer));
             }
         }
         let mut next: Vec<PublicKey> = about.iter().copied().collect();
@@ -241,7 +251,10 @@ impl<S: Store> Replica<S> {
             let ends = match &act.body {
                 Body::Remove(remove) => about.contains(&remove.key),
                 Body::Leave(_) => about.contains(&act.header.author),
-                _ => false,
+                body => {
+                    let invite = body.lets_in().and_then(|(_, invite)| invite);
+                    invite.is_some_and(|invite| invites.contains(&invite)) && !void(act)
+                }
             };
             if ends && let Some(stored) = self.store.entry(act.id)? {
                 until = until.max(stored.arrival);

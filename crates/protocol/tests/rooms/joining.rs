@@ -1,11 +1,16 @@
 //! Joining by link, and every reason not to.
 
+use lanline_protocol::command::CommandError;
 use lanline_protocol::frame::Refusal;
+use lanline_protocol::id::RoomId;
 use lanline_protocol::link::{InviteLink, InviteSecret};
 use lanline_protocol::replica::Event;
 use lanline_protocol::view::Shown;
 
 use crate::world::{ALICE, BOB, CAROL, World};
+
+const DAVE: usize = 3;
+const ERIN: usize = 4;
 
 fn refusal(world: &mut World, device: usize) -> Option<Refusal> {
     world.events(device).into_iter().find_map(|event| match event {
@@ -298,4 +303,62 @@ fn who_comes_back_to_one_of_two_rooms_is_let_in_on_the_same_connection() {
         assert_eq!(world.texts(ALICE, other), ["before", "back"], "heard: {heard}");
         assert!(world.texts(ALICE, room).is_empty());
     }
+}
+/// Dave and erin are both let in by an invite for one, each by a host that did not know of the other, dave first.
+fn an_invite_used_twice() -> (World, RoomId) {
+    let mut world = World::new(&["alice", "bob", "carol", "dave", "erin"]);
+    let room = world.room_of(3);
+    let link = world.invite(ALICE, room);
+    world.connect(BOB, CAROL);
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.cut(ALICE, CAROL);
+    world.join(DAVE, BOB, &link);
+    world.cut(BOB, DAVE);
+    world.join(ERIN, ALICE, &link);
+    assert_eq!((refusal(&mut world, DAVE), refusal(&mut world, ERIN)), (None, None));
+    (world, room)
+}
+
+#[track_caller]
+fn knows_that_it_is_no_member(world: &mut World, room: RoomId, device: usize) {
+    let now = world.now;
+    let said = world.replica(device).send_message(now, room, "still here", None, None);
+    assert!(matches!(said, Err(CommandError::NotAMember)), "{said:?}");
+    // What it took for its room it sees all the same.
+    assert_eq!(world.replica(device).rooms().unwrap().len(), 1);
+}
+
+#[test]
+fn who_was_let_in_by_an_invite_that_another_used_up_learns_it_from_a_host() {
+    for connected in [true, false] {
+        let (mut world, room) = an_invite_used_twice();
+        if !connected {
+            world.cut(ALICE, ERIN);
+        }
+        world.connect(ALICE, BOB);
+        world.settle();
+        if !connected {
+            world.say(ERIN, room, "hello?");
+            world.connect(ERIN, ALICE);
+            world.settle();
+        }
+        knows_that_it_is_no_member(&mut world, room, ERIN);
+    }
+}
+
+#[test]
+fn a_former_member_tells_it_too() {
+    let (mut world, room) = an_invite_used_twice();
+    world.cut(ALICE, ERIN);
+    world.connect(ALICE, BOB);
+    world.connect(ALICE, CAROL);
+    world.settle();
+    let (now, carol) = (world.now, world.replica(CAROL).device_id());
+    world.replica(ALICE).remove_member(now, room, carol).unwrap();
+    world.commit(ALICE);
+    world.settle();
+    world.connect(ERIN, CAROL);
+    world.settle();
+    knows_that_it_is_no_member(&mut world, room, ERIN);
 }
