@@ -146,7 +146,8 @@ pub(super) const PUT_LOST: &str = "UPDATE entries SET body = NULL WHERE arrival 
 pub(super) const PUT_AGAIN: &str =
     "UPDATE entries SET signature = ?2, header = ?3, body = ?4, id = ?5 WHERE arrival = ?1";
 
-pub(super) const PUT_ID: &str = "INSERT INTO ids (short, arrival) VALUES (?1, ?2)";
+/// Where an id is damaged behind what it is looked for by, the header's hash gives the same row again.
+pub(super) const PUT_ID: &str = "INSERT OR IGNORE INTO ids (short, arrival) VALUES (?1, ?2)";
 
 pub(super) const NAMED: &str = "UPDATE store SET named = ?1";
 

@@ -178,3 +178,17 @@ fn an_entry_whose_id_is_damaged_is_still_known_by_it() {
         assert_eq!(store.entry(entries[1].id).unwrap().unwrap().entry, entries[1]);
     }
 }
+
+#[test]
+fn an_id_damaged_behind_its_beginning_hinders_no_commit() {
+    let flipped = "UPDATE entries SET id = CAST(substr(id, 1, 20) || x'00' || substr(id, 22) AS BLOB) WHERE id = ?1";
+    let (_folder, store, _, mut chain, entries) = damaged(flipped);
+    let mut store = reopen(store);
+    for time in 20..50 {
+        put(&mut store, &chain.sign(Kind::Text, time), chain.add()).unwrap();
+    }
+    store.commit().unwrap();
+    assert_eq!(store.knows(entries[1].id).unwrap(), Some(true));
+    store.commit().unwrap();
+    assert_eq!(reopen(store).knows(entries[1].id).unwrap(), Some(true));
+}
