@@ -433,7 +433,10 @@ impl Store for SqliteStore {
         self.write(|this| {
             let signature = entry.signature.as_ref().map(|signature| signature.as_bytes());
             let values = params![arrival, signature, entry.header_bytes, entry.body, entry.id.as_bytes()];
-            this.execute(sql::PUT_AGAIN, values).map(|_| ())
+            this.execute(sql::PUT_AGAIN, values)?;
+            // What reading found is over, or it would be noted as lost with the next commit.
+            this.damage.get_mut().lost.remove(&from_bits(arrival));
+            Ok(())
         })
     }
 

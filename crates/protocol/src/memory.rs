@@ -438,6 +438,8 @@ impl Store for MemoryStore {
             tables.items.insert(place, Item::Entry(stored));
         }
         tables.missing.remove(&(place.0, entry.header.log_key(), entry.header.seq, entry.id));
+        // A rollback brings the damage back, and then it is found again.
+        self.told.extend(self.damaged.extract_if(.., |lost| lost.id == entry.id));
         Ok(())
     }
 

@@ -249,13 +249,13 @@ impl<S: Store> Replica<S> {
         let room = self.rooms.get(&id).filter(|_| !damaged);
         let news =
             room.and_then(|room| room.logs.get(lane).get(&log)).is_some_and(|log| log.ends_with(header.previous));
-        if !news {
-            let held = if planted::is(Bug::StoredTwice) { None } else { self.store.entry(entry.id)? };
-            if let Some(held) = held {
+        if !news && !planted::is(Bug::StoredTwice) {
+            if let Some(held) = self.store.entry(entry.id)? {
                 let lost = lane == Lane::Content && held.entry.body.is_none() && !held.erased;
                 return Ok(if lost { Place::Lost } else { Place::Held });
             }
-            if damaged && self.store.knows(entry.id)?.is_some() {
+            // That it is damaged may turn out only now.
+            if self.store.knows(entry.id)?.is_some() {
                 return Ok(Place::Lost);
             }
         }

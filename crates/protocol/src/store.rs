@@ -247,7 +247,7 @@ pub trait Store {
     /// Notes that an entry is lost, so that it is named by [`Store::missing`] and [`Store::lost`] from now on.
     fn put_lost(&mut self, lost: &Lost) -> Result<(), StoreError>;
 
-    /// Stores an entry again that is lost, in its old place.
+    /// Stores an entry again that is lost, in its old place. From then on [`Store::damaged`] does not name it.
     fn put_again(&mut self, entry: &Entry) -> Result<(), StoreError>;
 
     /// Stores a record in the place of the one with its key.

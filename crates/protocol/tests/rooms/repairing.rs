@@ -62,6 +62,32 @@ fn what_is_damaged_is_asked_of_a_member_and_put_back() {
 }
 
 #[test]
+fn what_comes_again_before_its_damage_was_noticed_is_put_back() {
+    for header in [false, true] {
+        let mut world = World::new(&["alice", "bob"]);
+        let room = world.room_of(2);
+        world.settle();
+        let entries: Vec<EntryId> = (0..3).map(|n| world.say(BOB, room, &format!("{n}"))).collect();
+        world.commit(BOB);
+        let mut batches = Vec::new();
+        world.alter_frames(BOB, ALICE, |bytes| {
+            if matches!(Frame::decode(bytes), Ok(Frame::Batch(_))) {
+                batches.push(bytes.clone());
+            }
+        });
+        world.settle();
+        world.replica(ALICE).store_mut().damage(entries[1], header);
+        for bytes in &batches {
+            world.tell(BOB, ALICE, bytes);
+        }
+        world.commit(ALICE);
+        assert_eq!(world.texts(ALICE, room), ["0", "1", "2"]);
+        assert!(!world.events(ALICE).iter().any(|event| matches!(event, Event::Forked(..))));
+        assert_eq!(world.store(ALICE).missing(room).unwrap(), []);
+    }
+}
+
+#[test]
 fn who_comes_back_to_the_room_is_asked_once_it_can_answer() {
     let mut world = World::new(&["alice", "bob"]);
     let room = world.room_of(2);

@@ -68,6 +68,24 @@ fn what_is_lost_is_noted_and_put_back() {
 }
 
 #[test]
+fn what_is_put_back_before_it_was_noted_is_not_lost() {
+    for damage in HEADERS.into_iter().chain(["body = x'00'", "body = NULL"]) {
+        let (_folder, mut store, room, _, entries) = damaged(&format!("UPDATE entries SET {damage} WHERE id = ?1"));
+        for undone in [true, false] {
+            store.page(room, Lane::Content, 0, 100, 100_000).unwrap();
+            store.put_again(&entries[1]).unwrap();
+            assert_eq!(store.damaged(), [], "{damage}");
+            if undone {
+                store.rollback().unwrap();
+            }
+        }
+        store.commit().unwrap();
+        assert_eq!(store.entry(entries[1].id).unwrap().unwrap().entry, entries[1], "{damage}");
+        assert_eq!(store.missing(room).unwrap(), []);
+    }
+}
+
+#[test]
 fn who_belongs_is_taken_from_its_spare() {
     for damage in HEADERS.into_iter().chain(["body = x'00'", "body = NULL", "body = zeroblob(length(body))"]) {
         let (_folder, path) = place();
