@@ -12,7 +12,7 @@ mod trouble;
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     fmt,
     path::Path,
 };
@@ -44,7 +44,8 @@ use crate::platform::Pin;
 ///
 /// A record that does not match its checksum is given as not held, an entry's body that does not match its hash as
 /// missing. An entry whose header does not match is left out, as lost, until it is put back; one of the membership lane is
-/// taken from its spare, and an error where that is damaged too.
+/// taken from its spare, and an error where that is damaged too. Which of header and id is damaged is told by the tips and
+/// by the entry that follows.
 pub struct SqliteStore {
     db: Connection,
     id: StoreId,
@@ -81,7 +82,9 @@ struct Numbers {
 struct Damage {
     lost: BTreeMap<Arrival, Lost>,
     /// Read from their spares.
-    spared: BTreeSet<Arrival>,
+    spared: BTreeMap<Arrival, EntryId>,
+    /// Whole, but for their ids.
+    misnamed: BTreeMap<Arrival, EntryId>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -210,7 +213,7 @@ impl Store for SqliteStore {
 
     fn anchor(&self, room: RoomId, lane: Lane, at: Arrival) -> Result<Option<(Arrival, EntryId)>, StoreError> {
         self.one(sql::ANCHOR, params![room.as_bytes(), lane.number(), bound(at)], |row| {
-            Ok((from_bits(row.get(0)?), EntryId::new(bytes(row, 1)?)))
+            Ok((from_bits(row.get(0)?), row::id(row, 1)))
         })
     }
 
@@ -425,7 +428,7 @@ impl Store for SqliteStore {
     }
 
     fn put_lost(&mut self, lost: &Lost) -> Result<(), StoreError> {
-        self.write(|this| this.execute(sql::PUT_LOST, [to_bits(lost.arrival)]).map(|_| ()))
+        self.write(|this| this.mend_by(sql::PUT_LOST, to_bits(lost.arrival), &lost.id))
     }
 
     fn put_again(&mut self, entry: &Entry) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use lanline_protocol::{
+    entry::Entry,
     id::EntryId,
     store::{StoreError, Stored},
 };
@@ -29,8 +30,12 @@ impl Ids {
         let mut held = HashMap::new();
         while let Some(row) = rows.next()? {
             let arrival = row.get(0)?;
-            // Where one of the two is damaged, the entry is still known by the other.
-            held.extend(row::ids(row, 1, 2).into_iter().flatten().map(|id| (id, arrival)));
+            let [named, hashed] = row::ids(row, 1, 2);
+            held.extend([named, hashed].into_iter().flatten().map(|id| (id, arrival)));
+            if named != hashed {
+                // One of them is damaged, or both.
+                held.extend(called(db, arrival)?.into_iter().map(|id| (*id.as_bytes(), arrival)));
+            }
         }
         Ok(Self(held))
     }
@@ -42,6 +47,27 @@ impl Ids {
     pub(super) fn is_full(&self) -> bool {
         self.0.len() >= HELD
     }
+}
+
+/// What an entry is called by the tips and by what comes after it, where its own row is damaged: one id, its own, as long
+/// as these are whole.
+pub(super) fn called(db: &Connection, arrival: i64) -> Result<Vec<EntryId>, Error> {
+    let column = |statement: &str, column: usize| -> Result<Vec<Option<Vec<u8>>>, Error> {
+        db.prepare_cached(statement)?.query_map([arrival], |row| Ok(row.get(column).ok()))?.collect()
+    };
+    let ids = |statement| -> Result<Vec<EntryId>, Error> {
+        let ids = column(statement, 0)?.into_iter().flatten();
+        Ok(ids.filter_map(|id| id.try_into().ok().map(EntryId::new)).collect())
+    };
+    let headers = [column(sql::NEXT_OF, 0)?, column(sql::NEXT_OF, 1)?].into_iter().flatten().flatten();
+    let next = headers.filter_map(|header| Entry::from_parts(header, None, None).ok()?.header.previous);
+    let mut called = ids(sql::TIPS_AT)?;
+    called.extend(next);
+    let branches = ids(sql::BRANCHES_OF)?;
+    called.retain(|id| !branches.contains(id));
+    called.sort_unstable();
+    called.dedup();
+    Ok(called)
 }
 
 /// What an id is looked for by.
@@ -80,6 +106,11 @@ impl SqliteStore {
             }
         }
         Ok(None)
+    }
+
+    /// Has an entry found by its id, which its row did not tell when the ids were read.
+    pub(super) fn put_right(&self, id: &EntryId, arrival: i64) -> Result<(), Error> {
+        self.execute(sql::PUT_ID, [short(id.as_bytes()), arrival]).map(|_| ())
     }
 
     /// Writes all that is held.

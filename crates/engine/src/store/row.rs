@@ -39,6 +39,11 @@ pub(super) fn bytes<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8;
     row.get(column)
 }
 
+/// An entry's id; one that no entry has, where it is damaged into something else than an id.
+pub(super) fn id(row: &Row<'_>, column: usize) -> EntryId {
+    EntryId::new(bytes(row, column).unwrap_or_default())
+}
+
 /// What an entry is named in its row, and what its header is hashed to: the same, where neither is damaged.
 pub(super) fn ids(row: &Row<'_>, id: usize, header: usize) -> [Option<[u8; 32]>; 2] {
     let hashed =
@@ -52,6 +57,8 @@ pub(super) enum Found {
     Whole(Stored),
     /// As it was stored, but for its words, which are damaged.
     Wordless(Stored),
+    /// Something whole, but not what its row names: its header or its id is damaged.
+    Misnamed(Stored),
     /// Not to be read, and whether that is known.
     Damaged { arrival: Arrival, known: bool },
 }
@@ -67,6 +74,7 @@ pub(super) fn found(row: &Row<'_>) -> Result<Found, Error> {
     let is_it = |entry: &Entry| Some(*entry.id.as_bytes()) == id;
     Ok(match entry(row, 3, 4, 6) {
         Some(Ok(entry)) if is_it(&entry) => Found::Whole(stored(entry)),
+        Some(Ok(entry)) => Found::Misnamed(stored(entry)),
         Some(Err(EntryError::BodyMismatch)) => match entry_without_body(row, 3, 6) {
             Some(entry) if is_it(&entry) => Found::Wordless(stored(entry)),
             _ => Found::Damaged { arrival, known },
@@ -103,7 +111,7 @@ pub(super) fn lost(row: &Row<'_>) -> Result<Lost, Error> {
         room: RoomId::new(bytes(row, 1)?),
         log: LogKey { author: PublicKey::new(bytes(row, 2)?), log: LogId::new(bytes(row, 3)?) },
         seq: from_bits(row.get(4)?),
-        id: EntryId::new(bytes(row, 5)?),
+        id: id(row, 5),
         ends_group: row.get(6)?,
     })
 }

@@ -99,6 +99,18 @@ pub(super) const LOST_AT: &str = "SELECT e.arrival, r.id, l.author, l.id, e.seq,
 
 pub(super) const KNOWS: &str = "SELECT signature IS NOT NULL, id, header FROM entries WHERE arrival = ?1";
 
+/// An entry among the tips, and what comes after it: both name it. Its branches: what names them speaks of them.
+pub(super) const TIPS_AT: &str = "SELECT t.id FROM entries AS e
+    CROSS JOIN tips AS t ON t.log = e.log AND t.seq = e.seq AND t.lane = e.lane WHERE e.arrival = ?1";
+
+pub(super) const NEXT_OF: &str = "SELECT n.header, s.header FROM entries AS e
+    CROSS JOIN entries AS n ON n.log = e.log AND n.seq = e.seq + 1 AND n.lane = e.lane
+    LEFT JOIN spares AS s ON s.arrival = n.arrival WHERE e.arrival = ?1";
+
+pub(super) const BRANCHES_OF: &str = "SELECT o.id FROM entries AS e
+    CROSS JOIN entries AS o ON o.log = e.log AND o.seq = e.seq AND o.lane = e.lane AND o.arrival <> e.arrival
+    WHERE e.arrival = ?1";
+
 pub(super) const SPARE: &str = "SELECT e.arrival, e.time_us, s.header, s.body, s.signature
     FROM entries AS e CROSS JOIN spares AS s ON s.arrival = e.arrival WHERE e.arrival = ?1";
 
@@ -138,15 +150,18 @@ pub(super) const PUT_ENTRY: &str = "INSERT INTO entries
 
 pub(super) const PUT_SPARE: &str = "INSERT INTO spares (arrival, signature, header, body) VALUES (?1, ?2, ?3, ?4)";
 
-pub(super) const MEND: &str = "UPDATE entries SET (signature, header, body) =
-    (SELECT s.signature, s.header, s.body FROM spares AS s WHERE s.arrival = ?1) WHERE arrival = ?1";
+pub(super) const MEND: &str = "UPDATE entries SET (id, signature, header, body) =
+    (SELECT ?2, s.signature, s.header, s.body FROM spares AS s WHERE s.arrival = ?1) WHERE arrival = ?1";
 
-pub(super) const PUT_LOST: &str = "UPDATE entries SET body = NULL WHERE arrival = ?1";
+pub(super) const RENAME_ENTRY: &str = "UPDATE entries SET id = ?2 WHERE arrival = ?1";
+
+pub(super) const PUT_LOST: &str = "UPDATE entries SET body = NULL, id = ?2 WHERE arrival = ?1";
 
 pub(super) const PUT_AGAIN: &str =
     "UPDATE entries SET signature = ?2, header = ?3, body = ?4, id = ?5 WHERE arrival = ?1";
 
-/// Where an id is damaged behind what it is looked for by, the header's hash gives the same row again.
+/// Where an id is damaged behind what it is looked for by, the header's hash gives the same row again; and an id that is
+/// put right may be there.
 pub(super) const PUT_ID: &str = "INSERT OR IGNORE INTO ids (short, arrival) VALUES (?1, ?2)";
 
 pub(super) const NAMED: &str = "UPDATE store SET named = ?1";
@@ -195,7 +210,7 @@ pub(super) const COUNT: &str = "UPDATE store SET last_arrival = ?1";
 
 /// What runs once or more a message, a page or a peer; a test holds each to an index.
 #[cfg(test)]
-pub(super) const HOT: [&str; 42] = [
+pub(super) const HOT: [&str; 46] = [
     TIPS,
     PAGE_ENTRIES,
     PAGE_RECORDS,
@@ -213,8 +228,12 @@ pub(super) const HOT: [&str; 42] = [
     MISSING,
     LOST_AT,
     KNOWS,
+    TIPS_AT,
+    NEXT_OF,
+    BRANCHES_OF,
     SPARE,
     MEND,
+    RENAME_ENTRY,
     PUT_LOST,
     PUT_AGAIN,
     PUT_ID,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lanline_protocol::{
     entry::LogKey,
-    id::RoomId,
+    id::{EntryId, RoomId},
     kind::Lane,
     record::Record,
     store::{Arrival, Lost, StoreError, Stored},
@@ -12,7 +12,7 @@ use lanline_protocol::{
 use rusqlite::{Error, OptionalExtension, Params, Row, Rows, params};
 
 use super::{
-    Damage, Ids, Numbers, SqliteStore, Transaction, row, sql,
+    Damage, Ids, Numbers, SqliteStore, Transaction, ids, row, sql,
     trouble::{self, failure},
 };
 
@@ -103,28 +103,63 @@ impl SqliteStore {
             }
             row::Found::Whole(stored) => (stored.arrival, None, true),
             row::Found::Wordless(stored) => (stored.arrival, Some(stored), false),
+            row::Found::Misnamed(stored) => {
+                let content = stored.entry.header.lane() == Lane::Content;
+                if content && self.called(stored.arrival)?.contains(&stored.entry.id) {
+                    self.damage.borrow_mut().misnamed.insert(stored.arrival, stored.entry.id);
+                    return Ok(Some(Ok(stored)));
+                }
+                (stored.arrival, None, stored.entry.body.is_none())
+            }
             row::Found::Damaged { arrival, known } => (arrival, None, known),
         };
         if let Some(spare) = self.one(sql::SPARE, [row::to_bits(arrival)], row::spare)?.flatten() {
-            self.damage.borrow_mut().spared.insert(arrival);
-            return Ok(Some(Ok(spare)));
+            let id = spare.entry.id;
+            let is_it = row::ids(row, 1, 3).contains(&Some(*id.as_bytes()))
+                || (spare.entry.signature.is_some() && spare.entry.signature_holds())
+                || self.called(arrival)?.contains(&id);
+            if is_it {
+                self.damage.borrow_mut().spared.insert(arrival, id);
+                return Ok(Some(Ok(spare)));
+            }
         }
         let lost = self.one(sql::LOST_AT, [row::to_bits(arrival)], row::lost)?;
         // Of who belongs, nothing may be left out: somebody who was removed would belong again.
-        let lost = lost.ok_or_else(|| StoreError::Failed(format!("entry {arrival} is damaged")))?;
+        let mut lost = lost.ok_or_else(|| StoreError::Failed(format!("entry {arrival} is damaged")))?;
         if !known {
+            if let [id] = self.called(arrival)?[..] {
+                // Its row may name it otherwise, which nobody could be asked for.
+                lost.id = id;
+            }
             tracing::error!(arrival, "an entry in the database is damaged: it is asked of the members");
             self.damage.borrow_mut().lost.insert(arrival, lost);
         }
         Ok(Some(wordless.ok_or(lost)))
     }
 
-    /// Puts entries whose spares were read back in their place. What cannot be written now is found again.
+    fn called(&self, arrival: Arrival) -> Result<Vec<EntryId>, StoreError> {
+        ids::called(&self.db, row::to_bits(arrival)).map_err(failure)
+    }
+
+    /// Puts right what reading found damaged, where the database itself has it whole. What cannot be written now is found
+    /// again.
     pub(super) fn mend(&mut self) {
-        for arrival in std::mem::take(&mut self.damage.get_mut().spared) {
+        let Damage { spared, misnamed, .. } = self.damage.get_mut();
+        let (spared, misnamed) = (std::mem::take(spared), std::mem::take(misnamed));
+        for (arrival, id) in spared {
             tracing::error!(arrival, "an entry in the database was damaged: it is replaced by its spare");
-            let _ = self.write(|this| this.execute(sql::MEND, [row::to_bits(arrival)]));
+            let _ = self.write(|this| this.mend_by(sql::MEND, row::to_bits(arrival), &id));
         }
+        for (arrival, id) in misnamed {
+            tracing::error!(arrival, "the id of an entry in the database was damaged: it is put right");
+            let _ = self.write(|this| this.mend_by(sql::RENAME_ENTRY, row::to_bits(arrival), &id));
+        }
+    }
+
+    /// Changes an entry's row, its id too.
+    pub(super) fn mend_by(&self, statement: &str, arrival: i64, id: &EntryId) -> Result<(), Error> {
+        self.execute(statement, params![arrival, id.as_bytes()])?;
+        self.put_right(id, arrival)
     }
 
     /// The number a room stands under, given where it has none yet.

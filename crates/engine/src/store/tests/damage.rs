@@ -28,7 +28,7 @@ const HEADERS: [&str; 3] = ["header = zeroblob(length(header))", "header = x'a0'
 
 #[test]
 fn an_entry_with_a_damaged_header_is_lost_and_the_others_are_served() {
-    for damage in HEADERS.into_iter().chain(["id = zeroblob(32)"]) {
+    for damage in HEADERS {
         let (_folder, mut store, room, chain, entries) = damaged(&format!("UPDATE entries SET {damage} WHERE id = ?1"));
         assert_eq!(store.at(room, chain.key(), 2).unwrap(), [], "{damage}");
         let page = store.page(room, Lane::Content, 0, 100, 100_000).unwrap();
@@ -181,19 +181,140 @@ fn a_file_damaged_anywhere_gives_no_wrong_entry() {
     assert!(refused > 0 && errors > 0 && answers > 0, "{refused} refused, {errors} errors, {answers} answers");
 }
 
+const IDS: [&str; 3] =
+    ["id = zeroblob(32)", "id = CAST(substr(id, 1, 20) || x'00' || substr(id, 22) AS BLOB)", "id = x'00'"];
+
 #[test]
-fn an_entry_whose_id_is_damaged_is_still_known_by_it() {
-    for written in [false, true] {
-        let (_folder, mut store, _, _, entries) = damaged("UPDATE entries SET id = zeroblob(32) WHERE id = ?1");
-        if written {
-            store.write_ids().unwrap();
+fn a_damaged_id_is_put_right_where_what_is_stored_tells_it() {
+    for damage in IDS {
+        for (index, written, restarted) in [(1, false, true), (1, true, true), (1, false, false), (2, false, true)] {
+            let (_folder, mut store, room, chain, entries) = damaged("UPDATE entries SET erased = 0 WHERE id = ?1");
+            let entry = &entries[index];
+            if written {
+                store.write_ids().unwrap();
+            }
+            let spoil = format!("UPDATE entries SET {damage} WHERE id = ?1");
+            assert_eq!(store.db.execute(&spoil, [entry.id.as_bytes()]).unwrap(), 1);
+            if restarted {
+                store = reopen(store);
+            }
+            let seq = entry.header.seq;
+            let page = store.page(room, Lane::Content, 0, 100, 100_000).unwrap();
+            assert!(matches!(&page[index], Item::Entry(stored) if stored.entry == *entry), "{damage} {index}");
+            assert_eq!(store.knows(entry.id).unwrap(), Some(true), "{damage} {index}");
+            assert_eq!(store.entry(entry.id).unwrap().unwrap().entry, *entry);
+            assert_eq!(store.damaged(), [], "nothing is lost of it");
+            store.commit().unwrap();
+            let store = reopen(store);
+            let named = store.anchor(room, Lane::Content, page[index].arrival()).unwrap();
+            assert_eq!(named, Some((page[index].arrival(), entry.id)), "{damage} {index}");
+            assert_eq!(store.at(room, chain.key(), seq).unwrap()[0].entry, *entry);
+            assert_eq!(store.missing(room).unwrap(), []);
         }
-        let mut store = reopen(store);
-        assert_eq!(store.knows(entries[1].id).unwrap(), Some(true), "{written}");
-        assert_eq!(store.entry(entries[1].id).unwrap(), None);
-        store.put_again(&entries[1]).unwrap();
-        store.commit().unwrap();
-        assert_eq!(store.entry(entries[1].id).unwrap().unwrap().entry, entries[1]);
+    }
+}
+
+/// As where a whole sector of the disk is.
+#[test]
+fn what_is_lost_with_its_id_is_asked_for_by_what_names_it() {
+    for damage in IDS {
+        for index in [1, 2] {
+            let (_folder, store, room, chain, entries) = damaged("UPDATE entries SET erased = 0 WHERE id = ?1");
+            let entry = &entries[index];
+            let spoil = format!("UPDATE entries SET {damage}, signature = zeroblob(64), header = x'a0' WHERE id = ?1");
+            assert_eq!(store.db.execute(&spoil, [entry.id.as_bytes()]).unwrap(), 1);
+            let mut store = reopen(store);
+            assert_eq!(store.knows(entry.id).unwrap(), Some(true), "it is not stored twice");
+            store.page(room, Lane::Content, 0, 100, 100_000).unwrap();
+            let [lost] = store.damaged()[..] else { panic!("{damage}") };
+            assert_eq!((lost.id, lost.seq), (entry.id, entry.header.seq));
+            store.put_lost(&lost).unwrap();
+            store.commit().unwrap();
+            let mut store = reopen(store);
+            assert_eq!(store.lost(room, 9).unwrap(), [lost], "{damage}");
+            store.put_again(entry).unwrap();
+            store.commit().unwrap();
+            assert_eq!(store.at(room, chain.key(), entry.header.seq).unwrap()[0].entry, *entry);
+        }
+    }
+}
+
+#[test]
+fn an_entry_of_a_branch_is_not_taken_for_the_other() {
+    let (_folder, path) = place();
+    let (mut store, room, mut chain) = with_room(&path);
+    let first = chain.sign(Kind::Text, 10);
+    let mut other = chain.clone();
+    let ends = [chain.sign(Kind::Text, 11), other.sign(Kind::Text, 12)];
+    for entry in [&first, &ends[0], &ends[1]] {
+        put(&mut store, entry, chain.add()).unwrap();
+    }
+    store.commit().unwrap();
+    let spoil = "UPDATE entries SET id = zeroblob(32), header = x'a0' WHERE id = ?1";
+    assert_eq!(store.db.execute(spoil, [ends[1].id.as_bytes()]).unwrap(), 1);
+    let mut store = reopen(store);
+    store.page(room, Lane::Content, 0, 100, 100_000).unwrap();
+    assert_eq!(store.damaged().iter().map(|lost| lost.id).collect::<Vec<_>>(), [ends[1].id]);
+    assert_eq!(store.entry(ends[0].id).unwrap().unwrap().entry, ends[0]);
+}
+
+/// Entries of the membership lane, of which the last alone is signed.
+fn grouped() -> (TempDir, SqliteStore, RoomId, Vec<Entry>) {
+    let (folder, path) = place();
+    let mut store = open(&path);
+    let (creation, mut chain) = Chain::create(ALICE, 1);
+    let mut unsigned = chain.sign(Kind::Settings, 2);
+    unsigned.signature = None;
+    let entries = vec![creation.clone(), unsigned, chain.sign(Kind::Settings, 3)];
+    for entry in &entries {
+        put(&mut store, entry, creation.id).unwrap();
+    }
+    store.commit().unwrap();
+    (folder, store, creation.room(), entries)
+}
+
+#[test]
+fn who_belongs_is_mended_with_its_id() {
+    for damage in IDS.into_iter().chain(["id = zeroblob(32), header = zeroblob(length(header))"]) {
+        for index in 0..3 {
+            let (_folder, store, room, entries) = grouped();
+            let spoil = format!("UPDATE entries SET {damage} WHERE id = ?1");
+            assert_eq!(store.db.execute(&spoil, [entries[index].id.as_bytes()]).unwrap(), 1);
+            let mut store = reopen(store);
+            assert_eq!(store.rooms().unwrap(), [room], "{damage} {index}");
+            for mended in [false, true] {
+                let page = store.page(room, Lane::Membership, 0, 9, 9_999).unwrap();
+                let whole = page
+                    .iter()
+                    .zip(&entries)
+                    .all(|(item, entry)| matches!(item, Item::Entry(stored) if stored.entry == *entry));
+                assert!(whole && page.len() == 3, "{damage} {index}");
+                assert_eq!(store.damage.borrow().spared.is_empty(), mended, "{damage} {index}");
+                assert_eq!(store.damaged(), []);
+                store.commit().unwrap();
+            }
+            assert_eq!(store.anchor(room, Lane::Membership, 9).unwrap(), Some((3, entries[2].id)));
+            assert_eq!(reopen(store).entry(entries[index].id).unwrap().unwrap().entry, entries[index]);
+        }
+    }
+}
+
+#[test]
+fn a_spare_that_is_another_entry_is_not_taken() {
+    for index in 0..3 {
+        let (_folder, store, room, entries) = grouped();
+        // One that holds together, as where a time is damaged.
+        let mut altered = entries[index].header.clone();
+        altered.timestamp_us += 1;
+        let altered = Entry::write(altered, entries[index].body.clone().unwrap());
+        let arrival = index as i64 + 1;
+        store
+            .db
+            .execute("UPDATE spares SET header = ?2 WHERE arrival = ?1", params![arrival, altered.header_bytes])
+            .unwrap();
+        store.db.execute("UPDATE entries SET body = x'00' WHERE arrival = ?1", [arrival]).unwrap();
+        let store = reopen(store);
+        assert!(store.page(room, Lane::Membership, 0, 9, 9_999).is_err(), "{index}");
     }
 }
 
