@@ -3,7 +3,7 @@
 use lanline_protocol::{
     clock::Time,
     command::CommandError,
-    id::EntryId,
+    id::{EntryId, RoomId},
     identity::DeviceId,
     replica::{self, Event as Happened, Output},
 };
@@ -94,7 +94,7 @@ impl Machine {
             | Happened::Repaired(..)
             | Happened::Renewed
             | Happened::Forked(..)
-            | Happened::Frozen(..) => Some(Event::Notice(self.notice(now, happened)?)),
+            | Happened::Frozen(..) => Some(Event::Notice(self.notice(now, happened, board)?)),
             Happened::Joined(connection, room) => {
                 self.connections.joined(connection, room, None);
                 None
@@ -107,17 +107,24 @@ impl Machine {
     }
 
     /// What a person is told of what this device keeps.
-    fn notice(&self, now: Time, happened: Happened) -> Option<Notice> {
+    fn notice(&self, now: Time, happened: Happened, board: &Board) -> Option<Notice> {
         let name = |room| self.replica.room_name(room).unwrap_or_default();
         let entries =
             |count| if count == 1 { "1 message or change".into() } else { format!("{count} messages or changes") };
+        // Damage is found bit by bit, and each notice takes the place of the one before it.
+        let told = |kind, room: RoomId| board.told_count(kind, &room.to_string());
+        let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
         let (kind, room, device, count, text) = match happened {
             Happened::Damaged(room, count) => {
+                let count = told(NoticeKind::Damaged, room).saturating_add(number(count));
                 let (entries, name) = (entries(count), name(room));
                 let text = format!("The disk damaged {entries} in \"{name}\": they are asked of its other members.");
                 (NoticeKind::Damaged, Some(room), None, Some(count), text)
             }
             Happened::Repaired(room, count) => {
+                // Nothing is left to come, so all that was told came; some of it maybe before this start.
+                let count = number(count).max(told(NoticeKind::Damaged, room));
+                let count = told(NoticeKind::Repaired, room).saturating_add(count);
                 let (entries, name) = (entries(count), name(room));
                 let text = format!("{entries} in \"{name}\" that the disk had damaged came back from other members.");
                 (NoticeKind::Repaired, Some(room), None, Some(count), text)
@@ -151,7 +158,7 @@ impl Machine {
             at: now.wall_ms(),
             room: room.map(|room| room.to_string()),
             device_id: device.map(|device| device.to_string()),
-            count: count.and_then(|count| u64::try_from(count).ok()),
+            count,
             text,
         })
     }

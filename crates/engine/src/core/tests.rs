@@ -260,6 +260,30 @@ async fn notice(events: &mut EventStream, wanted: NoticeKind) -> Notice {
 }
 
 #[tokio::test]
+async fn what_more_a_disk_damaged_is_told_with_what_it_had_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, room) = alice_in_a_garden(folder.path()).await;
+    alice.call("send_message", json!({"room": room, "text": "and said"})).await.unwrap();
+    alice.close().await;
+    for count in 1..=2 {
+        let spoil = "UPDATE entries SET header = zeroblob(length(header)) WHERE arrival =
+            (SELECT min(arrival) FROM entries WHERE kind = 65 AND body IS NOT NULL)";
+        let database = folder.path().join(super::DATABASE);
+        assert_eq!(rusqlite::Connection::open(database).unwrap().execute(spoil, []).unwrap(), 1);
+        let alice = self::alice(folder.path()).await;
+        texts(&alice, &room).await;
+        alice.call("send_message", json!({"room": room, "text": "more"})).await.unwrap();
+        let notices = alice.status(NoParams {}).await.unwrap().notices;
+        assert_eq!(
+            notices.iter().map(|told| (told.kind, told.count)).collect::<Vec<_>>(),
+            [(NoticeKind::Damaged, Some(count))]
+        );
+        assert!(notices[0].text.contains(&format!("{count} message")), "{}", notices[0].text);
+        alice.close().await;
+    }
+}
+
+#[tokio::test]
 async fn what_a_disk_damaged_is_told_and_comes_back_from_a_member() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let (alice, room) = alice_in_a_garden(folders[0].path()).await;

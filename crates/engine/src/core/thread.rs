@@ -357,7 +357,8 @@ impl Thread {
         let Some(machine) = self.machine.as_mut() else { return Ok(()) };
         // Nothing was fed to the replica since it was opened: it stays in step with a store that is rolled back.
         let store = machine.replica.store_mut();
-        let tried = try_writing(store);
+        // They may be what could not be written.
+        let tried = notices::keep(store, &self.board.notices()).and_then(|()| try_writing(store));
         if tried.is_err() {
             store.rollback()?;
         }
@@ -461,6 +462,7 @@ mod tests {
     use lanline_protocol::identity::DeviceKey;
 
     use super::*;
+    use crate::api::{Notice, NoticeKind};
 
     /// A core that is not running.
     fn thread(folder: &std::path::Path) -> Thread {
@@ -483,11 +485,22 @@ mod tests {
         assert!(thread.machine.is_some() && thread.board.store().state == StoreCondition::ReadOnly);
         // As where nothing could be read, either.
         thread.parted = thread.machine.take().unwrap().connections;
+        let notice = Notice {
+            id: 0,
+            kind: NoticeKind::Renewed,
+            at: 7,
+            room: None,
+            device_id: None,
+            count: None,
+            text: "The disk had no room for this.".to_owned(),
+        };
+        thread.board.notice(notice);
         let later = Time { steady_ms: now.steady_ms + RETRY_MS, ..now };
         thread.retry(later, StoreError::Full);
         assert!(thread.refusal.is_none() && thread.board.store().state == StoreCondition::Ok);
-        let machine = thread.machine.as_ref().unwrap();
+        let machine = thread.machine.as_mut().unwrap();
         assert!(machine.connections.held.contains(&me), "what was asked for is not forgotten");
+        assert_eq!(notices::kept(machine.replica.store_mut()).unwrap(), thread.board.notices());
         assert!(!thread.failed.is_cancelled());
 
         // Where it is gone it is not begun anew.
