@@ -47,6 +47,21 @@ impl Ids {
     pub(super) fn is_full(&self) -> bool {
         self.0.len() >= HELD
     }
+
+    /// Writes all that is held, which is all up to an arrival.
+    pub(super) fn write(&mut self, db: &Connection, upto: i64) -> Result<(), Error> {
+        let mut all: Vec<(i64, i64)> = self.0.iter().map(|(id, arrival)| (short(id), *arrival)).collect();
+        all.sort_unstable();
+        {
+            let mut put = db.prepare_cached(sql::PUT_ID)?;
+            for (short, arrival) in all {
+                put.execute([short, arrival])?;
+            }
+        }
+        db.prepare_cached(sql::NAMED)?.execute([upto])?;
+        self.0.clear();
+        Ok(())
+    }
 }
 
 /// What an entry is called by the tips and by what comes after it, where its own row is damaged: one id, its own, as long
@@ -115,16 +130,6 @@ impl SqliteStore {
 
     /// Writes all that is held.
     pub(super) fn write_ids(&mut self) -> Result<(), Error> {
-        let mut all: Vec<(i64, i64)> = self.ids.0.iter().map(|(id, arrival)| (short(id), *arrival)).collect();
-        all.sort_unstable();
-        {
-            let mut put = self.db.prepare_cached(sql::PUT_ID)?;
-            for (short, arrival) in all {
-                put.execute([short, arrival])?;
-            }
-        }
-        self.execute(sql::NAMED, [self.last_arrival])?;
-        self.ids.0.clear();
-        Ok(())
+        self.ids.write(&self.db, self.last_arrival)
     }
 }

@@ -8,7 +8,8 @@ CREATE TABLE ids (
     PRIMARY KEY (short, arrival)
 ) STRICT, WITHOUT ROWID;
 
--- The same table, but for the index of `id`.
+-- The same table, but for the index of `id`. What a disk damaged may be of another type: it goes on as bytes that do not
+-- match, like all that is damaged.
 CREATE TABLE new_entries (
     arrival   INTEGER PRIMARY KEY,
     room      INTEGER NOT NULL,
@@ -23,8 +24,8 @@ CREATE TABLE new_entries (
     header    BLOB NOT NULL,
     body      BLOB                 -- absent: erased or missing
 ) STRICT;
-INSERT INTO new_entries SELECT arrival, room, lane, log, seq, kind, time_us, erased, id, signature, header, body
-    FROM entries ORDER BY arrival;
+INSERT INTO new_entries SELECT arrival, room, lane, log, seq, kind, time_us, erased, ifnull(CAST(id AS BLOB), x''),
+    CAST(signature AS BLOB), ifnull(CAST(header AS BLOB), x''), CAST(body AS BLOB) FROM entries ORDER BY arrival;
 DROP TABLE entries;
 ALTER TABLE new_entries RENAME TO entries;
 CREATE INDEX entries_by_lane ON entries (room, lane);

@@ -122,8 +122,7 @@ pub(super) fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Resul
         let reason = format!("its disk only allows the journal mode {mode}");
         return Err(OpenStoreError::Failed { path: path.to_owned(), reason });
     }
-    let (id, last_arrival) = prepare(&mut db, version, identity, fresh_id).map_err(refused)?;
-    let ids = Ids::read(&db).map_err(refused)?;
+    let (id, last_arrival, ids) = prepare(&mut db, version, identity, fresh_id).map_err(refused)?;
     let pin = |path: &Path| {
         Pin::at(path).map_err(|error| OpenStoreError::Failed { path: path.to_owned(), reason: error.to_string() })
     };
@@ -198,13 +197,13 @@ fn set_up(db: &Connection) -> Result<String, Error> {
 }
 
 /// Runs the migrations that are missing and sees to whom the database belongs, all at once or not at all. Gives the
-/// store's id and the highest arrival ever given.
+/// store's id, the highest arrival ever given, and the ids that are not written yet.
 fn prepare(
     db: &mut Connection,
     version: usize,
     identity: PublicKey,
     fresh_id: StoreId,
-) -> Result<(StoreId, i64), Error> {
+) -> Result<(StoreId, i64, Ids), Error> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     for migration in MIGRATIONS.iter().skip(version) {
         transaction.execute_batch(migration)?;
@@ -228,8 +227,13 @@ fn prepare(
         transaction.execute(sql::FORGET_ACKS, [])?;
         transaction.execute(sql::FORGET_OWN_LOGS, [])?;
     }
+    let mut ids = Ids::read(&transaction)?;
+    if ids.is_full() {
+        // All that a migration left unwritten: else each start and each rollback would read it again.
+        ids.write(&transaction, last_arrival)?;
+    }
     transaction.commit()?;
-    Ok((StoreId::new(id), last_arrival))
+    Ok((StoreId::new(id), last_arrival, ids))
 }
 
 fn refusal(path: &Path, error: Error) -> OpenStoreError {
