@@ -519,6 +519,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn skip(&mut self, arrivals: u64) {
+        self.last_arrival = self.last_arrival.saturating_add_unsigned(arrivals);
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         let finished = match &self.transaction {
             Transaction::Clean => return Ok(()),

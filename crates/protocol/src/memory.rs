@@ -489,6 +489,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn skip(&mut self, arrivals: u64) {
+        self.last_arrival = self.last_arrival.saturating_add(arrivals);
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         if let Some(error) = self.failed.take() {
             self.rollback()?;

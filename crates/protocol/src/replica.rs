@@ -179,8 +179,8 @@ impl<S: Store> Replica<S> {
     /// [`StoreError`]
     pub fn open(
         key: DeviceKey,
-        store: S,
-        random: Box<dyn Random + Send>,
+        mut store: S,
+        mut random: Box<dyn Random + Send>,
         agent: &str,
         now: Time,
     ) -> Result<Self, StoreError> {
@@ -190,6 +190,14 @@ impl<S: Store> Replica<S> {
             let mut room = Room::load(&store, id, &mut clock, now)?;
             room.find_own(&store, &key.public())?;
             rooms.insert(id, room);
+        }
+        if !rooms.is_empty() {
+            // This may be an older copy of the database, whose arrivals were given to other things since. Were they given
+            // again, a member's cursor could by chance name an arrival and an anchor that are here as well, behind
+            // entries that it never held.
+            let mut drawn = [0; 4];
+            random.fill(&mut drawn);
+            store.skip(u64::from(u32::from_be_bytes(drawn)));
         }
         let name = store.value(NAME)?.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let devices = store.devices()?.into_iter().map(|device| (device.key, device)).collect();

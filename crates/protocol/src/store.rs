@@ -271,6 +271,9 @@ pub trait Store {
     /// Gives this store another id, and forgets every ack: its arrivals mean nothing to others any more.
     fn renew(&mut self, id: StoreId) -> Result<(), StoreError>;
 
+    /// Leaves out so many arrivals: what is stored from now on is numbered beyond them. Nothing is written for it.
+    fn skip(&mut self, arrivals: u64);
+
     /// Makes everything since the last commit durable, or, where it fails, undoes it as [`Store::rollback`] does.
     /// Without a write since: nothing to do.
     fn commit(&mut self) -> Result<(), StoreError>;

@@ -350,6 +350,10 @@ impl Store for Disk {
         self.inner.renew(id)
     }
 
+    fn skip(&mut self, arrivals: u64) {
+        self.inner.skip(arrivals);
+    }
+
     fn commit(&mut self) -> Result<(), StoreError> {
         let dirty = std::mem::take(&mut self.written);
         if self.failed.is_none() && dirty {

@@ -131,7 +131,10 @@ pub(super) fn arrivals_are_never_given_twice<S: Store>(mut store: S, crash: &mut
     };
     for version in 1..4 {
         // The newest is always a record that the next one replaces.
-        rises(chain.put(&mut store, Kind::Text, 10 * version).0);
+        let before = chain.put(&mut store, Kind::Text, 10 * version).0;
+        rises(before);
+        store.skip(1000);
+        rises(before + 1000);
         rises(store.put_record(&record(BOB, room, 1, 1, version)).unwrap());
         store.commit().unwrap();
         rises(store.put_record(&record(BOB, room, 1, 1, version + 1)).unwrap());

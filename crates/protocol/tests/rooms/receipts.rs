@@ -209,3 +209,47 @@ fn who_holds_one_branch_of_a_forked_log_is_told_nothing_of_the_other() {
     assert!(standing(&mut world, lost).read.contains(&carol));
     assert!(!standing(&mut world, again).read.contains(&carol));
 }
+
+/// Bob goes on with an older copy of his database, and what he hears again stands where it stood: alice's cursor is not
+/// taken for one behind what he said meanwhile.
+#[test]
+fn a_cursor_from_before_a_rollback_says_nothing_of_what_came_after_it() {
+    for said in 1..8 {
+        let mut world = World::new(&["alice", "bob", "carol"]);
+        let room = world.room_of(3);
+        world.connect(BOB, CAROL);
+        world.settle();
+        world.cut(ALICE, CAROL);
+        let before = world.say(CAROL, room, "before");
+        world.commit(CAROL);
+        world.settle();
+        let copy = world.store(BOB);
+        world.crash(BOB);
+        world.connect(BOB, CAROL);
+        world.connect(BOB, ALICE);
+        let twice = world.say(CAROL, room, "heard twice");
+        world.commit(CAROL);
+        world.settle();
+        // Each of these is a record that arrives at bob.
+        read(&mut world, ALICE, room, before);
+        read(&mut world, ALICE, room, twice);
+        world.crash(BOB);
+        world.roll_back(BOB, copy);
+        read(&mut world, BOB, room, before);
+        let unheard: Vec<EntryId> = (0..said).map(|n| world.say(BOB, room, &format!("{n}"))).collect();
+        world.commit(BOB);
+        world.connect(BOB, CAROL);
+        world.settle();
+        world.connect(BOB, ALICE);
+        let alice = world.replica(ALICE).device_id();
+        while world.deliver_one(&mut |_| 0) {
+            for device in [ALICE, BOB, CAROL] {
+                world.commit(device);
+            }
+            for id in &unheard {
+                let stored = world.replica(BOB).receipts(*id).unwrap().stored.contains(&alice);
+                assert!(!stored || world.replica(ALICE).message(*id).is_ok(), "{said} said");
+            }
+        }
+    }
+}
