@@ -91,9 +91,7 @@ impl<S: Store> Replica<S> {
             room.evaluate();
         }
         let room = self.rooms.get(&id);
-        let add = room
-            .and_then(|room| room.membership.as_ref()?.members.get(&self.me))
-            .map_or(id.creation(), |member| member.add);
+        let add = room.and_then(|room| room.membership.as_ref()?.newest_add(&self.me)).unwrap_or(id.creation());
         let usable = room.and_then(|room| {
             let log = (*room.own_logs.get(lane))?;
             let key = LogKey { author: self.me, log };

@@ -112,7 +112,8 @@ impl<S: Store> Replica<S> {
         session.hello = Some(hello.clone());
         self.note_seen(&peer, Some(hello.name), address, now)?;
         self.out.push(Output::Event(Event::PeerConnected(connection, device)));
-        self.open_rooms(connection)
+        self.open_rooms(connection)?;
+        self.tell_removed(connection)
     }
 
     /// A second hello tells a new name; another store would be another connection.

@@ -319,6 +319,13 @@ impl Membership {
         self.members.contains_key(key)
     }
 
+    /// What a device writes new logs under; one that is no member, once it hears that it is.
+    pub(crate) fn newest_add(&self, key: &PublicKey) -> Option<EntryId> {
+        let member = self.members.get(key).map(|member| member.add);
+        let ended = || self.adds.iter().filter(|(_, added)| added.key == *key);
+        member.or_else(|| ended().max_by_key(|(_, added)| (added.position, added.at_us)).map(|(add, _)| *add))
+    }
+
     /// A device's part in the room now.
     pub fn role(&self, key: &PublicKey) -> Option<Role> {
         self.members.get(key).map(|member| member.role)
@@ -352,5 +359,11 @@ impl Membership {
     pub fn was_member(&self, key: &PublicKey) -> bool {
         let added = || self.void.contains_key(key) || self.adds.values().any(|added| added.key == *key);
         !self.is_member(key) && added()
+    }
+
+    /// Who was in a room and was removed since, whether it left as well or not.
+    pub(crate) fn was_removed(&self, key: &PublicKey) -> bool {
+        let removed = self.franchise.iter().any(|(_, subject, votes)| subject == key && !votes);
+        removed && self.was_member(key)
     }
 }

@@ -88,12 +88,26 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
+    /// Tells a peer what removed it, unasked: it may take this device for removed, too, and so name no room either. Then
+    /// nobody else may be left to tell the two of each other's acts.
+    pub(crate) fn tell_removed(&mut self, connection: ConnectionId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
+        let from = |room: &&Room| room.is_member(&self.me) && room.removed(&session.peer);
+        let rooms: Vec<RoomId> = self.rooms.values().filter(from).map(|room| room.id).collect();
+        for room in rooms {
+            self.tell_removal(connection, room)?;
+        }
+        Ok(())
+    }
+
     /// The peer does not know the room, or does not believe this device a member of it.
     pub(crate) fn on_unknown(&mut self, connection: ConnectionId, unknown: &Unknown) -> Result<bool, StoreError> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
         let named = session.shared.iter().find(|(_, shared)| shared.my_slot == Some(unknown.slot));
         let Some((&room, shared)) = named else { return Ok(true) };
-        if !shared.pushed && !session.is_joining(room) {
+        let Some(held) = self.rooms.get(&room) else { return Ok(true) };
+        let believing = self.speaks_of(held, &session.peer, session.device)?;
+        if !shared.pushed && !session.is_joining(room) && believing {
             self.push_membership(connection, room, 0)?;
         }
         // It is named again when something changes that the peer may believe, or the peer names it: from the
@@ -421,11 +435,18 @@ impl<S: Store> Replica<S> {
             return Ok(()); // this device left, and the peer is being told
         }
         let removed = !room.is_member(&peer);
+        let disputable = !removed || room.removed(&peer);
         self.push_rest_of_membership(connection, id)?;
-        if let Some(session) = self.sessions.get_mut(&connection) {
-            if let Some(slot) = session.unshare(id).and_then(|gone| gone.their_slot) {
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
+        if let Some(slot) = session.unshare(id).and_then(|gone| gone.their_slot) {
+            if disputable {
+                // The peer may know of an act by which both are members, and would go on to be heard by nobody.
+                self.send(connection, &Frame::Unknown(Unknown { slot }));
+            } else {
                 session.their_slots.remove(&slot);
             }
+        }
+        if let Some(session) = self.sessions.get_mut(&connection) {
             session.ending |= removed;
             self.end_where_told(connection);
         }

@@ -269,6 +269,11 @@ impl Room {
         self.membership.as_ref().is_some_and(|membership| membership.is_member(key))
     }
 
+    /// Whether a device was a member and was removed.
+    pub(crate) fn removed(&self, key: &PublicKey) -> bool {
+        self.membership.as_ref().is_some_and(|membership| membership.was_removed(key))
+    }
+
     /// Up to where a log counts; creation's log counts as long as nothing is known.
     pub(crate) fn limit(&self, log: LogKey, add: EntryId) -> Option<Limit> {
         self.membership.as_ref()?.limit(log, add)

@@ -12,6 +12,7 @@ use crate::limits;
 use crate::membership::Act;
 use crate::planted::{self, Bug};
 use crate::replica::Replica;
+use crate::room::Room;
 use crate::session::{ConnectionId, LaneState, Telling};
 use crate::store::{Arrival, Store, StoreError};
 use crate::tail::{Picked, Piece};
@@ -222,7 +223,10 @@ impl<S: Store> Replica<S> {
     pub(crate) fn told_until(&self, connection: ConnectionId, id: RoomId) -> Result<Arrival, StoreError> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(0) };
         let Some(room) = self.rooms.get(&id) else { return Ok(0) };
-        if room.is_member(&session.peer) {
+        // Who left writes nothing of what it hears, and so can only tell by it.
+        let by_hearsay =
+            || !room.is_member(&self.me) && room.by_hearsay().is_some_and(|with| with.is_member(&session.peer));
+        if room.is_member(&session.peer) || by_hearsay() {
             return Ok(Arrival::MAX);
         }
         let mut about: BTreeSet<PublicKey> = session.believes.get(&id).copied().into_iter().collect();
@@ -260,7 +264,27 @@ impl<S: Store> Replica<S> {
                 until = until.max(stored.arrival);
             }
         }
-        Ok(until)
+        Ok(until.max(self.outranked_until(room)?))
+    }
+
+    /// The arrival of the acts of the majority in force that outrank others. By those others a device may have been a
+    /// member again that was removed before.
+    fn outranked_until(&self, room: &Room) -> Result<Arrival, StoreError> {
+        let Some(membership) = &room.membership else { return Ok(0) };
+        let mut in_force: BTreeMap<EntryId, (u32, Arrival)> = BTreeMap::new();
+        let mut outranked = None;
+        for act in room.acts.values().filter(|act| act.header.kind().is_control() && !act.votes.is_empty()) {
+            let epoch = act.body.link().map_or(0, |link| link.epoch);
+            if !membership.chain.contains(&act.place()) {
+                outranked = outranked.max(Some(epoch));
+            } else if let Some(stored) = self.store.entry(act.id)? {
+                let known = in_force.entry(act.place()).or_insert((epoch, stored.arrival));
+                known.1 = known.1.min(stored.arrival);
+            }
+        }
+        // Of two ways that come equally far it may be either.
+        let decide = |(epoch, _): &&(u32, Arrival)| outranked.is_some_and(|last| *epoch <= last.saturating_add(1));
+        Ok(in_force.values().filter(decide).map(|(_, arrival)| *arrival).max().unwrap_or(0))
     }
 
     /// A room stops being shared: the peer is sent what it has not seen of who belongs, its removal included.

@@ -88,6 +88,17 @@ impl Room {
         }
     }
 
+    /// Who would belong if those were held, where that is not the same.
+    pub(crate) fn by_hearsay(&self) -> Option<Membership> {
+        let held = self.membership.as_ref()?;
+        if self.overheard.keys().all(|ballot| held.chain.contains(ballot)) {
+            return None;
+        }
+        let mut acts = self.acts.clone();
+        acts.extend(self.overheard.values().map(|act| (act.id, act.clone())));
+        Membership::evaluate(self.id, &acts).filter(|with| with.chain != held.chain)
+    }
+
     /// When something is to be written without being asked.
     pub(crate) fn next_duty_ms(&self) -> Option<u64> {
         if self.unsettled { Some(0) } else { self.duties.values().min().copied() }
@@ -313,26 +324,10 @@ impl<S: Store> Replica<S> {
             if carried && room.overheard.len() < limits::OVERHEARD {
                 room.overheard.insert(ballot, act);
                 room.unsettled = true;
+                // Who is no member may have more to tell by it.
+                room.changed |= !room.is_member(&self.me);
             }
         }
-    }
-
-    /// Of those, what would be in force if they were held.
-    fn unheard_of<'a>(&self, room: &'a Room, membership: &Membership) -> Vec<&'a Act> {
-        let news: Vec<&Act> = room
-            .overheard
-            .iter()
-            .filter(|(ballot, _)| !membership.chain.contains(ballot))
-            .map(|(_, act)| act)
-            .collect();
-        if news.is_empty() {
-            return news;
-        }
-        let mut acts = room.acts.clone();
-        acts.extend(news.iter().map(|act| (act.id, (*act).clone())));
-        let with = Membership::evaluate(room.id, &acts);
-        let in_force = |act: &&&Act| with.as_ref().is_some_and(|with| with.chain.contains(&act.place()));
-        news.iter().filter(in_force).copied().collect()
     }
 
     /// The next of them, noting until when the others wait.
@@ -354,22 +349,31 @@ impl<S: Store> Replica<S> {
     /// What this device has to write: acts that the majority decided; acts that somebody else may refuse to take
     /// from their author; and, as the owner, what an act of the majority put aside, and a new beacon key.
     fn duties(&self, id: RoomId) -> Vec<Duty> {
-        let Ok((room, membership)) = self.member_room(id) else { return Vec::new() };
+        let Some(room) = self.rooms.get(&id) else { return Vec::new() };
+        let Some(membership) = &room.membership else { return Vec::new() };
         if membership.frozen == Some(Frozen::NewerVersion) {
             return Vec::new();
         }
         let mut duties = Vec::new();
+        let others = || membership.voters.keys().filter(|voter| !membership.refused.contains(*voter));
+        // Also who was removed, if it is a member by them: it may be the only one left who knows of its removal.
+        if let Some(with) = room.by_hearsay().filter(|with| with.is_member(&self.me) || membership.is_member(&self.me))
+        {
+            let news = room.overheard.iter().filter(|(ballot, _)| !membership.chain.contains(ballot));
+            for (ballot, act) in news.filter(|(ballot, _)| with.chain.contains(ballot)) {
+                let delay_ms = limits::DUTY_EVERY_MS * rank(*ballot, &self.me, others());
+                duties.push(Duty { about: *ballot, delay_ms, body: act.body.clone() });
+            }
+        }
+        if !membership.is_member(&self.me) {
+            return duties;
+        }
         for proposal in membership.proposals.iter().filter(|proposal| proposal.voters.contains(&self.me)) {
             if let Some(body) = self.carry_out(room, proposal) {
                 let about = proposal.ballot;
                 let delay_ms = limits::DUTY_EVERY_MS * rank(about, &self.me, proposal.votes.keys());
                 duties.push(Duty { about, delay_ms, body });
             }
-        }
-        let others = || membership.voters.keys().filter(|voter| !membership.refused.contains(*voter));
-        for act in self.unheard_of(room, membership) {
-            let delay_ms = limits::DUTY_EVERY_MS * rank(act.place(), &self.me, others());
-            duties.push(Duty { about: act.place(), delay_ms, body: act.body.clone() });
         }
         if !membership.refused.contains(&self.me) {
             for act in membership.unheard.iter().filter_map(|act| room.acts.get(act)) {

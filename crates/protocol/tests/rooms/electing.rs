@@ -323,3 +323,65 @@ fn who_left_is_no_member_to_whom_it_takes_for_removed() {
     let third = [Split(6), Deliver(2), Say(0), Expel(0, 1), Say(0), Expel(3, 0), Say(3), Leave(3)];
     run(&[&first[..], &second[..], &third[..]].concat(), 8_806_653_893_791_729);
 }
+
+/// Alice removes carol as the owner, while carol, with the votes of bob and dave, who leave, removes alice: neither names
+/// the room to the other, and nobody else is left.
+#[test]
+fn two_who_remove_each_other_are_told_so_by_each_other() {
+    use Step::{Commit, Connect, Cut, Deliver, Expel, Leave, Remove, Say, Split};
+    let first = [Say(0), Expel(1, 0), Expel(3, 0), Say(0), Commit(3), Deliver(1), Split(3), Connect(1, 2), Deliver(5)];
+    let second = [Leave(3), Split(14), Connect(4, 2), Deliver(1), Split(14), Leave(1), Expel(2, 0), Deliver(3)];
+    let third = [Remove(0, 2), Connect(1, 3), Deliver(5), Cut(2, 1)];
+    run(&[&first[..], &second[..], &third[..]].concat(), 3_811_027_243_875_443);
+}
+
+/// Alice removes bob and carol and leaves, while carol, with the votes of all, makes dave the owner, who leaves. Bob and
+/// carol are members by that act, and alice, of whom nobody asks anything any more, has to tell them that she left.
+#[test]
+fn who_left_tells_so_to_whom_it_takes_for_removed_and_hears_to_be_members() {
+    use Step::{Commit, Connect, Elect, Leave, Remove, Say, Split};
+    let first = [Split(25), Elect(0, 3), Say(0), Elect(1, 3), Elect(0, 1), Commit(0), Connect(2, 1)];
+    let second = [Remove(0, 2), Remove(0, 1), Leave(3), Elect(2, 3), Leave(0)];
+    run(&[&first[..], &second[..]].concat(), 8_802_148_848_425_419);
+}
+
+/// Carol is elected with the votes of bob and dave, who leaves, while alice removes bob and carol, tells bob so, and
+/// leaves. Nobody whom bob still believes can tell him that he is a member all the same.
+#[test]
+fn who_was_removed_hears_of_the_act_by_which_it_is_a_member() {
+    use Step::{Commit, Connect, Cut, Deliver, Elect, Leave, Remove};
+    let everything = [Commit(0), Commit(1), Commit(2), Commit(3), Deliver(63)].repeat(6);
+    let steps = [
+        &[Connect(1, 2), Connect(2, 3)][..],
+        &everything,
+        &[Cut(0, 1), Cut(0, 2), Cut(0, 3), Elect(1, 2), Elect(3, 2)],
+        &everything,
+        &[Cut(1, 2), Elect(2, 2), Leave(3), Commit(2), Commit(3), Cut(2, 3), Remove(0, 2), Connect(0, 1)],
+        &everything,
+        &[Remove(0, 1)],
+        &everything,
+        &[Leave(0), Commit(0)],
+    ];
+    run(&steps.concat(), 0);
+}
+
+/// Bob is removed by alice, by an act of the majority beside it a member again, and removed once more when another of the
+/// same epoch is heard of: he has to hear of that, too.
+#[test]
+fn who_is_removed_by_what_outranks_an_act_is_told_that() {
+    use Step::{Commit, Connect, Cut, Deliver, Elect, Remove, Split};
+    let first = [Remove(0, 1), Elect(0, 3), Elect(3, 3), Connect(2, 1), Deliver(30), Elect(2, 3), Cut(2, 0)];
+    let second = [Deliver(56), Connect(0, 1), Commit(2), Commit(3), Deliver(26), Commit(0), Deliver(7), Commit(1)];
+    let third = [Deliver(16), Elect(0, 3), Elect(3, 3), Split(1)];
+    run(&[&first[..], &second[..], &third[..]].concat(), 1_728_750_443_489_203);
+}
+
+/// Alice gathers the votes for her own removal while dave writes an act that outranks it. To dave she was a member all
+/// the time: he goes on in the room as they opened it, which she has put away.
+#[test]
+fn who_puts_a_room_away_by_an_outranked_act_is_told_what_outranks_it() {
+    use Step::{Expel, Leave, Split};
+    run(&[Leave(2), Expel(3, 1), Expel(0, 1), Expel(1, 0), Expel(3, 0)], 4_348_633_213_943_077);
+    run(&[Expel(0, 2), Leave(1), Expel(2, 0), Expel(3, 0), Expel(3, 2)], 768_869_531_515_492);
+    run(&[Leave(3), Expel(2, 1), Expel(0, 1), Expel(2, 0), Split(27), Expel(1, 0)], 2_189_828_256_959_314);
+}
