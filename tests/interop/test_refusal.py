@@ -111,7 +111,7 @@ class Forgery(InteropCase):
             await self.assert_ends(good, lane=Lane.MEMBERSHIP)
 
     async def test_entries_that_are_not_stored(self) -> None:
-        begins: dict[str, Any] = {"log": os.urandom(16), "seq": 1, "previous": None}
+        begins: dict[str, Any] = {"log": os.urandom(15) + b"\0", "seq": 1, "previous": None}
         cases = {
             "a predecessor that is not held": self.forge(seq=3, previous=os.urandom(32)),
             "a log under another's add": self.forge(**begins, add=self.genuine.header.room),

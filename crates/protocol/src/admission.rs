@@ -10,7 +10,7 @@ use crate::entry::Header;
 use crate::id::{EntryId, LogId};
 use crate::identity::PublicKey;
 use crate::kind::Kind;
-use crate::membership::{Act, Added, Invited, Limit, Member, Membership, Role};
+use crate::membership::{Act, Added, Invited, Member, Membership, Role, Tips};
 
 impl Membership {
     /// Finds which entries say what is in force, and what owners wrote beside it. Gives what the removals in force
@@ -32,7 +32,7 @@ impl Membership {
             .filter(|(act, _)| !way.is_in_force(act) && (act.ballot.is_some() || self.outranked.contains_key(&act.id)))
             .map(|(_, key)| *key)
             .collect();
-        let taken = way.taken(&self.refused);
+        let taken = way.taken(&chain.lineage, &self.refused);
         for (position, step) in way.steps.iter().enumerate() {
             let acts = taken.acts.get(&position).unwrap_or(&step.acts);
             let sure = step.acts.iter().find(|act| !removed.contains(&act.header.author));
@@ -40,8 +40,12 @@ impl Membership {
             // others with its ballot may not be.
             if let Some(act) = sure.or(acts.first()) {
                 self.in_force.insert(act.id, position);
-                let seq = self.chain_seqs.entry(act.header.log_key()).or_default();
-                *seq = (*seq).max(act.header.seq);
+                let (log, tip) = (act.header.log_key(), (act.header.seq, act.id));
+                let tips = self.chain_tips.entry(log).or_default();
+                tips.retain(|before| !chain.lineage.stands_before(log, *before, tip));
+                if !tips.iter().any(|before| chain.lineage.stands_before(log, tip, *before)) {
+                    tips.insert(tip);
+                }
             }
             if step.acts.iter().all(|act| self.refused.contains(&act.header.author)) {
                 self.unheard.extend(step.acts.first().filter(|act| act.ballot.is_some()).map(|act| act.id));
@@ -125,14 +129,16 @@ impl Membership {
         // How the stay ended that an add is of. Who knows of a removal may refuse the word of leaving that came after it.
         let stay = |add: EntryId, key: PublicKey, position: usize| -> (Option<usize>, bool) {
             let removal = removal(key, position);
-            let heard = |log: &LogId, left: &Limit| {
-                let leave =
-                    left.id.filter(|id| chain.acts.get(id).is_some_and(|act| matches!(act.body, Body::Leave(_))));
-                let cut = |(_, cuts): &(usize, Arc<Cuts>)| cuts.get(log).copied().unwrap_or(Limit { seq: 0, id: None });
-                leave.is_some_and(|id| removal.is_none_or(|removal| cut(removal).admits(left.seq, id)))
+            let heard = |log: &LogId, left: &Tips| {
+                let mut leaves = left.iter().filter_map(|(_, id)| chain.acts.get(id));
+                leaves.any(|act| {
+                    let cut = |(_, cuts): &(usize, Arc<Cuts>)| {
+                        cuts.get(log).is_some_and(|tips| chain.lineage.leads(&act.header, act.id, tips))
+                    };
+                    matches!(act.body, Body::Leave(_)) && removal.is_none_or(cut)
+                })
             };
-            let left =
-                chain.left.get(&(key, add)).is_some_and(|left| left.iter().any(|(log, limit)| heard(log, limit)));
+            let left = chain.left.get(&(key, add)).is_some_and(|left| left.iter().any(|(log, tips)| heard(log, tips)));
             (removal.map(|(at, _)| *at), left)
         };
         self.adds.insert(
@@ -173,7 +179,7 @@ impl Membership {
                     waiting.entry(*root).or_default().push(index);
                     continue;
                 }
-                if !self.log_counts(chain.roots, &act.header, act.id) {
+                if !self.act_counts(chain, act) {
                     continue;
                 }
             }

@@ -6,7 +6,7 @@ use crate::entry::{Entry, Header, LogKey};
 use crate::id::{EntryId, Hash, LogId, RoomId};
 use crate::kind::Lane;
 use crate::limits;
-use crate::membership::Act;
+use crate::membership::{Act, Limit};
 use crate::replica::Replica;
 use crate::room::{Log, Room, TipAt, own_log_name};
 use crate::store::{NewEntry, Order, Store, StoreError};
@@ -43,7 +43,7 @@ impl<S: Store> Replica<S> {
     pub(crate) fn append_creation(&mut self, now: Time, create: crate::body::Create) -> Result<RoomId, StoreError> {
         let mut salt = [0; SALT_BYTES];
         self.random.fill(&mut salt);
-        let log = self.draw_log();
+        let log = self.draw_log(Lane::Membership);
         let body = Body::Create(create);
         let bytes = body.encode(salt);
         let header = Header {
@@ -67,10 +67,10 @@ impl<S: Store> Replica<S> {
         Ok(id)
     }
 
-    fn draw_log(&mut self) -> LogId {
+    fn draw_log(&mut self, lane: Lane) -> LogId {
         let mut log = [0; 16];
         self.random.fill(&mut log);
-        LogId::new(log)
+        LogId::new(log).of_lane(lane)
     }
 
     fn remember_log(&mut self, id: RoomId, lane: Lane, log: LogId) -> Result<(), StoreError> {
@@ -100,7 +100,7 @@ impl<S: Store> Replica<S> {
                 // What comes after something lost would reach nobody before that is back.
                 Some(_) if room.damage.missing.contains_key(&key) => None,
                 Some(state) => match state.tips.as_slice() {
-                    [tip] if room.limit(key, state.add).is_some_and(|limit| limit.seq == u64::MAX) => {
+                    [tip] if room.limit(key, state.add)== Some(Limit::All) => {
                         Some((log, Some(*tip), state.add))
                     }
                     _ => None,
@@ -110,7 +110,7 @@ impl<S: Store> Replica<S> {
         if let Some(usable) = usable {
             return Ok(usable);
         }
-        let log = self.draw_log();
+        let log = self.draw_log(lane);
         self.remember_log(id, lane, log)?;
         Ok((log, None, add))
     }

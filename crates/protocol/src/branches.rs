@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::entry::LogKey;
 use crate::id::{EntryId, RoomId, ShortId};
 use crate::limits;
+use crate::membership::Limit;
 use crate::planted::{self, Bug};
 use crate::room::{Log, TipAt};
 use crate::store::{Store, StoreError};
@@ -66,7 +67,8 @@ impl Branches {
         Ok(Self::of(1, None, levels))
     }
 
-    fn of(first: u64, trunk: Option<ShortId>, mut levels: Vec<Level>) -> Self {
+    /// From the first number that two entries have: the entries of each from there on, the last first.
+    pub(crate) fn of(first: u64, trunk: Option<ShortId>, mut levels: Vec<Level>) -> Self {
         let mut this = Self { first, trunk, branches: Vec::new() };
         let mut ends: BTreeMap<EntryId, usize> = BTreeMap::new();
         levels.reverse();
@@ -126,6 +128,11 @@ impl Branches {
         upto_a.min(upto_b)
     }
 
+    /// Whether of two entries that are held one is the other, or stands before it.
+    pub(crate) fn lead(&self, one: (u64, ShortId), other: (u64, ShortId)) -> bool {
+        self.shared(one, other) >= one.0
+    }
+
     /// A tip moved on.
     fn extend(&mut self, previous: EntryId, seq: u64, id: ShortId) {
         let Some(branch) = seq.checked_sub(1).and_then(|before| self.find((before, ShortId::of(previous)))) else {
@@ -180,6 +187,65 @@ impl Log {
     pub(crate) fn shared(&self, one: (u64, ShortId), other: (u64, ShortId)) -> u64 {
         let one = if planted::is(Bug::DeliveredTooHigh) { (one.0 + 1, one.1) } else { one };
         self.branches.as_ref().map_or(one.0.min(other.0), |branches| branches.shared(one, other))
+    }
+
+    /// Whether a limit leaves an entry that is held. Of what stands before an entry that the limit names and that is
+    /// not held, no more is known than that its number is lower.
+    pub(crate) fn leaves(&self, limit: &Limit, (seq, id): (u64, EntryId)) -> bool {
+        let Limit::Cut(tips) = limit else { return true };
+        tips.iter().any(|tip| {
+            let named = (tip.0, ShortId::of(tip.1));
+            match self.branches.as_ref().filter(|branches| branches.find(named).is_some()) {
+                Some(branches) => branches.lead((seq, ShortId::of(id)), named),
+                None => seq < tip.0 || (seq, id) == *tip,
+            }
+        })
+    }
+
+    /// Whether a limit leaves room for an entry that is not held: it names it, or another that is not held and comes
+    /// later. All that stands before one that is held is held.
+    pub(crate) fn has_room<S: Store>(
+        &self,
+        store: &S,
+        room: RoomId,
+        log: LogKey,
+        limit: &Limit,
+        entry: (u64, EntryId),
+    ) -> Result<bool, StoreError> {
+        let Limit::Cut(tips) = limit else { return Ok(true) };
+        for tip in tips {
+            let open = entry.0 < tip.0 && !self.holds(store, room, log, (tip.0, ShortId::of(tip.1)))?;
+            if open || entry == *tip {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The last entries that a limit leaves of what is held.
+    pub(crate) fn ends<S: Store>(
+        &self,
+        store: &S,
+        room: RoomId,
+        log: LogKey,
+        limit: &Limit,
+    ) -> Result<Vec<(u64, EntryId)>, StoreError> {
+        let tips = self.tips.iter().map(|tip| (tip.seq, tip.id));
+        let Limit::Cut(cut) = limit else { return Ok(tips.collect()) };
+        let mut ends: BTreeSet<(u64, EntryId)> = tips.filter(|tip| self.leaves(limit, *tip)).collect();
+        if ends.len() < self.tips.len() {
+            for tip in cut {
+                if self.holds(store, room, log, (tip.0, ShortId::of(tip.1)))? {
+                    ends.insert(*tip);
+                }
+            }
+        }
+        let stands_before = |one: &(u64, EntryId), other: &(u64, EntryId)| {
+            one != other && self.shared((one.0, ShortId::of(one.1)), (other.0, ShortId::of(other.1))) >= one.0
+        };
+        let all = ends.clone();
+        ends.retain(|one| !all.iter().any(|other| stands_before(one, other)));
+        Ok(ends.into_iter().collect())
     }
 
     /// Whether an entry that is named is held.

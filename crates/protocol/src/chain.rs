@@ -12,7 +12,8 @@ use crate::cbor;
 use crate::entry::{Header, LogKey};
 use crate::id::{EntryId, Hash, LogId, RoomId};
 use crate::identity::{Context, PublicKey};
-use crate::membership::{Act, Frozen, Limit};
+use crate::lineage::Lineage;
+use crate::membership::{Act, Frozen, Tips, lower};
 
 /// How many epochs are followed. Each takes more than half of the voters.
 pub(crate) const MAX_EPOCHS: u32 = 256;
@@ -52,7 +53,7 @@ impl<'a> Way<'a> {
     ///
     /// Of several entries with one ballot not everybody may take that of somebody `refused`, that of whom it removes, and
     /// one behind what a later removal leaves of its author's log. So the last is looked at first.
-    pub(crate) fn taken(&self, refused: &BTreeSet<PublicKey>) -> Taken<'a> {
+    pub(crate) fn taken(&self, lineage: &Lineage<'_>, refused: &BTreeSet<PublicKey>) -> Taken<'a> {
         let mut taken = Taken::default();
         let mut next_removal: BTreeMap<PublicKey, usize> = BTreeMap::new();
         for (position, step) in self.steps.iter().enumerate().rev() {
@@ -61,9 +62,10 @@ impl<'a> Way<'a> {
                 _ => None,
             };
             let of_others = step.acts.iter().filter(|act| {
-                let Header { author, log, seq, .. } = &act.header;
+                let Header { author, log, .. } = &act.header;
                 let later = next_removal.get(author).and_then(|position| taken.cuts.get(position));
-                let left = later.is_none_or(|cuts| cuts.get(log).is_some_and(|limit| limit.admits(*seq, act.id)));
+                let leads = |tips| lineage.leads(&act.header, act.id, tips);
+                let left = later.is_none_or(|cuts| cuts.get(log).is_some_and(leads));
                 Some(*author) != removed && left && !refused.contains(author)
             });
             let of_others: Vec<&Act> = of_others.copied().collect();
@@ -111,26 +113,23 @@ pub(crate) struct Walk<'a> {
 pub(crate) type Left = BTreeMap<(PublicKey, EntryId), Arc<Cuts>>;
 
 /// What counts of each log of one device; of logs not named, nothing.
-pub(crate) type Cuts = BTreeMap<LogId, Limit>;
+pub(crate) type Cuts = BTreeMap<LogId, Tips>;
 
-pub(crate) fn limits_of(cuts: &[Cut]) -> Cuts {
-    cuts.iter().map(|cut| (cut.log, Limit { seq: cut.seq, id: Some(cut.id) })).collect()
+fn named_by<'a>(cuts: impl IntoIterator<Item = &'a Cut>) -> Cuts {
+    let mut named = Cuts::new();
+    for cut in cuts {
+        named.entry(cut.log).or_default().insert((cut.seq, cut.id));
+    }
+    named
 }
 
-/// What a removal by the majority leaves of each log, where its entries differ: the most that any of them does.
-/// Each was written by somebody who held that much.
+/// What a removal by the majority leaves of each log, where its entries differ: what any of them does. Each was written
+/// by somebody who held that much.
 fn widest(acts: &[&Act]) -> Cuts {
-    let mut widest = Cuts::new();
-    for act in acts {
-        let Body::Remove(remove) = &act.body else { continue };
-        for (log, limit) in limits_of(&remove.cuts) {
-            let known = widest.entry(log).or_insert(limit);
-            if (limit.seq, std::cmp::Reverse(limit.id)) > (known.seq, std::cmp::Reverse(known.id)) {
-                *known = limit;
-            }
-        }
-    }
-    widest
+    named_by(acts.iter().flat_map(|act| match &act.body {
+        Body::Remove(remove) => remove.cuts.as_slice(),
+        _ => &[],
+    }))
 }
 
 /// Adds that each leaving device ended, by its own word.
@@ -138,8 +137,8 @@ pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &BTreeMap<LogKey,
     let mut left: Left = BTreeMap::new();
     for act in acts.values() {
         let Body::Leave(leave) = &act.body else { continue };
-        let mut cuts = limits_of(&leave.cuts);
-        cuts.insert(act.header.log, Limit { seq: act.header.seq, id: Some(act.id) });
+        let mut cuts = named_by(&leave.cuts);
+        cuts.insert(act.header.log, Tips::from([(act.header.seq, act.id)]));
         let cuts = Arc::new(cuts);
         let own_root = roots.get(&act.header.log_key()).copied();
         let ended: BTreeSet<EntryId> = leave.adds.iter().copied().chain(own_root).collect();
@@ -151,10 +150,10 @@ pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &BTreeMap<LogKey,
                 }
                 Entry::Occupied(known) => Arc::make_mut(known.into_mut()),
             };
-            // Of two leavings under one add, the tighter counts.
-            for (log, limit) in cuts.iter() {
-                let tightest = known.get(log).map_or(*limit, |before| before.tighter(*limit));
-                known.insert(*log, tightest);
+            // Of two leavings under one add, the lower counts.
+            for (log, tips) in cuts.iter() {
+                let lower = known.get(log).map_or(tips, |before| lower(before, tips)).clone();
+                known.insert(*log, lower);
             }
         }
     }
@@ -198,6 +197,7 @@ pub(crate) struct Chain<'a> {
     pub(crate) places: BTreeMap<EntryId, Vec<&'a Act>>,
     pub(crate) roots: &'a BTreeMap<LogKey, EntryId>,
     pub(crate) left: &'a Left,
+    pub(crate) lineage: Lineage<'a>,
     /// Whom any way of the chain removed. Who knows such a way may refuse the word by which one of them left.
     ousted: BTreeSet<PublicKey>,
 }
@@ -222,7 +222,7 @@ impl<'a> Chain<'a> {
                 places.entry(act.place()).or_default().push(act);
             }
         }
-        Self { acts, children, places, roots, left, ousted: BTreeSet::new() }
+        Self { acts, children, places, roots, left, lineage: Lineage::of(acts), ousted: BTreeSet::new() }
     }
 
     /// Finds whom any way of the chain removed: also one that is outranked, or one of a fork. Since those are not
@@ -314,7 +314,9 @@ impl<'a> Chain<'a> {
         self.roots
             .get(&act.header.log_key())
             .and_then(|root| self.left.get(&(act.header.author, *root)))
-            .is_none_or(|cuts| cuts.get(&act.header.log).is_some_and(|limit| limit.admits(act.header.seq, act.id)))
+            .is_none_or(|cuts| {
+                cuts.get(&act.header.log).is_some_and(|tips| self.lineage.leads(&act.header, act.id, tips))
+            })
     }
 
     /// Whether a voter left what made it one.

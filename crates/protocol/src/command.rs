@@ -284,13 +284,13 @@ impl<S: Store> Replica<S> {
     }
 }
 
-/// The tips of a device's logs, as a removal names them.
+/// The tips of a device's logs, as a removal names them: of a log that forked, each.
 pub(crate) fn cuts_of(room: &Room, key: &PublicKey, except: Option<crate::id::LogId>) -> Vec<Cut> {
     let mut cuts = Vec::new();
     for lane in Lane::ALL {
         for (log, state) in room.logs.get(lane).iter().filter(|(log, _)| log.author == *key) {
             let counts = room.limit(*log, state.add).is_some();
-            if let Some(tip) = state.highest().filter(|_| counts && Some(log.log) != except) {
+            for tip in state.tips.iter().filter(|_| counts && Some(log.log) != except) {
                 let seq = if planted::is(Bug::CutTooLow) { tip.seq - 1 } else { tip.seq };
                 cuts.push(Cut { log: log.log, seq, id: tip.id });
             }

@@ -136,7 +136,8 @@ impl Entry {
     /// # Errors
     /// [`EntryError`]
     pub fn read(wire: WireEntry) -> Result<Self, EntryError> {
-        Self::from_parts(wire.header.into(), wire.body.map(Into::into), wire.signature)
+        let entry = Self::from_parts(wire.header.into(), wire.body.map(Into::into), wire.signature)?;
+        if entry.header.log.lane() == entry.header.lane() { Ok(entry) } else { Err(EntryError::Contradictory) }
     }
 
     /// As [`Entry::read`], from the parts a store keeps. Detects a damaged row by its hash.

@@ -7,7 +7,7 @@ use crate::body::Body;
 use crate::id::EntryId;
 use crate::identity::PublicKey;
 use crate::limits;
-use crate::membership::{Act, Added, Invited, Membership};
+use crate::membership::{Act, Added, Invited, Limit, Membership};
 use crate::room::Room;
 
 /// Whose logs may count otherwise than was found: by what was taken since who belongs was evaluated.
@@ -61,7 +61,9 @@ impl Membership {
     fn foresee(&mut self, act: &Act, add: EntryId, doubt: &mut Doubt) {
         let author = act.header.author;
         let limit = self.limit(act.header.log_key(), add);
-        let counts = limit.is_some_and(|limit| limit.admits(act.header.seq, act.id));
+        // With an entry by which its log is cut, all counts that stands before it.
+        doubt.about_all |= limit.as_ref().is_some_and(|limit| limit.names(act.header.seq, act.id));
+        let counts = limit == Some(Limit::All);
         doubt.about_all |= self.expected.contains(&act.place());
         if matches!(act.body, Body::Add(_) | Body::Invite(_)) {
             self.sponsors.insert(author);

@@ -5,6 +5,8 @@ use core::str::FromStr;
 
 use minicbor::{Decode, Encode};
 
+use crate::kind::Lane;
+
 /// The text is not an identifier of the kind asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid identifier")]
@@ -102,10 +104,31 @@ fixed_bytes! {
 base32_text!(EntryId);
 
 fixed_bytes! {
-    /// One author's log in one room from one store; drawn at random when the log is begun.
+    /// One author's log in one room and lane from one store; drawn at random when the log is begun.
     LogId, 16
 }
 base32_text!(LogId);
+
+impl LogId {
+    /// The lane that logs with this id are of: the last bit says it, so that what is said of a log in one lane is
+    /// nothing to the other.
+    pub const fn lane(&self) -> Lane {
+        let [.., last] = self.0;
+        if last & 1 == 1 { Lane::Membership } else { Lane::Content }
+    }
+
+    /// This one with the bit of a lane.
+    #[must_use]
+    pub const fn of_lane(self, lane: Lane) -> Self {
+        let mut bytes = self.0;
+        let [.., last] = &mut bytes;
+        *last = match lane {
+            Lane::Membership => *last | 1,
+            Lane::Content => *last & !1,
+        };
+        Self(bytes)
+    }
+}
 
 fixed_bytes! {
     /// One device's database; drawn at random when it is made.

@@ -30,6 +30,7 @@ pub mod identity;
 mod joining;
 pub mod kind;
 pub mod limits;
+mod lineage;
 pub mod link;
 mod meeting;
 pub mod membership;

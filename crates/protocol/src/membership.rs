@@ -64,26 +64,48 @@ pub enum Role {
     Pending,
 }
 
+/// Entries of one log, each with its number: they count, and what stands before them.
+pub type Tips = BTreeSet<(u64, EntryId)>;
+
 /// Up to where a log counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// The last number that counts.
-    pub seq: u64,
-    /// The entry that must stand there; absent where nothing is cut.
-    pub id: Option<EntryId>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// All of it does.
+    All,
+    /// These entries, and what stands before them.
+    Cut(Tips),
 }
 
 impl Limit {
-    const NONE: Self = Self { seq: u64::MAX, id: None };
-
-    pub(crate) fn tighter(self, other: Self) -> Self {
-        if other.seq < self.seq { other } else { self }
-    }
-
-    /// Whether an entry with this number and id counts.
+    /// Whether an entry with this number and id may count: where a log did not fork, it does.
     pub fn admits(&self, seq: u64, id: EntryId) -> bool {
-        seq < self.seq || (seq == self.seq && self.id.is_none_or(|at| at == id))
+        match self {
+            Self::All => true,
+            Self::Cut(tips) => tips.iter().any(|tip| seq < tip.0 || (seq, id) == *tip),
+        }
     }
+
+    /// The last number that may count.
+    pub fn last(&self) -> u64 {
+        match self {
+            Self::All => u64::MAX,
+            Self::Cut(tips) => last(tips),
+        }
+    }
+
+    /// Whether it is one of the entries by which the log is cut.
+    pub(crate) fn names(&self, seq: u64, id: EntryId) -> bool {
+        matches!(self, Self::Cut(tips) if tips.contains(&(seq, id)))
+    }
+}
+
+fn last(tips: &Tips) -> u64 {
+    tips.last().map_or(0, |(seq, _)| *seq)
+}
+
+/// Of two cuts of one log, the lower.
+pub(crate) fn lower<'a>(one: &'a Tips, other: &'a Tips) -> &'a Tips {
+    if last(other) < last(one) { other } else { one }
 }
 
 /// An add that holds, or once held.
@@ -193,7 +215,8 @@ pub struct Membership {
     franchise: Vec<(usize, PublicKey, bool)>,
     /// Who was the owner behind each position.
     pub(crate) owners: Vec<Option<PublicKey>>,
-    pub(crate) chain_seqs: BTreeMap<LogKey, u64>,
+    /// Of each log, the last that the chain in force stands on.
+    pub(crate) chain_tips: BTreeMap<LogKey, Tips>,
     /// Adds, invites and places in the chain that are not held or do not count, and that others name.
     pub(crate) expected: BTreeSet<EntryId>,
     /// Who ever was the owner, or was called so by anybody.
@@ -272,7 +295,7 @@ impl Membership {
             refused: BTreeSet::new(),
             franchise: franchise(&walk.steps),
             owners: walk.steps.iter().map(|step| step.owner).collect(),
-            chain_seqs: BTreeMap::new(),
+            chain_tips: BTreeMap::new(),
             expected: BTreeSet::new(),
             owned: BTreeSet::new(),
             gone: BTreeSet::new(),
@@ -292,26 +315,27 @@ impl Membership {
         self.chain.first().copied().unwrap_or(self.head)
     }
 
-    pub(crate) fn log_counts(&self, roots: &BTreeMap<LogKey, EntryId>, header: &Header, id: EntryId) -> bool {
-        roots
-            .get(&header.log_key())
-            .and_then(|add| self.limit(header.log_key(), *add))
-            .is_some_and(|limit| limit.admits(header.seq, id))
+    pub(crate) fn act_counts(&self, chain: &Chain<'_>, act: &Act) -> bool {
+        let log = act.header.log_key();
+        let limit = chain.roots.get(&log).and_then(|add| self.limit(log, *add));
+        limit.is_some_and(|limit| match limit {
+            Limit::All => true,
+            Limit::Cut(tips) => chain.lineage.leads(&act.header, act.id, &tips),
+        })
     }
 
     /// Up to where a log that is written under an add counts; `None` where nothing of it does.
     pub fn limit(&self, log: LogKey, add: EntryId) -> Option<Limit> {
         let added = self.adds.get(&add).filter(|added| added.key == log.author)?;
-        let mut limit = Limit::NONE;
-        for cuts in added.ends.iter().filter(|_| !planted::is(Bug::CutIgnored)) {
-            limit = limit.tighter(cuts.get(&log.log).copied().unwrap_or(Limit { seq: 0, id: None }));
+        if added.ends.is_empty() || planted::is(Bug::CutIgnored) {
+            return Some(Limit::All);
         }
+        let nothing = Tips::new();
+        let ends = added.ends.iter().map(|cuts| cuts.get(&log.log).unwrap_or(&nothing));
+        let mut tips = ends.reduce(lower).cloned().unwrap_or_default();
         // What the chain in force stands on counts, whatever a later removal named.
-        let chain = self.chain_seqs.get(&log).copied().unwrap_or(0);
-        if chain > limit.seq {
-            limit = Limit { seq: chain, id: None };
-        }
-        (limit.seq > 0).then_some(limit)
+        tips.extend(self.chain_tips.get(&log).into_iter().flatten());
+        (!tips.is_empty()).then_some(Limit::Cut(tips))
     }
 
     /// Whether a device is a member now.

@@ -56,7 +56,7 @@ impl Membership {
             let open = self.epoch.checked_add(1) == Some(cast.epoch)
                 && matches!(kind, Kind::Remove | Kind::Appoint)
                 && self.is_member(&cast.subject)
-                && self.log_counts(chain.roots, &act.header, act.id);
+                && self.act_counts(chain, act);
             let behind = way.positions.get(&cast.previous).and_then(|position| way.steps.get(..=*position));
             let Some(behind) = behind.filter(|_| open) else { continue };
             let in_epoch = behind

@@ -272,7 +272,12 @@ impl<S: Store> Replica<S> {
             (Some(state), Some(add)) if state.add == add => add,
             _ => return Ok(Place::Refused),
         };
-        if !room.limit(log, add).is_some_and(|limit| limit.admits(header.seq, entry.id)) {
+        let Some(limit) = room.limit(log, add).filter(|limit| limit.admits(header.seq, entry.id)) else {
+            return Ok(Place::Refused);
+        };
+        if let Some(state) = state
+            && !state.has_room(&self.store, id, log, &limit, (header.seq, entry.id))?
+        {
             return Ok(Place::Refused);
         }
         let Some(previous) = header.previous else {

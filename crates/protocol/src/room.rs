@@ -285,8 +285,8 @@ impl Room {
         self.logs
             .get(entry.header.lane())
             .get(&log)
-            .and_then(|state| self.limit(log, state.add))
-            .is_some_and(|limit| limit.admits(entry.header.seq, entry.id))
+            .and_then(|state| Some((state, self.limit(log, state.add)?)))
+            .is_some_and(|(state, limit)| state.leaves(&limit, (entry.header.seq, entry.id)))
     }
 
     pub(crate) fn note_profile(&mut self, entry: &Entry, order: Order) {
@@ -336,22 +336,8 @@ impl Room {
         let mut heads = Vec::new();
         for (log, state) in self.logs.get(lane) {
             let Some(limit) = self.limit(*log, state.add) else { continue };
-            let mut cut = false;
-            for tip in &state.tips {
-                if limit.admits(tip.seq, tip.id) {
-                    heads.push(Head { log: *log, seq: tip.seq, id: tip.id });
-                } else {
-                    cut = true;
-                }
-            }
-            if cut {
-                let at = store.at(self.id, *log, limit.seq)?;
-                heads.extend(at.iter().filter(|stored| limit.admits(limit.seq, stored.entry.id)).map(|stored| Head {
-                    log: *log,
-                    seq: limit.seq,
-                    id: stored.entry.id,
-                }));
-            }
+            let ends = state.ends(store, self.id, *log, &limit)?;
+            heads.extend(ends.into_iter().map(|(seq, id)| Head { log: *log, seq, id }));
         }
         heads.sort_unstable();
         heads.dedup();

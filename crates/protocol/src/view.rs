@@ -128,7 +128,7 @@ impl<S: Store> Replica<S> {
             let read = room.read.get(log).copied().unwrap_or(0);
             let Some(limit) = room.limit(*log, state.add) else { continue };
             if state.highest().is_some_and(|tip| tip.seq > read) {
-                unread += self.store.count(room.id, *log, Kind::Text.number(), read, limit.seq, UNREAD - unread)?;
+                unread += self.store.count(room.id, *log, Kind::Text.number(), read, limit.last(), UNREAD - unread)?;
             }
         }
         Ok(unread)
@@ -150,7 +150,7 @@ impl<S: Store> Replica<S> {
                 continue;
             }
             let after = self.store.first_after(room.id, *log, read, stored.order)?;
-            let upto = after.map_or(limit.seq, |after| limit.seq.min(after.saturating_sub(1)));
+            let upto = after.map_or(limit.last(), |after| limit.last().min(after.saturating_sub(1)));
             // The message itself stands there, too.
             let upto = if stored.entry.header.log_key() == *log {
                 upto.min(stored.entry.header.seq.saturating_sub(1))

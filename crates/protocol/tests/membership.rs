@@ -20,7 +20,7 @@ use lanline_protocol::entry::{Entry, Header, LogKey};
 use lanline_protocol::id::{EntryId, Hash, LogId, RoomId};
 use lanline_protocol::identity::{Context, DeviceKey, PublicKey};
 use lanline_protocol::kind::Kind;
-use lanline_protocol::membership::{Act, Frozen, Membership, Role};
+use lanline_protocol::membership::{Act, Frozen, Limit, Membership, Role};
 
 /// A room's membership entries, written by hand.
 struct Notes {
@@ -117,6 +117,14 @@ impl Notes {
     fn remove(&mut self, who: u8) {
         let cuts = self.tips.get(&who).map(|(seq, id)| Cut { log: LogId::new([who; 16]), seq: *seq, id: *id });
         let body = Body::Remove(Remove { link: self.link(), key: public(who), cuts: cuts.into_iter().collect() });
+        self.write(ALICE, &body, None);
+    }
+
+    /// As [`Notes::remove`], of bob, with another id in the place of his last entry's.
+    fn remove_bob(&mut self, made_up: Option<EntryId>) {
+        let (seq, id) = self.tips[&BOB];
+        let cut = Cut { log: LogId::new([BOB; 16]), seq, id: made_up.unwrap_or(id) };
+        let body = Body::Remove(Remove { link: self.link(), key: public(BOB), cuts: vec![cut] });
         self.write(ALICE, &body, None);
     }
 
@@ -437,7 +445,56 @@ fn an_act_that_is_written_again_leaves_what_any_of_its_writers_held() {
     let now = notes.now();
     assert_eq!((now.head, now.is_member(&public(DAVE))), (ballot.id(), false));
     let limit = now.limit(LogKey { author: public(DAVE), log }, dave).unwrap();
-    assert_eq!((limit.seq, limit.id), (4, Some(said[3])));
+    assert_eq!(limit, Limit::Cut((2..5).map(|seq| (seq, said[seq as usize - 1])).collect()));
+}
+
+/// Of a log that forked numbers say nothing, and what nobody holds has nothing before it.
+#[test]
+fn what_a_removal_leaves_stands_before_what_it_names() {
+    let invite = |n: u8| Body::Invite(Invite { key: public(n), expires_at_ms: u64::MAX >> 1, uses: 1 });
+    for made_up in [false, true] {
+        let mut notes = Notes::new();
+        notes.admit(BOB);
+        notes.write(BOB, &invite(90), None);
+        let before = notes.tips[&BOB];
+        notes.add(BOB, CAROL, None);
+        notes.write(BOB, &invite(91), None);
+        notes.remove_bob(made_up.then_some(EntryId::new([9; 32])));
+        assert_eq!(notes.is_member(CAROL), !made_up);
+        // Another branch.
+        notes.tips.insert(BOB, before);
+        notes.adds.remove(&DAVE);
+        notes.add(BOB, DAVE, None);
+        assert!(!notes.is_member(DAVE));
+        // Back by its own hand.
+        notes.tips.insert(BOB, before);
+        notes.add(BOB, BOB, None);
+        assert!(!notes.is_member(BOB));
+        notes.tips.remove(&BOB);
+        notes.add(BOB, BOB, None);
+        assert!(!notes.is_member(BOB));
+        assert_eq!(notes.is_member(CAROL), !made_up);
+    }
+}
+
+/// Whoever removes a member that forked its log holds all of its branches, or some.
+#[test]
+fn a_removal_names_every_branch_that_its_writer_held() {
+    let invite = |n: u8| Body::Invite(Invite { key: public(n), expires_at_ms: u64::MAX >> 1, uses: 1 });
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.write(BOB, &invite(90), None);
+    let before = notes.tips[&BOB];
+    let mut cuts = Vec::new();
+    for who in [CAROL, DAVE] {
+        notes.tips.insert(BOB, before);
+        notes.add(BOB, who, None);
+        let (seq, id) = notes.tips[&BOB];
+        cuts.push(Cut { log: LogId::new([BOB; 16]), seq, id });
+    }
+    let body = Body::Remove(Remove { link: notes.link(), key: public(BOB), cuts });
+    notes.write(ALICE, &body, None);
+    assert!(notes.is_member(CAROL) && notes.is_member(DAVE) && !notes.is_member(BOB));
 }
 
 #[test]

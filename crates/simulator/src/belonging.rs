@@ -34,22 +34,36 @@ impl World {
             _ => return,
         };
         let Some(before) = View::until(disk, room, stored.arrival) else { return };
-        let mut highest: BTreeMap<LogKey, u64> = BTreeMap::new();
+        let mut tips: BTreeMap<LogKey, BTreeMap<EntryId, u64>> = BTreeMap::new();
+        let mut lost: BTreeSet<LogKey> = BTreeSet::new();
         for lane in Lane::ALL {
             for item in disk.page(room, lane, 0, usize::MAX, usize::MAX).unwrap_or_default() {
+                if let Item::Lost(entry) = &item {
+                    lost.insert(entry.log);
+                }
                 let Item::Entry(held) = item else { continue };
                 let log = held.entry.header.log_key();
                 let under = before.adds.get(&log);
                 let ended = adds.as_ref().is_none_or(|adds| under.is_some_and(|under| adds.contains(under)));
                 if held.arrival < stored.arrival && log.author == key && ended && before.counts(&held.entry) {
-                    let seq = highest.entry(log).or_default();
-                    *seq = (*seq).max(held.entry.header.seq);
+                    // In the order of arrival: what it stands behind came before.
+                    let tips = tips.entry(log).or_default();
+                    if let Some(previous) = held.entry.header.previous {
+                        tips.remove(&previous);
+                    }
+                    tips.insert(held.entry.id, held.entry.header.seq);
                 }
             }
         }
-        let cut_off = highest.iter().find(|(log, seq)| {
-            let cut = cuts.iter().find(|cut| cut.log == log.log).map_or(0, |cut| cut.seq);
-            cut < **seq && !self.ledger.forked.contains(log)
+        // Of a log that forked and was lost in part it is not told which entries are the last.
+        let judged = |log: &LogKey| !(self.ledger.forked.contains(log) && lost.contains(log));
+        let cut_off = tips.iter().filter(|(log, _)| judged(log)).find_map(|(log, tips)| {
+            let left = |(id, seq): &(&EntryId, &u64)| {
+                let forked = self.ledger.forked.contains(log);
+                let cuts = cuts.iter().filter(|cut| cut.log == log.log);
+                cuts.clone().any(|cut| (cut.seq, cut.id) == (**seq, **id) || (!forked && cut.seq > **seq))
+            };
+            tips.iter().find(|tip| !left(tip)).map(|(_, seq)| (log, seq))
         });
         if let Some((log, seq)) = cut_off {
             let (log, author) = (log.log, position(&self.keys, &key));
@@ -117,10 +131,15 @@ impl World {
             if act.header.kind() != Kind::Remove || !view.membership.chain.contains(&id) {
                 continue;
             }
+            // Of a log that forked there is one a branch.
+            let mut highest: BTreeMap<LogKey, u64> = BTreeMap::new();
             for cut in &remove.cuts {
-                let log = LogKey { author: remove.key, log: cut.log };
-                let seq = cuts.entry(log).or_insert(cut.seq);
-                *seq = (*seq).min(cut.seq);
+                let seq = highest.entry(LogKey { author: remove.key, log: cut.log }).or_default();
+                *seq = (*seq).max(cut.seq);
+            }
+            for (log, seq) in highest {
+                let known = cuts.entry(log).or_insert(seq);
+                *known = (*known).min(seq);
             }
         }
         cuts

@@ -148,8 +148,7 @@ impl World {
                     // Held as far as anybody but its reader is concerned.
                     Item::Lost(lost) => {
                         let add = view.adds.get(&lost.log);
-                        let limit = add.and_then(|add| view.membership.limit(lost.log, *add));
-                        if limit.is_some_and(|limit| limit.admits(lost.seq, lost.id)) {
+                        if add.is_some_and(|add| view.counts_under(lost.log, *add, lost.seq, lost.id)) {
                             held.entries.insert(lost.id);
                         }
                     }
@@ -297,10 +296,7 @@ impl World {
             let counts = match disk.entry(id) {
                 Ok(Some(stored)) if stored.entry.body.is_some() => continue,
                 Ok(Some(_)) => true,
-                _ => add.is_none_or(|add| {
-                    let limit = view.membership.limit(known.log, *add);
-                    limit.is_some_and(|limit| limit.admits(known.seq, id))
-                }),
+                _ => add.is_none_or(|add| view.counts_under(known.log, *add, known.seq, id)),
             };
             // Of a log that is not held at all, and whose author is no member any more, nothing counts.
             let author_belongs = view.is_member(&self.keys[said.device]);

@@ -17,8 +17,10 @@ KNOWN = (Create, Admit, Remove, Appoint, ChangeSettings, Beacon)
 REMOVE, APPOINT = 3, 4
 EPOCHS = 256
 
-Cuts = dict[bytes, tuple[int, bytes]]
-"""By log id, the last entry that counts."""
+Tips = set[tuple[int, bytes]]
+"""Entries of a log, by number and id: they count, and what stands before them."""
+Cuts = dict[bytes, Tips]
+"""By log id."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,7 @@ class Chain:
 
     def cuts(self, step: Step) -> Cuts:
         """Of a removal."""
-        widest: Cuts = {}
-        for act in self.taken(step):
-            for cut in act.body.cuts:
-                before = widest.get(cut.log)
-                if before is None or cut.seq > before[0] or (cut.seq == before[0] and cut.entry < before[1]):
-                    widest[cut.log] = (cut.seq, cut.entry)
-        return widest
+        return cuts_of([cut for act in self.taken(step) for cut in act.body.cuts])
 
     def taken(self, step: Step) -> list[Entry]:
         """Of its entries those that everybody takes, if there are any, else all."""
@@ -137,7 +133,7 @@ class Chain:
         """Whether the next removal of its author leaves an act."""
         for later in self.steps[self.positions[step.id] + 1 :]:
             if isinstance(later.acts[0].body, Remove) and later.acts[0].body.key == act.header.author:
-                return within(self.cuts(later), act)
+                return self.within(self.cuts(later), act)
         return True
 
     def position(self, place: bytes) -> int:
@@ -154,13 +150,16 @@ class Chain:
 
     def _departures(self) -> dict[tuple[bytes, bytes], Cuts]:
         left: dict[tuple[bytes, bytes], Cuts] = {}
-        for entry in self._entries.values():
+        for entry in sorted(self._entries.values(), key=lambda entry: entry.id):
             if isinstance(entry.body, Leave):
                 own = Cut(entry.header.log, entry.header.seq, entry.id)
                 for add in {*entry.body.adds, self._log_adds[entry.log]}:
                     place = (entry.header.author, add)
                     left[place] = lower(left.get(place, {}), cuts_of([*entry.body.cuts, own]))
         return left
+
+    def within(self, cuts: Cuts | None, entry: Entry) -> bool:
+        return cuts is None or stands_before(self._entries, entry, cuts.get(entry.header.log, set()))
 
     def _signers(self, entry: Entry) -> set[bytes]:
         ballot = self.ballot(entry)
@@ -184,7 +183,7 @@ class Chain:
         for entry in self._after[way.last.id]:
             link, author = entry.body.link, entry.header.author
             if author == way.last.owner and link.epoch == way.last.epoch and not link.votes:
-                if within(self.left.get((author, self._log_adds[entry.log])), entry):
+                if self.within(self.left.get((author, self._log_adds[entry.log])), entry):
                     own.append(entry)
             elif way.last.epoch + 1 == link.epoch <= EPOCHS and self._majority(entry, way.voters):
                 acts[self.place(entry)].append(entry)
@@ -257,16 +256,27 @@ def _removed(way: Way) -> set[bytes]:
 
 
 def cuts_of(cuts: list[Cut]) -> Cuts:
-    return {cut.log: (cut.seq, cut.entry) for cut in cuts}
+    found: Cuts = {}
+    for cut in cuts:
+        found.setdefault(cut.log, set()).add((cut.seq, cut.entry))
+    return found
 
 
 def lower(first: Cuts, second: Cuts) -> Cuts:
-    """For each log the lower number of the two."""
-    return {log: min(cuts[log] for cuts in (first, second) if log in cuts) for log in first | second}
+    """For each log those of the two that name the lower number."""
+    return {
+        log: min((cuts[log] for cuts in (first, second) if log in cuts), key=lambda tips: max(tips)[0])
+        for log in first | second
+    }
 
 
-def within(cuts: Cuts | None, entry: Entry) -> bool:
-    if cuts is None:
-        return True
-    seq, last = cuts.get(entry.header.log, (0, b""))
-    return entry.header.seq < seq or (entry.header.seq, entry.id) == (seq, last)
+def stands_before(held: dict[bytes, Entry], entry: Entry, tips: Tips) -> bool:
+    """Whether an entry is one of these, or stands before one that is held."""
+    for seq, last in tips:
+        at = held.get(last)
+        if at is not None and (at.log, at.header.seq) == (entry.log, seq):
+            while at is not None and at.header.seq > entry.header.seq:
+                at = held.get(at.header.previous or b"")
+            if at is not None and at.id == entry.id:
+                return True
+    return False

@@ -53,6 +53,8 @@ class Entry:
         absent = (header.room is None, header.previous is None, header.add is None)
         if absent != (creation, begins, not begins or creation) or (creation and not begins):
             raise Refused("a header that contradicts itself")
+        if header.log[-1] & 1 != (bodies.lane_of(header.kind) == Lane.MEMBERSHIP):
+            raise Refused("a log of the other lane")
         body = None
         if wire.body is not None:
             if len(wire.body) != header.body_length or blake3(wire.body).digest() != header.body_hash:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .body import Add, Admit, Cast, ChangeSettings, Create, Invite, MayAdd, Remove, Settings
-from .chain import APPOINT, REMOVE, Ballot, Chain, Cuts, Step, lower, within
+from .chain import APPOINT, REMOVE, Ballot, Chain, Cuts, Step, Tips, lower, stands_before
 from .entry import Entry
+from .frame import LogKey
 from .identity import VOTE, verify
 from .shape import encode
 
@@ -66,11 +67,19 @@ class Membership:
         return self._settings[-1].name
 
     def counts(self, entry: Entry, add: bytes) -> bool:
-        """Whether its log, which is written under `add`, counts up to this entry."""
-        if any(entry.log == act.log and entry.header.seq <= act.header.seq for act in self._control.stands_on):
-            return True
+        """Whether its log, which is written under `add`, counts up to this entry of lane 0."""
+        tips = self.tips(entry.log, add)
+        return tips is None or stands_before(self._entries, entry, tips)
+
+    def tips(self, log: LogKey, add: bytes) -> Tips | None:
+        """Up to where a log that is written under `add` counts; None: all of it."""
         held = self._adds.get(add)
-        return held is not None and held.key == entry.header.author and within(held.ended, entry)
+        if held is None or held.key != log.author:
+            return set()
+        if held.ended is None:
+            return None
+        in_chain = {(act.header.seq, act.id) for act in self._control.stands_on if act.log == log}
+        return held.ended.get(log.log, set()) | in_chain
 
     def goes_on(self, add: bytes) -> bool:
         """Whether logs under this add may still be written."""
@@ -154,6 +163,8 @@ class Membership:
         ended = self._control.left.get((key, entry.id))
         for step in self.chain[position + 1 :]:
             if isinstance(step.acts[0].body, Remove) and step.acts[0].body.key == key:
-                ended = lower(ended or {}, self._control.cuts(step))
+                cuts = self._control.cuts(step)
+                left = cuts if ended is None else ended
+                ended = {log: tips for log, tips in lower(cuts, left).items() if log in cuts and log in left}
                 break
         self._adds[entry.id] = Held(entry.id, key, name, position, entry.header.timestamp, confirmed, ended)

@@ -13,6 +13,7 @@ from . import entry as entries
 from . import shape
 from .body import Cut, Leave, Profile, Text
 from .cbor import Refused
+from .chain import stands_before
 from .entry import Entry, Header
 from .frame import Head, Lane, LogKey, WireEntry, WireRecord
 from .identity import Identity
@@ -94,9 +95,16 @@ class Room:
         return next((e.id for e in reversed(list(self.entries(lane))) if self.arrival(e) <= arrival), None)
 
     def heads(self, lane: Lane) -> list[Head]:
-        counting = [entry for entry in self.entries(lane) if self.membership.counts(entry, self._log_adds[entry.log])]
+        counting = [entry for entry in self.entries(lane) if self._counts(entry, self._log_adds[entry.log])]
         followed = {entry.header.previous for entry in counting}
         return sorted(Head(entry.log, entry.header.seq, entry.id) for entry in counting if entry.id not in followed)
+
+    def _counts(self, entry: Entry, add: bytes) -> bool:
+        """Whether it counts, held or not. What stands before the entry of a cut is known once that is held."""
+        tips = self.membership.tips(entry.log, add)
+        if tips is None or (entry.header.seq, entry.id) in tips or stands_before(self._entries, entry, tips):
+            return True
+        return any(entry.header.seq < seq and last not in self._entries for seq, last in tips)
 
     def held_by(self, heads: list[Head]) -> set[bytes]:
         """The ids of the entries that a device with these heads holds."""
@@ -208,7 +216,7 @@ class Room:
             return True
         logs = [log for log in self.entries(first.lane) if log.header.add == first.header.add is not None]
         add = first.header.add or self._log_adds[first.log]
-        return len(logs) < LOGS_OF_AN_ADD and self.membership.counts(first, add)
+        return len(logs) < LOGS_OF_AN_ADD and self._counts(first, add)
 
     def _store_group(self, group: list[Entry]) -> None:
         for entry in group:
@@ -308,7 +316,9 @@ class Room:
         self._store.commit()
 
     def _own_log(self, lane: Lane) -> LogKey:
-        return LogKey(self._identity.public, self._store.random(f"log {lane}", 16))
+        drawn = self._store.random(f"log {lane}", 16)
+        bit = int(lane == Lane.MEMBERSHIP)
+        return LogKey(self._identity.public, drawn[:-1] + bytes([drawn[-1] & 0xFE | bit]))
 
 
 def _now() -> int:

@@ -73,7 +73,7 @@ impl Member {
             queue: VecDeque::new(),
             sent: 0,
             acked: 0,
-            log: LogId::new(small(0xb1)),
+            log: LogId::new(small(0xb1)).of_lane(Lane::Content),
             seq: 0,
             previous: None,
             timestamp_us: 0,

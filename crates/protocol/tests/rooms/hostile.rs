@@ -328,7 +328,7 @@ fn made_up_acts_take_the_place_of_none_that_most_signed() {
     let held = world.store(ALICE).page(room, Lane::Membership, 0, usize::MAX, usize::MAX).unwrap();
     for member in [BOB, CAROL, DAVE] {
         world.cut(ALICE, member);
-        world.connect(ALICE, member);
+        world.connect(member, ALICE);
     }
     world.settle();
     let acts: BTreeMap<EntryId, Act> = held
@@ -354,7 +354,7 @@ fn made_up_acts_take_the_place_of_none_that_most_signed() {
         let header = Header {
             room: Some(room),
             author: stranger.public(),
-            log: LogId::new([log; 16]),
+            log: LogId::new([log; 16]).of_lane(Lane::Membership),
             seq: 1,
             previous: None,
             timestamp_us: 1,
@@ -369,10 +369,10 @@ fn made_up_acts_take_the_place_of_none_that_most_signed() {
     };
     let mut entries = Vec::new();
     for log in 0..limits::OVERHEARD as u8 + 4 {
-        entries.push(act(log, EntryId::new([log; 32]), &[BOB]).to_wire());
+        entries.push(act(2 * log, EntryId::new([log; 32]), &[BOB]).to_wire());
     }
     entries.push(act(100, membership.head, &[BOB]).to_wire());
-    entries.push(act(101, membership.head, &[BOB, CAROL, DAVE]).to_wire());
+    entries.push(act(102, membership.head, &[BOB, CAROL, DAVE]).to_wire());
     let batch = |entries| {
         let (lane, records) = (Lane::Membership, Vec::new());
         Frame::Batch(Batch { slot: 0, lane, entries, records, upto: None, anchor: None, end: false })

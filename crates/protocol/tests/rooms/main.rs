@@ -20,6 +20,7 @@ mod queueing;
 mod receipts;
 mod removing;
 mod repairing;
+mod returning;
 mod schema;
 mod specification;
 mod talking;

@@ -41,7 +41,7 @@ fn contradictions(hand: &Hand) -> Vec<(&'static str, Header)> {
     let body = salted("x");
     let next = hand.header(65, &body);
     let add = Some(next_add(hand));
-    let first = Header { seq: 1, previous: None, add, log: LogId::new([9; 16]), ..next.clone() };
+    let first = Header { seq: 1, previous: None, add, log: LogId::new([8; 16]), ..next.clone() };
     let creation = Header { room: None, kind: 1, add: None, ..first.clone() };
     let id = Some(EntryId::new([9; 32]));
     vec![
@@ -51,7 +51,7 @@ fn contradictions(hand: &Hand) -> Vec<(&'static str, Header)> {
         ("a creation entry with an add", Header { add, ..creation }),
         ("a first entry without a room", Header { room: None, ..first.clone() }),
         ("a first entry with a previous one", Header { previous: next.previous, ..first.clone() }),
-        ("a first entry without an add", Header { add: None, ..first }),
+        ("a first entry without an add", Header { add: None, ..first.clone() }),
         ("another entry without a room", Header { room: None, ..next.clone() }),
         ("another entry without a previous one", Header { previous: None, ..next.clone() }),
         ("another entry with an add", Header { add, ..next.clone() }),
@@ -59,6 +59,7 @@ fn contradictions(hand: &Hand) -> Vec<(&'static str, Header)> {
         ("the kind 0", Header { kind: 0, ..next.clone() }),
         ("a number that no database holds", Header { seq: limits::NUMBER + 1, ..next.clone() }),
         ("a time that no database holds", Header { timestamp_us: limits::NUMBER + 1, ..next.clone() }),
+        ("a log of the other lane", Header { log: LogId::new([9; 16]), ..first }),
         ("a body that is too long", Header { body_bytes: limits::BODY_BYTES as u32 + 1, ..next }),
     ]
 }
@@ -84,7 +85,7 @@ fn header_consistent() {
     // A first entry, and another, as they are to be.
     let hand = Hand::met();
     let (body, add) = (salted("first of another log"), Some(next_add(&hand)));
-    let header = Header { seq: 1, previous: None, add, log: LogId::new([9; 16]), ..hand.header(65, &body) };
+    let header = Header { seq: 1, previous: None, add, log: LogId::new([8; 16]), ..hand.header(65, &body) };
     let first = hand.entry(header, &body);
     hand.stores(&[first]);
     let mut hand = Hand::met();
@@ -170,7 +171,7 @@ fn log_counts() {
     for add in [Hand::of_bob().room.creation(), EntryId::new([9; 32])] {
         let hand = Hand::met();
         let header =
-            Header { seq: 1, previous: None, add: Some(add), log: LogId::new([9; 16]), ..hand.header(65, &body) };
+            Header { seq: 1, previous: None, add: Some(add), log: LogId::new([8; 16]), ..hand.header(65, &body) };
         let entry = hand.entry(header, &body);
         hand.does_not_store(&[entry]);
     }

@@ -50,7 +50,7 @@ fn group_is_one_chain() {
     let add = hand.log(Lane::Membership).add;
     let mut first = hand.text("one");
     first.signature = None;
-    let log = LogId::new([9; 16]);
+    let log = LogId::new([8; 16]);
     let header = Header { log, seq: 1, previous: None, add: Some(add), ..hand.header(65, &body) };
     let other_log = hand.entry(header, &body);
     hand.ended_by(&[first, other_log]);

@@ -65,7 +65,7 @@ impl Hand {
                 let add = tip.add;
                 Log { log: tip.head.log.log, add, tip: Some((tip.head.seq, tip.head.id, tip.timestamp_us)) }
             }
-            None => Log { log: LogId::new([0x70 + lane.number(); 16]), add: content.add, tip: None },
+            None => Log { log: LogId::new([0x70; 16]).of_lane(lane), add: content.add, tip: None },
         });
         let held = Lane::ALL.map(|lane| {
             let arrival = theirs.newest(room, lane).unwrap();
@@ -321,10 +321,10 @@ pub(super) fn invited() -> (Hand, InviteLink) {
     world.listen(ALICE);
     let room = world.create_room(ALICE, "home");
     let link = world.invite(ALICE, room);
-    let log = Log { log: LogId::new([0x70; 16]), add: room.creation(), tip: None };
+    let logs = Lane::ALL.map(|lane| Log { log: LogId::new([0x70; 16]).of_lane(lane), add: room.creation(), tip: None });
     let (store, exporter) = (StoreId::new([0xb0; 16]), Hash::new([0; 32]));
     let held = [Cursor::default(); 2];
-    let mut hand = Hand { world, room, exporter, who: BOB, peer: ALICE, store, logs: [log; 2], held, upto: 0 };
+    let mut hand = Hand { world, room, exporter, who: BOB, peer: ALICE, store, logs, held, upto: 0 };
     hand.connect();
     hand.hello();
     hand.heard();

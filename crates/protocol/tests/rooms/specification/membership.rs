@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use lanline_protocol::body::{Admit, Body, ChangeSettings, Link, MayAdd, Remove, SALT_BYTES, Settings, UnknownControl};
-use lanline_protocol::entry::Entry;
+use lanline_protocol::body::{
+    Add, Admit, Body, ChangeSettings, Link, MayAdd, Remove, SALT_BYTES, Settings, UnknownControl,
+};
+use lanline_protocol::entry::{Entry, Header};
 use lanline_protocol::frame::{Batch, Frame, Hello, Open, Tag, room_tag};
 use lanline_protocol::id::{EntryId, RoomId, StoreId};
 use lanline_protocol::kind::Lane;
@@ -98,6 +100,41 @@ fn membership_is_a_set() {
         orders.insert(stored);
     }
     assert!(orders.len() > 10, "only {} orders", orders.len());
+}
+
+#[test]
+fn nothing_beside_a_cut() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.say(BOB, room, "hello");
+    world.listen(BOB);
+    for _ in 0..3 {
+        world.invite(BOB, room);
+    }
+    world.settle();
+    let entries = membership_entries(&world.store(BOB), room);
+    let control = entries.iter().rfind(|entry| entry.header.kind().is_control()).unwrap().id;
+    let first = entries.into_iter().find(|entry| entry.header.author == key_of(BOB).public()).unwrap();
+    world.cut(ALICE, CAROL);
+    let mut hand = Hand::instead_of(world, room, BOB, CAROL);
+    hand.meet();
+    // In the place of the second of the three: carol holds both, and alice does not.
+    let body = Body::Add(Add { key: key_of(9).public(), name: "dave".into(), invite: None, control });
+    let body = body.encode([0; SALT_BYTES]);
+    let header = hand.header(32, &body);
+    let (previous, timestamp_us) = (Some(first.id), first.header.timestamp_us + 1);
+    let beside = hand.entry(Header { seq: 2, previous, timestamp_us, ..header }, &body);
+    hand.send(std::slice::from_ref(&beside));
+    let Hand { mut world, .. } = hand;
+    assert_eq!(members(&mut world, CAROL, room).len(), 4);
+    let (now, bob) = (world.now, key_of(BOB).public().device_id());
+    world.replica(ALICE).remove_member(now, room, bob).unwrap();
+    world.commit(ALICE);
+    world.connect(CAROL, ALICE);
+    world.settle();
+    assert!(world.store(CAROL).entry(beside.id).unwrap().is_some());
+    assert_eq!(members(&mut world, CAROL, room).len(), 2);
+    assert_eq!(members(&mut world, CAROL, room), members(&mut world, ALICE, room));
 }
 
 /// Alice's hand at bob's: the owner writes the control chain by hand. With where the next control entry belongs.
