@@ -2,6 +2,7 @@
 
 use crate::body::{Body, SALT_BYTES};
 use crate::clock::Time;
+use crate::command::CommandError;
 use crate::entry::{Entry, Header, LogKey};
 use crate::id::{EntryId, Hash, LogId, RoomId};
 use crate::kind::Lane;
@@ -13,7 +14,10 @@ use crate::store::{NewEntry, Order, Store, StoreError};
 
 impl<S: Store> Replica<S> {
     /// Writes an entry of this device's own. The caller knows that it may.
-    pub(crate) fn append(&mut self, now: Time, id: RoomId, body: &Body) -> Result<EntryId, StoreError> {
+    ///
+    /// # Errors
+    /// [`CommandError::TooLarge`] for what no other device would take, and this one could not read back.
+    pub(crate) fn append(&mut self, now: Time, id: RoomId, body: &Body) -> Result<EntryId, CommandError> {
         let kind = body.kind();
         let lane = kind.lane();
         let timestamp_us = self.clock.next(now);
@@ -35,8 +39,16 @@ impl<S: Store> Replica<S> {
         };
         // What is written next in another log is later than this one, too.
         self.clock.observe(header.timestamp_us, now);
+        let body_bytes = body.len();
         let entry = Entry::write(header, body);
-        self.enqueue(id, lane, entry, add)
+        let bytes = match lane {
+            Lane::Membership => limits::MEMBERSHIP_GROUP_BYTES,
+            Lane::Content => limits::GROUP_BYTES,
+        };
+        if body_bytes > limits::BODY_BYTES || entry.size() > bytes {
+            return Err(CommandError::TooLarge("that is more than other devices take at once; say less at a time"));
+        }
+        Ok(self.enqueue(id, lane, entry, add)?)
     }
 
     /// Begins a room: its creation entry, in a log of its own.

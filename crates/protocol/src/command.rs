@@ -1,6 +1,7 @@
 //! What people ask of their device, as far as rooms are concerned.
 
-use crate::body::{Beacon, Body, Create, Cut, Invite, Leave, Link, MayAdd, Remove, Settings, Text};
+use crate::body::{Beacon, Body, Create, Cut, Invite, Leave, Link, MayAdd, Remove, SALT_BYTES, Settings, Text};
+use crate::cbor;
 use crate::clock::Time;
 use crate::entry::LogKey;
 use crate::id::{EntryId, Hash, RoomId};
@@ -11,7 +12,7 @@ use crate::link::{InviteLink, InviteSecret, LinkHost};
 use crate::membership::{Membership, Role};
 use crate::planted::{self, Bug};
 use crate::replica::{Event, Output, Replica};
-use crate::room::{Room, encode_read, read_name};
+use crate::room::{Log, Room, encode_read, read_name};
 use crate::store::{Store, StoreError};
 use crate::voting::member_key;
 
@@ -215,9 +216,9 @@ impl<S: Store> Replica<S> {
             return Err(CommandError::Invalid("this device cannot remove itself; leave the room instead"));
         }
         let key = member_key(membership, device)?;
-        let cuts = cuts_of(room, &key, None);
+        let body = removal(room, link, key);
         let epoch = membership.epoch;
-        let removal = self.append(now, id, &Body::Remove(Remove { link, key, cuts }))?;
+        let removal = self.append(now, id, &body)?;
         // Signed by itself: the removed device is told so much and not the new beacon key.
         self.seal(id, Lane::Membership)?;
         let mut beacon = [0; 32];
@@ -240,30 +241,39 @@ impl<S: Store> Replica<S> {
                 self.confirm(now, id, key)?;
             }
         }
-        // Another than the last where that one was cut or forked, or is found to have been rolled back just now.
-        let (log, ..) = self.own_log(id, Lane::Membership)?;
-        let (room, membership) = self.member_room(id)?;
-        let mut adds: Vec<EntryId> = membership
-            .adds
-            .iter()
-            .filter(|(_, added)| added.key == self.me && !added.ended())
-            .map(|(add, _)| *add)
-            .collect();
-        let voter = membership.voters.get(&self.me).copied().filter(|since| !adds.contains(since));
-        adds.extend(voter);
-        // Of earlier stays nothing more is said: their own ends did.
-        let mut cuts = cuts_of(room, &self.me, Some(log));
-        cuts.retain(|cut| {
-            let key = LogKey { author: self.me, log: cut.log };
-            Lane::ALL.iter().filter_map(|lane| room.logs.get(*lane).get(&key)).any(|log| adds.contains(&log.add))
-        });
-        // Signed for itself, so that what stands before it can be sent without it.
-        self.seal(id, Lane::Membership)?;
-        self.append(now, id, &Body::Leave(Leave { adds, cuts }))?;
+        // Others may have added this device more often than one entry can say.
+        while self.member_room(id).is_ok() {
+            self.leave_stay(now, id)?;
+        }
         // Who still asked to be added is to tell what it said and that it left, and does not wait to be let in.
         for session in self.sessions.values_mut() {
             session.joining.retain(|joining| joining.room != id);
         }
+        Ok(())
+    }
+
+    /// Ends what makes this device a member, as much of it as one entry can name.
+    fn leave_stay(&mut self, now: Time, id: RoomId) -> Result<(), CommandError> {
+        // Another than the last where that one was cut or forked, or is found to have been rolled back just now.
+        let (log, ..) = self.own_log(id, Lane::Membership)?;
+        let (room, membership) = self.member_room(id)?;
+        let own = membership.adds.iter().filter(|(_, added)| added.key == self.me && !added.ended());
+        // What it writes under ends with the log that this stands in, and is named too.
+        let newest = membership.members.get(&self.me).map(|member| member.add);
+        let first = newest.into_iter().chain(membership.voters.get(&self.me).copied());
+        let mut adds: Vec<EntryId> = Vec::new();
+        for add in first.chain(own.map(|(add, _)| *add)) {
+            if adds.len() < limits::LEFT && !adds.contains(&add) {
+                adds.push(add);
+            }
+        }
+        let mut leave = Leave { adds, cuts: Vec::new() };
+        // Of earlier stays nothing more is said: their own ends did.
+        let said = |key: &LogKey, state: &Log| key.log != log && leave.adds.contains(&state.add);
+        leave.cuts = cuts_of(room, &self.me, &Body::Leave(leave.clone()), said);
+        // Signed for itself, so that what stands before it can be sent without it.
+        self.seal(id, Lane::Membership)?;
+        self.append(now, id, &Body::Leave(leave))?;
         Ok(())
     }
 
@@ -284,17 +294,37 @@ impl<S: Store> Replica<S> {
     }
 }
 
-/// The tips of a device's logs, as a removal names them: of a log that forked, each.
-pub(crate) fn cuts_of(room: &Room, key: &PublicKey, except: Option<crate::id::LogId>) -> Vec<Cut> {
-    let mut cuts = Vec::new();
+/// The removal of a device, with what is held of its logs.
+pub(crate) fn removal(room: &Room, link: Link, key: PublicKey) -> Body {
+    let mut remove = Remove { link, key, cuts: Vec::new() };
+    remove.cuts = cuts_of(room, &key, &Body::Remove(remove.clone()), |_, _| true);
+    Body::Remove(remove)
+}
+
+/// The tips of some of a device's logs, as a removal names them: of a log that forked, each. Of more than fit into the
+/// entry beside what else it says, those that were written to last.
+fn cuts_of(room: &Room, key: &PublicKey, beside: &Body, which: impl Fn(&LogKey, &Log) -> bool) -> Vec<Cut> {
+    let mut tips = Vec::new();
     for lane in Lane::ALL {
-        for (log, state) in room.logs.get(lane).iter().filter(|(log, _)| log.author == *key) {
-            let counts = room.limit(*log, state.add).is_some();
-            for tip in state.tips.iter().filter(|_| counts && Some(log.log) != except) {
-                let seq = if planted::is(Bug::CutTooLow) { tip.seq - 1 } else { tip.seq };
-                cuts.push(Cut { log: log.log, seq, id: tip.id });
+        for (log, state) in room.logs.get(lane).iter().filter(|(log, state)| log.author == *key && which(log, state)) {
+            if room.limit(*log, state.add).is_some() {
+                tips.extend(state.tips.iter().map(|tip| (log.log, *tip)));
             }
         }
     }
-    cuts
+    tips.sort_by_key(|(log, tip)| (std::cmp::Reverse(tip.timestamp_us), *log, tip.id));
+    // A list of more than a few begins with its length in up to 8 bytes more.
+    let said = limits::HEADER_BYTES + limits::ENTRY_BYTES + beside.encode([0; SALT_BYTES]).len() + 8;
+    let mut room_left = limits::MEMBERSHIP_GROUP_BYTES.saturating_sub(said);
+    let cuts = tips.into_iter().map(|(log, tip)| {
+        let seq = if planted::is(Bug::CutTooLow) { tip.seq - 1 } else { tip.seq };
+        Cut { log, seq, id: tip.id }
+    });
+    cuts.take_while(|cut| {
+        let bytes = cbor::encode(cut).len();
+        let fits = bytes <= room_left;
+        room_left = room_left.saturating_sub(bytes);
+        fits
+    })
+    .collect()
 }

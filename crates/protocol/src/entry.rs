@@ -230,6 +230,6 @@ impl Entry {
 
     /// Bytes it takes in a frame, about.
     pub fn size(&self) -> usize {
-        self.header_bytes.len() + self.body.as_ref().map_or(0, Vec::len) + 80
+        self.header_bytes.len() + self.body.as_ref().map_or(0, Vec::len) + limits::ENTRY_BYTES
     }
 }

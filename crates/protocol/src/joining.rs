@@ -143,7 +143,11 @@ impl<S: Store> Replica<S> {
         } else {
             Body::Add(Add { key: *peer, name, invite, control: membership.head })
         };
-        self.append(now, id, &body)?;
+        match self.append(now, id, &body) {
+            Err(CommandError::Store(error)) => return Err(error),
+            Err(_) => return Ok(Some(Refusal::Unavailable)),
+            Ok(_) => {}
+        }
         let added = self.rooms.get(&id).is_some_and(|room| room.is_member(peer));
         Ok((!added).then_some(Refusal::Unavailable))
     }
@@ -180,7 +184,9 @@ impl<S: Store> Replica<S> {
         for id in std::mem::take(&mut self.joined) {
             if self.rooms.get(&id).is_some_and(|room| room.name_of(&self.me) != self.name) {
                 let body = Body::Profile(crate::body::Profile { name: self.name.clone() });
-                self.append(now, id, &body)?;
+                if let Err(CommandError::Store(error)) = self.append(now, id, &body) {
+                    return Err(error);
+                }
             }
             self.write_addresses(now, id)?;
             if let Some(room) = self.rooms.get(&id)

@@ -8,6 +8,8 @@ pub const TEXT_BYTES: usize = 16 * 1024;
 pub const NAME_BYTES: usize = 128;
 /// An entry's encoded header.
 pub const HEADER_BYTES: usize = 512;
+/// What an entry counts for beside its header and its body, in bytes: its signature and what is around it.
+pub const ENTRY_BYTES: usize = 80;
 /// An entry's body, its 16 random bytes included.
 pub const BODY_BYTES: usize = 64 * 1024;
 /// Entries under one signature.
@@ -44,6 +46,8 @@ pub const COUNT_STEPS: usize = 8;
 pub const INVITE_TTL_MS: u64 = 30 * 24 * 3600 * 1000;
 /// Uses of one invite.
 pub const INVITE_USES: u32 = 10_000;
+/// Adds that one word of leaving names: who was added more often says so more than once.
+pub const LEFT: usize = 256;
 /// Votes written into one act of the majority, which has to fit a group with the cuts of a removal.
 pub const VOTES: usize = 256;
 /// How long a device gives each of the others that may write the same, in milliseconds.

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::body::{Admit, Appoint, Ballot, Beacon, Body, Cast, ChangeSettings, Link, Remove, Vote};
+use crate::body::{Admit, Appoint, Ballot, Beacon, Body, Cast, ChangeSettings, Link, Vote};
 use crate::cbor;
 use crate::chain::MAX_EPOCHS;
 use crate::checked::Group;
 use crate::clock::Time;
-use crate::command::{CommandError, cuts_of};
+use crate::command::{CommandError, removal};
 
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{Context, DeviceId, PublicKey};
@@ -268,13 +268,13 @@ impl<S: Store> Replica<S> {
         let link = Link { previous: proposal.previous, epoch, votes };
         let key = proposal.subject;
         Some(match proposal.kind {
-            Kind::Remove => Body::Remove(Remove { link, key, cuts: cuts_of(room, &key, None) }),
+            Kind::Remove => removal(room, link, key),
             _ => Body::Appoint(Appoint { link, key }),
         })
     }
 
     /// Writes into the control chain.
-    fn write_act(&mut self, now: Time, id: RoomId, act: &Body) -> Result<(), StoreError> {
+    fn write_act(&mut self, now: Time, id: RoomId, act: &Body) -> Result<(), CommandError> {
         self.append(now, id, act)?;
         if matches!(act, Body::Remove(_)) {
             // Signed by itself: the removed device is told so much and no more.
@@ -297,7 +297,12 @@ impl<S: Store> Replica<S> {
                     self.random.fill(&mut key);
                     beacon.key = Hash::new(key);
                 }
-                self.write_act(now, id, &body)?;
+                match self.write_act(now, id, &body) {
+                    Err(CommandError::Store(error)) => return Err(error),
+                    // What somebody else's act of the majority says may be more than this device would write.
+                    Err(_) => break,
+                    Ok(()) => {}
+                }
             }
         }
         Ok(())
@@ -387,9 +392,7 @@ impl<S: Store> Replica<S> {
             let body = match &act.body {
                 Body::Admit(admit) => Body::Admit(Admit { link, invite: None, ..admit.clone() }),
                 Body::Settings(change) => Body::Settings(ChangeSettings { link, ..change.clone() }),
-                Body::Remove(remove) => {
-                    Body::Remove(Remove { link, key: remove.key, cuts: cuts_of(room, &remove.key, None) })
-                }
+                Body::Remove(remove) => removal(room, link, remove.key),
                 _ => continue,
             };
             duties.push(Duty { about: act.id, delay_ms: limits::DUTY_EVERY_MS, body });

@@ -12,6 +12,7 @@
 mod belonging;
 mod converging;
 mod counting;
+mod crowding;
 mod electing;
 mod gathering;
 mod hostile;
