@@ -82,6 +82,9 @@ impl Membership {
             };
             let known = |place: &EntryId| chain.places.contains_key(place) || *place == self.head_of_chain();
             self.expected.extend(builds_on.filter(|place| !known(place)));
+            if self.outranked.contains_key(&act.id) {
+                self.sponsors.insert(act.header.author);
+            }
             let by_votes = act.header.kind().is_control() && !act.votes.is_empty();
             self.contested |= by_votes && !way.is_in_force(act);
         }
