@@ -97,7 +97,7 @@ class Vectors(unittest.TestCase):
             {actor(name).public: (member["add"], False) for name, member in vector["members"].items()},
         )
         entries = {name: entry_of(name) for name in vector["entries"]}
-        adds = {each.log: each.header.add or each.id for each in entries.values() if each.header.seq == 1}
+        adds = {each.log: {each.header.add or each.id} for each in entries.values() if each.header.seq == 1}
         counting = [name for name, each in entries.items() if membership.counts(each, adds[each.log])]
         self.assertEqual(counting, vector.get("count", vector["entries"]))
 

@@ -174,15 +174,18 @@ impl Membership {
         let mut waiting: BTreeMap<EntryId, Vec<usize>> = BTreeMap::new();
         while let Some((round, index)) = turns.pop_first() {
             let Some(act) = queue.get(index) else { continue };
+            // It may have waited for more than one.
+            if self.adds.contains_key(&act.id) || self.invites.contains_key(&act.id) {
+                continue;
+            }
             // Beside the chain it is worth what a member's add is.
             let in_chain = positions.get(&act.id).copied();
             if in_chain.is_none() {
-                let Some(root) = chain.roots.get(&act.header.log_key()) else { continue };
-                if !self.adds.contains_key(root) {
-                    waiting.entry(*root).or_default().push(index);
-                    continue;
-                }
+                let Some(roots) = chain.roots.get(&act.header.log_key()) else { continue };
                 if !self.act_counts(chain, act) {
+                    for root in roots.iter().filter(|root| !self.adds.contains_key(*root)) {
+                        waiting.entry(*root).or_default().push(index);
+                    }
                     continue;
                 }
             }

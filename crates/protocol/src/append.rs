@@ -9,7 +9,7 @@ use crate::kind::Lane;
 use crate::limits;
 use crate::membership::{Act, Limit};
 use crate::replica::Replica;
-use crate::room::{Log, Room, TipAt, own_log_name};
+use crate::room::{Room, TipAt, own_log_name};
 use crate::store::{NewEntry, Order, Store, StoreError};
 
 impl<S: Store> Replica<S> {
@@ -112,9 +112,7 @@ impl<S: Store> Replica<S> {
                 // What comes after something lost would reach nobody before that is back.
                 Some(_) if room.damage.missing.contains_key(&key) => None,
                 Some(state) => match state.tips.as_slice() {
-                    [tip] if room.limit(key, state.add)== Some(Limit::All) => {
-                        Some((log, Some(*tip), state.add))
-                    }
+                    [tip] if room.limit_of(key, state) == Some(Limit::All) => Some((log, Some(*tip), tip.add)),
                     _ => None,
                 },
             }
@@ -140,8 +138,8 @@ impl<S: Store> Replica<S> {
         let order = Order { time_us, author: self.me, seq: header.seq, id: entry.id };
         let entry_id = entry.id;
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(entry_id) };
-        let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us };
-        room.logs.get_mut(lane).entry(header.log_key()).or_insert_with(|| Log::new(add)).extend(header.previous, tip);
+        let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us, add };
+        room.logs.get_mut(lane).entry(header.log_key()).or_default().extend(header.previous, tip);
         if lane == Lane::Membership {
             room.acts.insert(entry.id, Act::of(&entry));
             room.stale = true;

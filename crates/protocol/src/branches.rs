@@ -189,6 +189,16 @@ impl Log {
         self.branches.as_ref().map_or(one.0.min(other.0), |branches| branches.shared(one, other))
     }
 
+    /// The add that the branch of an entry that is held is written under.
+    pub(crate) fn add_of(&self, (seq, id): (u64, EntryId)) -> Option<EntryId> {
+        let [first, rest @ ..] = self.tips.as_slice() else { return None };
+        if rest.iter().all(|tip| tip.add == first.add) {
+            return Some(first.add);
+        }
+        let leads = |tip: &&TipAt| self.shared((seq, ShortId::of(id)), (tip.seq, ShortId::of(tip.id))) >= seq;
+        self.tips.iter().find(leads).map(|tip| tip.add)
+    }
+
     /// Whether a limit leaves an entry that is held. Of what stands before an entry that the limit names and that is
     /// not held, no more is known than that its number is lower.
     pub(crate) fn leaves(&self, limit: &Limit, (seq, id): (u64, EntryId)) -> bool {
@@ -291,12 +301,12 @@ mod tests {
         let another: Vec<Entry> = (0..2).map(|n| third.sign(Kind::Text, 50 + n)).collect();
         let (mut store, add) = (MemoryStore::new(crate::id::StoreId::new([1; 16])), trunk[0].id);
         let (room, key) = (trunk[0].room(), trunk[0].header.log_key());
-        let mut log = Log::new(add);
+        let mut log = Log::default();
         for entry in trunk.iter().chain(&one).chain(&other).chain(&another) {
             let header = &entry.header;
             let order = Order { time_us: header.timestamp_us, author: header.author, seq: header.seq, id: entry.id };
             store.put_entry(NewEntry { entry, order, add }).unwrap();
-            let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us };
+            let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us, add };
             log.grow(&store, room, key, header.previous, tip).unwrap();
         }
         (store, log, key, room, vec![trunk, one, other, another])

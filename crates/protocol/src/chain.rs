@@ -132,16 +132,19 @@ fn widest(acts: &[&Act]) -> Cuts {
     }))
 }
 
+/// The adds that logs are written under, which their first entries name.
+pub(crate) type Roots = BTreeMap<LogKey, Vec<EntryId>>;
+
 /// Adds that each leaving device ended, by its own word.
-pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &BTreeMap<LogKey, EntryId>) -> Left {
+pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &Roots) -> Left {
     let mut left: Left = BTreeMap::new();
     for act in acts.values() {
         let Body::Leave(leave) = &act.body else { continue };
         let mut cuts = named_by(&leave.cuts);
         cuts.insert(act.header.log, Tips::from([(act.header.seq, act.id)]));
         let cuts = Arc::new(cuts);
-        let own_root = roots.get(&act.header.log_key()).copied();
-        let ended: BTreeSet<EntryId> = leave.adds.iter().copied().chain(own_root).collect();
+        let own_roots = roots.get(&act.header.log_key()).into_iter().flatten();
+        let ended: BTreeSet<EntryId> = leave.adds.iter().chain(own_roots).copied().collect();
         for add in ended {
             let known = match left.entry((act.header.author, add)) {
                 Entry::Vacant(first) => {
@@ -195,7 +198,7 @@ pub(crate) struct Chain<'a> {
     pub(crate) children: BTreeMap<EntryId, Vec<&'a Act>>,
     /// Control entries by their place: their own id, or their ballot's.
     pub(crate) places: BTreeMap<EntryId, Vec<&'a Act>>,
-    pub(crate) roots: &'a BTreeMap<LogKey, EntryId>,
+    pub(crate) roots: &'a Roots,
     pub(crate) left: &'a Left,
     pub(crate) lineage: Lineage<'a>,
     /// Whom any way of the chain removed. Who knows such a way may refuse the word by which one of them left.
@@ -213,7 +216,7 @@ struct Stand {
 }
 
 impl<'a> Chain<'a> {
-    pub(crate) fn new(acts: &'a BTreeMap<EntryId, Act>, roots: &'a BTreeMap<LogKey, EntryId>, left: &'a Left) -> Self {
+    pub(crate) fn new(acts: &'a BTreeMap<EntryId, Act>, roots: &'a Roots, left: &'a Left) -> Self {
         let mut children: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
         let mut places: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
         for act in acts.values().filter(|act| act.header.kind().is_control()) {
@@ -311,12 +314,11 @@ impl<'a> Chain<'a> {
 
     /// Whether the author had not left before writing it.
     fn before_leaving(&self, act: &Act) -> bool {
-        self.roots
-            .get(&act.header.log_key())
-            .and_then(|root| self.left.get(&(act.header.author, *root)))
-            .is_none_or(|cuts| {
-                cuts.get(&act.header.log).is_some_and(|tips| self.lineage.leads(&act.header, act.id, tips))
-            })
+        let Header { author, log, .. } = act.header;
+        let roots = self.roots.get(&act.header.log_key()).into_iter().flatten();
+        roots
+            .filter_map(|root| self.left.get(&(author, *root)))
+            .all(|cuts| cuts.get(&log).is_some_and(|tips| self.lineage.leads(&act.header, act.id, tips)))
     }
 
     /// Whether a voter left what made it one.

@@ -269,7 +269,7 @@ impl<S: Store> Replica<S> {
         }
         let mut leave = Leave { adds, cuts: Vec::new() };
         // Of earlier stays nothing more is said: their own ends did.
-        let said = |key: &LogKey, state: &Log| key.log != log && leave.adds.contains(&state.add);
+        let said = |key: &LogKey, state: &Log| key.log != log && state.adds().any(|add| leave.adds.contains(&add));
         leave.cuts = cuts_of(room, &self.me, &Body::Leave(leave.clone()), said);
         // Signed for itself, so that what stands before it can be sent without it.
         self.seal(id, Lane::Membership)?;
@@ -307,7 +307,7 @@ fn cuts_of(room: &Room, key: &PublicKey, beside: &Body, which: impl Fn(&LogKey, 
     let mut tips = Vec::new();
     for lane in Lane::ALL {
         for (log, state) in room.logs.get(lane).iter().filter(|(log, state)| log.author == *key && which(log, state)) {
-            if room.limit(*log, state.add).is_some() {
+            if room.limit_of(*log, state).is_some() {
                 tips.extend(state.tips.iter().map(|tip| (log.log, *tip)));
             }
         }

@@ -46,8 +46,9 @@ impl Room {
         }
     }
 
-    /// Notes an entry that was taken, of a log under this add.
-    pub(crate) fn foresee(&mut self, act: Act, add: EntryId) {
+    /// Notes an entry that was taken, of a log under this add, or under another as well.
+    pub(crate) fn foresee(&mut self, act: Act, add: EntryId, begun_twice: bool) {
+        self.doubt.about_all |= begun_twice;
         match self.membership.as_mut() {
             Some(membership) => membership.foresee(&act, add, &mut self.doubt),
             None => self.doubt.about_all = true,

@@ -32,7 +32,7 @@ pub const LINK_BYTES: usize = 4096;
 pub const BRANCHES: usize = 8;
 /// Entries of one forked log of which it is remembered on which branch they stand.
 pub const BRANCHED: usize = 65_536;
-/// Logs one membership may have in one lane. A device begins another only when its database was replaced.
+/// Logs one membership may have in the content lane. A device begins another only when its database was replaced.
 pub const LOGS_PER_MEMBER: usize = 32;
 /// Members with receipts of their own; above, nobody publishes one.
 pub const RECEIPT_MEMBERS: usize = 64;

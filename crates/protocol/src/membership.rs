@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::body::{Body, Invite, Settings};
-use crate::chain::{Chain, Cuts, Step, Voters, Walk, Way, departures, signed_by};
+use crate::chain::{Chain, Cuts, Roots, Step, Voters, Walk, Way, departures, signed_by};
 use crate::entry::{Entry, Header, LogKey};
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::PublicKey;
@@ -253,11 +253,10 @@ impl Membership {
         let Body::Create(create) = &creation.body else { return None };
         let creator = creation.header.author;
 
-        let roots: BTreeMap<LogKey, EntryId> = acts
-            .values()
-            .filter(|act| act.header.seq == 1)
-            .map(|act| (act.header.log_key(), act.header.add.unwrap_or(act.id)))
-            .collect();
+        let mut roots = Roots::new();
+        for act in acts.values().filter(|act| act.header.seq == 1) {
+            roots.entry(act.header.log_key()).or_default().push(act.header.add.unwrap_or(act.id));
+        }
         let left = departures(acts, &roots);
         let mut chain = Chain::new(acts, &roots, &left);
         chain.survey(creation);
@@ -317,7 +316,7 @@ impl Membership {
 
     pub(crate) fn act_counts(&self, chain: &Chain<'_>, act: &Act) -> bool {
         let log = act.header.log_key();
-        let limit = chain.roots.get(&log).and_then(|add| self.limit(log, *add));
+        let limit = chain.roots.get(&log).and_then(|adds| self.limit_under(log, adds.iter().copied()));
         limit.is_some_and(|limit| match limit {
             Limit::All => true,
             Limit::Cut(tips) => chain.lineage.leads(&act.header, act.id, &tips),
@@ -336,6 +335,14 @@ impl Membership {
         // What the chain in force stands on counts, whatever a later removal named.
         tips.extend(self.chain_tips.get(&log).into_iter().flatten());
         (!tips.is_empty()).then_some(Limit::Cut(tips))
+    }
+
+    /// Up to where a log counts that is begun under these adds. An honest author begins a log once. Of several the first
+    /// by id decides under which something of it counts, so that it matters to nobody which of them came first.
+    pub(crate) fn limit_under(&self, log: LogKey, adds: impl IntoIterator<Item = EntryId>) -> Option<Limit> {
+        let mut adds: Vec<EntryId> = adds.into_iter().collect();
+        adds.sort_unstable();
+        adds.into_iter().find_map(|add| self.limit(log, add))
     }
 
     /// Whether a device is a member now.

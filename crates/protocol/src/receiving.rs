@@ -266,13 +266,9 @@ impl<S: Store> Replica<S> {
         }
         room.evaluate_for(&log.author);
         let state = room.logs.get(lane).get(&log);
-        let add = match (state, header.add) {
-            (None, Some(add)) => add,
-            (Some(state), None) => state.add,
-            (Some(state), Some(add)) if state.add == add => add,
-            _ => return Ok(Place::Refused),
-        };
-        let Some(limit) = room.limit(log, add).filter(|limit| limit.admits(header.seq, entry.id)) else {
+        // One that begins a log anew under another add is judged as whoever holds both judges it.
+        let adds = state.into_iter().flat_map(Log::adds).chain(header.add);
+        let Some(limit) = room.limit(log, adds).filter(|limit| limit.admits(header.seq, entry.id)) else {
             return Ok(Place::Refused);
         };
         if let Some(state) = state
@@ -281,9 +277,13 @@ impl<S: Store> Replica<S> {
             return Ok(Place::Refused);
         }
         let Some(previous) = header.previous else {
-            // An add names its device: logs under one add are one author's.
-            let logs = room.logs.get(lane).values().filter(|known| known.add == add).count();
-            let full = state.is_none() && logs >= limits::LOGS_PER_MEMBER;
+            let Some(add) = header.add else { return Ok(Place::Refused) };
+            // An add names its device: logs under one add are one author's. In the lane of membership which of them came
+            // first must not decide who belongs, and who may add itself again may write any number.
+            let full = lane == Lane::Content && state.is_none() && {
+                let under = |known: &&Log| known.adds().any(|known| known == add);
+                room.logs.get(lane).values().filter(under).count() >= limits::LOGS_PER_MEMBER
+            };
             let branched = state.is_some_and(|state| state.tips.len() >= limits::BRANCHES);
             return Ok(if full || branched { Place::Refused } else { Place::Next { add } });
         };
@@ -295,14 +295,17 @@ impl<S: Store> Replica<S> {
                     if state.is_some_and(|state| state.tips.len() >= limits::BRANCHES) {
                         return Ok(Place::Refused);
                     }
-                    let header = &stored.entry.header;
-                    TipAt { seq: header.seq, id: previous, timestamp_us: header.timestamp_us }
+                    let (seq, timestamp_us) = (stored.entry.header.seq, stored.entry.header.timestamp_us);
+                    let Some(add) = state.and_then(|state| state.add_of((seq, previous))) else {
+                        return Ok(Place::Refused);
+                    };
+                    TipAt { seq, id: previous, timestamp_us, add }
                 }
                 _ => return Ok(Place::Refused),
             },
         };
         let fits = follows(before.seq, before.timestamp_us, header);
-        Ok(if fits { Place::Next { add } } else { Place::Invalid })
+        Ok(if fits { Place::Next { add: before.add } } else { Place::Invalid })
     }
 
     /// Stores an entry that was checked.
@@ -331,8 +334,8 @@ impl<S: Store> Replica<S> {
         if lane == Lane::Content && header.author == self.me {
             room.own_newest = arrival;
         }
-        let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us };
-        let log = room.logs.get_mut(lane).entry(header.log_key()).or_insert_with(|| Log::new(add));
+        let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us, add };
+        let log = room.logs.get_mut(lane).entry(header.log_key()).or_default();
         let whole = log.tips.len() == 1;
         log.grow(&self.store, id, header.log_key(), header.previous, tip)?;
         // Of its own log this device says that it goes on with another.
@@ -340,7 +343,8 @@ impl<S: Store> Replica<S> {
             self.out.push(Output::Event(Event::Forked(id, header.author.device_id())));
         }
         if lane == Lane::Membership {
-            room.foresee(Act::of(entry), add);
+            let begun_twice = log.adds().any(|other| other != add);
+            room.foresee(Act::of(entry), add, begun_twice);
             return Ok(());
         }
         room.note_named(&header.log_key(), header.seq, ShortId::of(entry.id));

@@ -17,7 +17,7 @@ use crate::planted::{self, Bug};
 use crate::receipt::Told;
 use crate::record::{Addresses, Counts, Receipts, Record, RecordName};
 use crate::repair::Damage;
-use crate::store::{Arrival, Order, Store, StoreError};
+use crate::store::{Arrival, Order, Store, StoreError, Tip as TipOnDisk};
 use crate::{body::Body, cbor};
 
 /// One value for each lane.
@@ -48,13 +48,13 @@ pub(crate) struct TipAt {
     pub(crate) seq: u64,
     pub(crate) id: EntryId,
     pub(crate) timestamp_us: u64,
+    /// The add that its branch is written under.
+    pub(crate) add: EntryId,
 }
 
 /// One log's state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
-    /// The add it is written under.
-    pub(crate) add: EntryId,
     /// Normally one; more where it forked.
     pub(crate) tips: Vec<TipAt>,
     /// Where it has several: how they part.
@@ -62,8 +62,9 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn new(add: EntryId) -> Self {
-        Self { add, tips: Vec::new(), branches: None }
+    /// The adds it is written under: one, unless its author began it twice to have others disagree about it.
+    pub(crate) fn adds(&self) -> impl Iterator<Item = EntryId> {
+        self.tips.iter().map(|tip| tip.add)
     }
 
     pub(crate) fn highest(&self) -> Option<TipAt> {
@@ -195,16 +196,17 @@ impl Room {
         }
         for lane in Lane::ALL {
             for tip in store.tips(id, lane)? {
-                let mut at = TipAt { seq: tip.head.seq, id: tip.head.id, timestamp_us: tip.timestamp_us };
+                let TipOnDisk { head, timestamp_us, add } = tip;
+                let mut at = TipAt { seq: head.seq, id: head.id, timestamp_us, add };
                 if planted::is(Bug::SeqReused)
                     && let Some(last) = store.entry(at.id)?
                     && let Some(id) = last.entry.header.previous
                 {
-                    at = TipAt { seq: at.seq - 1, id, timestamp_us: at.timestamp_us };
+                    at = TipAt { seq: at.seq - 1, id, ..at };
                 }
-                clock.observe(tip.timestamp_us, now);
+                clock.observe(timestamp_us, now);
                 let logs = room.logs.get_mut(lane);
-                logs.entry(tip.head.log).or_insert_with(|| Log::new(tip.add)).tips.push(at);
+                logs.entry(head.log).or_default().tips.push(at);
             }
             for (key, log) in room.logs.get_mut(lane) {
                 log.find_branches(store, id, *key)?;
@@ -274,9 +276,14 @@ impl Room {
         self.membership.as_ref().is_some_and(|membership| membership.was_removed(key))
     }
 
-    /// Up to where a log counts; creation's log counts as long as nothing is known.
-    pub(crate) fn limit(&self, log: LogKey, add: EntryId) -> Option<Limit> {
-        self.membership.as_ref()?.limit(log, add)
+    /// Up to where a log counts that is written under these adds.
+    pub(crate) fn limit(&self, log: LogKey, adds: impl IntoIterator<Item = EntryId>) -> Option<Limit> {
+        self.membership.as_ref()?.limit_under(log, adds)
+    }
+
+    /// Up to where a log counts that is held.
+    pub(crate) fn limit_of(&self, log: LogKey, state: &Log) -> Option<Limit> {
+        self.limit(log, state.adds())
     }
 
     /// Whether a held entry counts.
@@ -285,7 +292,7 @@ impl Room {
         self.logs
             .get(entry.header.lane())
             .get(&log)
-            .and_then(|state| Some((state, self.limit(log, state.add)?)))
+            .and_then(|state| Some((state, self.limit_of(log, state)?)))
             .is_some_and(|(state, limit)| state.leaves(&limit, (entry.header.seq, entry.id)))
     }
 
@@ -335,7 +342,7 @@ impl Room {
     pub(crate) fn heads<S: Store>(&self, store: &S, lane: Lane) -> Result<Vec<Head>, StoreError> {
         let mut heads = Vec::new();
         for (log, state) in self.logs.get(lane) {
-            let Some(limit) = self.limit(*log, state.add) else { continue };
+            let Some(limit) = self.limit_of(*log, state) else { continue };
             let ends = state.ends(store, self.id, *log, &limit)?;
             heads.extend(ends.into_iter().map(|(seq, id)| Head { log: *log, seq, id }));
         }

@@ -126,7 +126,7 @@ impl<S: Store> Replica<S> {
         let mut unread = 0;
         for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
             let read = room.read.get(log).copied().unwrap_or(0);
-            let Some(limit) = room.limit(*log, state.add) else { continue };
+            let Some(limit) = room.limit_of(*log, state) else { continue };
             if state.highest().is_some_and(|tip| tip.seq > read) {
                 unread += self.store.count(room.id, *log, Kind::Text.number(), read, limit.last(), UNREAD - unread)?;
             }
@@ -145,7 +145,7 @@ impl<S: Store> Replica<S> {
         let mut unread = 0;
         for (log, state) in room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author != self.me) {
             let read = room.read.get(log).copied().unwrap_or(0);
-            let Some(limit) = room.limit(*log, state.add) else { continue };
+            let Some(limit) = room.limit_of(*log, state) else { continue };
             if state.highest().is_none_or(|tip| tip.seq <= read) {
                 continue;
             }

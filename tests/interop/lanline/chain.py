@@ -69,7 +69,7 @@ class Way:
 class Chain:
     """What is in force, and what owners wrote beside it."""
 
-    def __init__(self, created: Entry, entries: dict[bytes, Entry], log_adds: dict[LogKey, bytes]) -> None:
+    def __init__(self, created: Entry, entries: dict[bytes, Entry], log_adds: dict[LogKey, set[bytes]]) -> None:
         self._room = created.id
         self._entries = entries
         self._log_adds = log_adds
@@ -153,7 +153,7 @@ class Chain:
         for entry in sorted(self._entries.values(), key=lambda entry: entry.id):
             if isinstance(entry.body, Leave):
                 own = Cut(entry.header.log, entry.header.seq, entry.id)
-                for add in {*entry.body.adds, self._log_adds[entry.log]}:
+                for add in {*entry.body.adds, *self._log_adds[entry.log]}:
                     place = (entry.header.author, add)
                     left[place] = lower(left.get(place, {}), cuts_of([*entry.body.cuts, own]))
         return left
@@ -183,7 +183,7 @@ class Chain:
         for entry in self._after[way.last.id]:
             link, author = entry.body.link, entry.header.author
             if author == way.last.owner and link.epoch == way.last.epoch and not link.votes:
-                if self.within(self.left.get((author, self._log_adds[entry.log])), entry):
+                if all(self.within(self.left.get((author, add)), entry) for add in self._log_adds[entry.log]):
                     own.append(entry)
             elif way.last.epoch + 1 == link.epoch <= EPOCHS and self._majority(entry, way.voters):
                 acts[self.place(entry)].append(entry)

@@ -38,9 +38,10 @@ class Membership:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = {entry.id: entry for entry in entries}
-        self._log_adds = {
-            entry.log: entry.header.add or entry.id for entry in self._entries.values() if entry.header.seq == 1
-        }
+        self._log_adds: dict[LogKey, set[bytes]] = {}
+        for entry in self._entries.values():
+            if entry.header.seq == 1:
+                self._log_adds.setdefault(entry.log, set()).add(entry.header.add or entry.id)
         self.owner: bytes | None = None
         self.chain: list[Step] = []
         self._settings: list[Settings] = []
@@ -66,25 +67,26 @@ class Membership:
     def room_name(self) -> str:
         return self._settings[-1].name
 
-    def counts(self, entry: Entry, add: bytes) -> bool:
-        """Whether its log, which is written under `add`, counts up to this entry of lane 0."""
-        tips = self.tips(entry.log, add)
+    def counts(self, entry: Entry, adds: set[bytes]) -> bool:
+        """Whether its log, which is written under these adds, counts up to this entry of lane 0."""
+        tips = self.tips(entry.log, adds)
         return tips is None or stands_before(self._entries, entry, tips)
 
-    def tips(self, log: LogKey, add: bytes) -> Tips | None:
-        """Up to where a log that is written under `add` counts; None: all of it."""
-        held = self._adds.get(add)
-        if held is None or held.key != log.author:
-            return set()
-        if held.ended is None:
-            return None
+    def tips(self, log: LogKey, adds: set[bytes]) -> Tips | None:
+        """Up to where a log that is written under these adds counts; None: all of it."""
         in_chain = {(act.header.seq, act.id) for act in self._control.stands_on if act.log == log}
-        return held.ended.get(log.log, set()) | in_chain
+        for add in sorted(adds):
+            held = self._adds.get(add)
+            if held is not None and held.key == log.author:
+                if held.ended is None:
+                    return None
+                if tips := held.ended.get(log.log, set()) | in_chain:
+                    return tips
+        return set()
 
-    def goes_on(self, add: bytes) -> bool:
-        """Whether logs under this add may still be written."""
-        held = self._adds.get(add)
-        return held is not None and held.ended is None
+    def goes_on(self, log: LogKey, adds: set[bytes]) -> bool:
+        """Whether a log under these adds may still be written."""
+        return self.tips(log, adds) is None
 
     def was_member(self, key: bytes) -> bool:
         return any(held.key == key for held in self._adds.values())

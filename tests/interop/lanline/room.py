@@ -56,7 +56,7 @@ class Room:
         self.latest = 0
         """The last arrival in either lane."""
         self._clock = 0
-        self._log_adds: dict[LogKey, bytes] = {}
+        self._log_adds: dict[LogKey, set[bytes]] = {}
         self._membership: Membership | None = None
         for arrival, wire in store.entries():
             self._hold(Entry.parse(wire), arrival)
@@ -99,9 +99,9 @@ class Room:
         followed = {entry.header.previous for entry in counting}
         return sorted(Head(entry.log, entry.header.seq, entry.id) for entry in counting if entry.id not in followed)
 
-    def _counts(self, entry: Entry, add: bytes) -> bool:
+    def _counts(self, entry: Entry, adds: set[bytes]) -> bool:
         """Whether it counts, held or not. What stands before the entry of a cut is known once that is held."""
-        tips = self.membership.tips(entry.log, add)
+        tips = self.membership.tips(entry.log, adds)
         if tips is None or (entry.header.seq, entry.id) in tips or stands_before(self._entries, entry, tips):
             return True
         return any(entry.header.seq < seq and last not in self._entries for seq, last in tips)
@@ -215,8 +215,8 @@ class Room:
         if first.id == self.id:
             return True
         logs = [log for log in self.entries(first.lane) if log.header.add == first.header.add is not None]
-        add = first.header.add or self._log_adds[first.log]
-        return len(logs) < LOGS_OF_AN_ADD and self._counts(first, add)
+        adds = self._log_adds.get(first.log, set()) | ({first.header.add} if first.header.add else set())
+        return (first.lane == Lane.MEMBERSHIP or len(logs) < LOGS_OF_AN_ADD) and self._counts(first, adds)
 
     def _store_group(self, group: list[Entry]) -> None:
         for entry in group:
@@ -229,7 +229,7 @@ class Room:
         self._arrivals[entry.id] = arrival
         self.latest = max(self.latest, arrival)
         if entry.header.seq == 1:
-            self._log_adds[entry.log] = entry.header.add or entry.id
+            self._log_adds.setdefault(entry.log, set()).add(entry.header.add or entry.id)
         if entry.header.timestamp <= _now() + TIMESTAMP_LEAD:
             self._clock = max(self._clock, entry.header.timestamp)
         if entry.lane == Lane.MEMBERSHIP:
@@ -261,7 +261,7 @@ class Room:
         lane = bodies.lane_of(bodies.kind_of(said[0]))
         log = self._own_log(lane)
         tip = next((entry for entry in reversed(list(self.entries(lane))) if entry.log == log), None)
-        if tip is not None and not self.membership.goes_on(self._log_adds[log]):
+        if tip is not None and not self.membership.goes_on(log, self._log_adds[log]):
             self._store.forget(f"log {lane}")
             return self.write(*said)
         add = self.membership.members[identity.public].add if tip is None else None

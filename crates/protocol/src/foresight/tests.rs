@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::body::{
-    Add, Admit, Appoint, Ballot, Beacon, ChangeSettings, Create, Cut, Invite, Leave, Link, MayAdd, Remove,
-    SALT_BYTES, Settings, Vote,
+    Add, Admit, Appoint, Ballot, Beacon, ChangeSettings, Create, Cut, Invite, Leave, Link, MayAdd, Remove, SALT_BYTES,
+    Settings, Vote,
 };
 use crate::cbor;
 use crate::entry::{Entry, Header, LogKey};
@@ -191,7 +191,7 @@ impl Book {
                 self.refused.insert(log);
                 return;
             }
-            self.room.foresee(act, add);
+            self.room.foresee(act, add, false);
             if !creation {
                 self.check();
             }
@@ -227,14 +227,10 @@ impl Book {
         let name = String::from("x");
         match step.what {
             What::Admit { invited } => Body::Admit(Admit { link, key: about, name, invite: invite(invited) }),
-            What::Add { invited } => {
-                Body::Add(Add { key: about, name, invite: invite(invited), control: previous })
+            What::Add { invited } => Body::Add(Add { key: about, name, invite: invite(invited), control: previous }),
+            What::Invite { uses } => {
+                Body::Invite(Invite { key: about, expires_at_ms: if uses == 2 { 9000 } else { u64::MAX >> 1 }, uses })
             }
-            What::Invite { uses } => Body::Invite(Invite {
-                key: about,
-                expires_at_ms: if uses == 2 { 9000 } else { u64::MAX >> 1 },
-                uses,
-            }),
             What::Remove => Body::Remove(Remove { link, key: about, cuts: cuts().into_iter().collect() }),
             What::Leave => {
                 let adds = self.adds.get(&step.by).cloned().unwrap_or_default();

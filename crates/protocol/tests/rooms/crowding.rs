@@ -135,3 +135,43 @@ fn who_wrote_a_thousand_logs_can_be_removed() {
     world.crash(ALICE);
     assert_eq!(world.replica(ALICE).members(room).unwrap().len(), 2);
 }
+
+#[test]
+fn of_a_log_that_was_begun_twice_it_matters_to_nobody_which_came_first() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    let (add, control) = carol(&mut world, room);
+    let now_us = world.now.wall_us;
+    let own = Pen::new(room, add, 1, now_us).write(&adds_of(CAROL, control));
+    tell(&mut world, std::slice::from_ref(&own));
+    let one = Pen::new(room, add, 2, now_us).write(&adds_of(7, control));
+    let other = Pen::new(room, own.id, 2, now_us).write(&adds_of(8, control));
+    world.connect(CAROL, BOB);
+    world.settle();
+    world.cut(ALICE, BOB);
+    for (to, entry) in [(ALICE, one), (BOB, other)] {
+        let batch = Batch {
+            slot: 0,
+            lane: Lane::Membership,
+            entries: vec![entry.to_wire()],
+            records: Vec::new(),
+            upto: None,
+            anchor: None,
+            end: false,
+        };
+        world.inject(CAROL, to, &Frame::Batch(batch));
+        world.commit(to);
+        world.cut(CAROL, to);
+    }
+    world.connect(ALICE, BOB);
+    world.settle();
+    world.advance(120_000);
+    world.settle();
+    let members = |world: &mut World, at: usize| -> Vec<_> {
+        world.replica(at).members(room).unwrap().into_iter().map(|member| member.device).collect()
+    };
+    assert_eq!(members(&mut world, ALICE), members(&mut world, BOB));
+    // And after a restart.
+    world.crash(ALICE);
+    assert_eq!(members(&mut world, ALICE), members(&mut world, BOB));
+}
