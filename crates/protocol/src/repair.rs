@@ -132,6 +132,7 @@ impl<S: Store> Replica<S> {
     fn count_damage(&mut self, now: Time, id: RoomId) -> Result<(), StoreError> {
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
         room.damage.read(&self.store, id)?;
+        room.look_up_again(&self.store)?;
         let found = std::mem::take(&mut room.damage.found);
         let whole = room.damage.missing.is_empty();
         let repaired = if whole { std::mem::take(&mut room.damage.repaired) } else { 0 };
@@ -142,13 +143,7 @@ impl<S: Store> Replica<S> {
             self.out.push(Output::Event(Event::Repaired(id, repaired)));
             self.receipts_due(now, id);
         }
-        if found == 0 && repaired == 0 {
-            return Ok(());
-        }
-        if let Some(room) = self.rooms.get_mut(&id) {
-            room.look_up_again(&self.store)?;
-        }
-        self.doubt_cursors(id)
+        if found > 0 || repaired > 0 { self.doubt_cursors(id) } else { Ok(()) }
     }
 
     /// What was withheld of a damaged log lies before cursors and acknowledgements that speak of later arrivals: they

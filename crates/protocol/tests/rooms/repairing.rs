@@ -383,3 +383,49 @@ fn what_was_told_of_lost_entries_stands_before_and_after_a_restart() {
         assert_eq!(told(&mut world), before);
     }
 }
+
+/// Alice lost words of both branches of bob's log, and words of her own that nobody can give back: as soon as bob's are
+/// whole it is known again how the branches part.
+#[test]
+fn a_forked_log_is_known_again_before_all_others_are_whole() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.say(BOB, room, "one");
+    world.settle();
+    world.crash(BOB);
+    let backup = world.store(BOB);
+    world.connect(BOB, ALICE);
+    world.connect(BOB, CAROL);
+    let two = world.say(BOB, room, "two");
+    let three = world.say(BOB, room, "three");
+    world.settle();
+    world.crash(CAROL);
+    world.crash(BOB);
+    world.roll_back(BOB, backup);
+    world.say(BOB, room, "another two");
+    world.commit(BOB);
+    // Bob notices, hangs up, and comes back with a new store.
+    for _ in 0..2 {
+        world.connect(BOB, ALICE);
+        world.settle();
+    }
+    world.cut(ALICE, BOB);
+    let own = world.say(ALICE, room, "own");
+    world.commit(ALICE);
+    let carol = world.replica(CAROL).device_id();
+    let told = |world: &mut World| world.replica(ALICE).receipts(three).unwrap().delivered.contains(&carol);
+    assert!(told(&mut world));
+    for id in [two, own] {
+        world.replica(ALICE).store_mut().damage(id, true);
+    }
+    world.commit(ALICE);
+    let lost = told(&mut world);
+    world.crash(ALICE);
+    assert_eq!(told(&mut world), lost, "a restart changes nothing");
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert!(world.replica(ALICE).message(two).is_ok() && world.replica(ALICE).message(own).is_err());
+    assert!(told(&mut world));
+    world.crash(ALICE);
+    assert!(told(&mut world));
+}
