@@ -15,6 +15,9 @@ use crate::replica::Replica;
 use crate::room::Room;
 use crate::store::{Store, StoreError, Stored};
 
+/// How many entries that are not held a room's records may have named before it is looked which of them still are.
+pub(crate) const NAMED: usize = 4096;
+
 /// Which members hold a message, have it in order, and have read it: each a fact. The author is in none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -121,6 +124,21 @@ impl Room {
         if !waits {
             self.named.remove(&(*log, seq));
         }
+    }
+
+    /// Lets go of what only records named that were replaced since, once it is much: each record that a member writes
+    /// may name other entries that do not exist.
+    pub(crate) fn forget_named(&mut self) {
+        if self.named.len() < self.named_most {
+            return;
+        }
+        let told = self.receipts.values().flatten().flat_map(|told| {
+            let waiting = told.marks.iter().filter(|(_, held)| !held);
+            waiting.map(|(mark, _)| (told.log, mark.seq))
+        });
+        let counted = self.counts.values().flat_map(|(_, counted)| counted).filter(|counted| !counted.held);
+        self.named = told.chain(counted.map(|counted| (counted.count.log, counted.count.seq))).collect();
+        self.named_most = NAMED + 2 * self.named.len();
     }
 
     /// What the disk lost of the room is other than it was: what hung on reading it is looked up again, so that it says
@@ -331,5 +349,37 @@ impl<S: Store> Replica<S> {
             self.tail.add_record(id, before, record, arrival);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Hash, LogId};
+    use crate::identity::DeviceKey;
+    use crate::memory::MemoryStore;
+
+    #[test]
+    fn what_records_named_that_were_replaced_is_let_go() {
+        let (store, key) = (MemoryStore::new(StoreId::new([1; 16])), DeviceKey::from_seed(&[1; 32]));
+        let mut room = Room::empty(RoomId::new([1; 32]));
+        let place =
+            RecordKey { room: room.id, author: key.public(), store: StoreId::new([1; 16]), name: RecordName::RECEIPTS };
+        let mut last = LogId::new([0; 16]);
+        for version in 1..100 {
+            let log = |n: u64| {
+                let hash = Hash::of(&[version, n].map(u64::to_be_bytes).concat());
+                LogId::from_slice(&hash.as_bytes()[..16]).unwrap()
+            };
+            let logs: BTreeSet<LogId> = (0..300).map(log).collect();
+            last = *logs.first().unwrap();
+            let mark = Mark { seq: 1, id: ShortId::new([1; 16]), read: 0 };
+            let told = logs.into_iter().map(|log| LogKey { author: key.public(), log });
+            let logs = told.map(|log| Watermark { log, marks: vec![mark] }).collect();
+            let record = Record::write(&key, place, version, cbor::encode(&Receipts { logs }));
+            room.note_record(&store, &record).unwrap();
+        }
+        assert!(room.named.len() < 2 * NAMED, "{} are remembered", room.named.len());
+        assert!(room.named.contains(&(LogKey { author: key.public(), log: last }, 1)), "this may still come");
     }
 }

@@ -194,7 +194,9 @@ impl Receipts {
     pub fn decode(value: &[u8]) -> Option<Self> {
         let mut this: Self = cbor::decode(value).ok()?;
         this.logs.iter_mut().for_each(|log| log.marks.truncate(limits::BRANCHES));
-        this.logs.sort_unstable_by_key(|log| log.log);
+        // Each mark is looked up: of a log that is named twice, the first.
+        this.logs.sort_by_key(|log| log.log);
+        this.logs.dedup_by_key(|log| log.log);
         Some(this)
     }
 }

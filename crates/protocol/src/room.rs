@@ -14,7 +14,7 @@ use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::membership::{Act, Frozen, Limit, Membership};
 use crate::planted::{self, Bug};
-use crate::receipt::Told;
+use crate::receipt::{NAMED, Told};
 use crate::record::{Addresses, Counts, Receipts, Record, RecordName};
 use crate::repair::Damage;
 use crate::store::{Arrival, Order, Store, StoreError, Tip as TipOnDisk};
@@ -108,8 +108,10 @@ pub(crate) struct Room {
     pub(crate) addresses: BTreeMap<(PublicKey, StoreId), Vec<String>>,
     /// What meeting points counted, with the record's version.
     pub(crate) counts: BTreeMap<(PublicKey, StoreId), (u64, Vec<Counted>)>,
-    /// Entries that receipts or counts name and that are not held.
+    /// Entries that receipts or counts name and that are not held, and some that older ones named.
     pub(crate) named: BTreeSet<(LogKey, u64)>,
+    /// At how many of them those are let go that are named no more.
+    pub(crate) named_most: usize,
     /// When members were removed or left, in order.
     pub(crate) ended: Vec<u64>,
     pub(crate) record_versions: BTreeMap<(PublicKey, StoreId, RecordName), (u64, Hash)>,
@@ -158,6 +160,7 @@ impl Room {
             addresses: BTreeMap::new(),
             counts: BTreeMap::new(),
             named: BTreeSet::new(),
+            named_most: NAMED,
             ended: Vec::new(),
             record_versions: BTreeMap::new(),
             profiles: BTreeMap::new(),
@@ -323,6 +326,7 @@ impl Room {
             let counted = self.read_counts(store, counts)?;
             self.counts.insert(place, (record.version, counted));
         }
+        self.forget_named();
         Ok(())
     }
 
