@@ -20,6 +20,11 @@ const TOLD_EVERY_MS: u64 = 100;
 const RECENT: usize = 8192;
 /// Of how many of them people are told that they were counted anew.
 const COUNTED: usize = 512;
+/// How many entries are read to find own messages that are not remembered, the newest: whoever says that it holds more,
+/// and then less, may say so again and again.
+const LOOKED: u64 = 1024;
+/// How many pages are read before only the newest entries are: more than a peer acknowledges at a time.
+const PAGES: usize = 8;
 
 /// The newest own messages of one room, all of one log.
 #[derive(Debug, Default)]
@@ -71,12 +76,14 @@ impl Recent {
 #[derive(Debug, Default)]
 pub(crate) struct Fates {
     moved: BTreeSet<EntryId>,
+    /// Rooms in which more may have changed than are told one by one.
+    more: BTreeSet<RoomId>,
     earliest_ms: u64,
 }
 
 impl Fates {
     pub(crate) fn due_ms(&self) -> Option<u64> {
-        (!self.moved.is_empty()).then_some(self.earliest_ms)
+        (!self.moved.is_empty() || !self.more.is_empty()).then_some(self.earliest_ms)
     }
 }
 
@@ -87,6 +94,8 @@ impl<S: Store> Replica<S> {
             self.fates.earliest_ms = now.steady_ms + TOLD_EVERY_MS;
             let moved = std::mem::take(&mut self.fates.moved);
             self.out.extend(moved.into_iter().map(|id| Output::Event(Event::Status(id))));
+            let more = std::mem::take(&mut self.fates.more);
+            self.out.extend(more.into_iter().map(|room| Output::Event(Event::Room(room))));
         }
     }
 
@@ -103,9 +112,12 @@ impl<S: Store> Replica<S> {
             self.fates.moved.extend(recent);
             return Ok(());
         }
-        while after < upto {
+        for _ in 0..PAGES {
+            if after >= upto {
+                return Ok(());
+            }
             let page = self.store.page(id, Lane::Content, after, limits::BATCH_ITEMS, limits::BATCH_BYTES)?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else { return Ok(()) };
             after = last.arrival();
             for item in page {
                 if let Item::Entry(stored) = item
@@ -114,6 +126,34 @@ impl<S: Store> Replica<S> {
                     && stored.entry.header.kind() == Kind::Text
                 {
                     self.fates.moved.insert(stored.entry.id);
+                }
+            }
+        }
+        if after < upto { self.note_newest_acknowledged(id, after, upto) } else { Ok(()) }
+    }
+
+    /// As [`Self::note_acknowledged`], where that is too much to be read: of the newest messages.
+    fn note_newest_acknowledged(&mut self, id: RoomId, after: Arrival, upto: Arrival) -> Result<(), StoreError> {
+        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
+        let own = room.logs.get(Lane::Content).iter().filter(|(log, _)| log.author == self.me);
+        let mut own: Vec<_> = own.filter_map(|(log, state)| Some((state.highest()?, *log))).collect();
+        own.sort_unstable_by_key(|(tip, log)| std::cmp::Reverse((tip.timestamp_us, *log)));
+        let mut left = LOOKED;
+        for (tip, log) in own {
+            for seq in (1..=tip.seq).rev() {
+                if left == 0 {
+                    self.fates.more.insert(id);
+                    return Ok(());
+                }
+                left -= 1;
+                let stored = self.store.at(id, log, seq)?;
+                let moved = stored.iter().filter(|stored| stored.arrival > after && stored.arrival <= upto);
+                let texts = moved.filter(|stored| stored.entry.header.kind() == Kind::Text);
+                self.fates.moved.extend(texts.map(|stored| stored.entry.id));
+                // Of one that forked, a branch that is shorter may have come later.
+                let log = self.rooms.get(&id).and_then(|room| room.logs.get(Lane::Content).get(&log));
+                if !log.is_some_and(|log| log.is_doubled(seq)) && stored.iter().any(|stored| stored.arrival <= after) {
+                    break;
                 }
             }
         }
@@ -151,6 +191,7 @@ impl<S: Store> Replica<S> {
         member: &PublicKey,
         before: &[(LogKey, Vec<Mark>)],
     ) -> Result<(), StoreError> {
+        let mut left = LOOKED;
         for (log, marks) in self.own_marks(id, member) {
             let before = before.iter().find(|(known, _)| *known == log).map(|(_, marks)| marks.as_slice());
             if before == Some(marks.as_slice()) {
@@ -169,7 +210,12 @@ impl<S: Store> Replica<S> {
                     self.fates.moved.extend(recent);
                     continue;
                 }
-                for seq in from + 1..=to {
+                for seq in (from + 1..=to).rev() {
+                    if left == 0 {
+                        self.fates.more.insert(id);
+                        break;
+                    }
+                    left -= 1;
                     let stored = self.store.at(id, log, seq)?;
                     let texts = stored.iter().filter(|stored| stored.entry.header.kind() == Kind::Text);
                     self.fates.moved.extend(texts.map(|stored| stored.entry.id));

@@ -75,7 +75,8 @@ pub enum Event {
     /// The owner, or a copy of it, changed who belongs to a room in two ways: neither counts, nor what the owner writes
     /// from now on, until the majority acts.
     Frozen(RoomId, DeviceId),
-    /// A room's name, members, settings or standing changed.
+    /// A room's name, members, settings or standing changed, or the states of more own messages than are told one by
+    /// one.
     Room(RoomId),
     /// This device is a member of the room that it asked to join on this connection.
     Joined(ConnectionId, RoomId),

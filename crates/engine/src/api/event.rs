@@ -60,7 +60,7 @@ pub enum Event {
         /// The member's device.
         device_id: String,
     },
-    /// A room's name, members or settings changed.
+    /// A room's name, members or settings changed, or how far many own messages got at once.
     RoomChanged {
         /// The room's id.
         room: String,

@@ -1,8 +1,14 @@
 //! Receipts: facts that survive restarts and are passed on, and what is kept private.
 
-use lanline_protocol::id::{EntryId, RoomId};
+use lanline_protocol::cbor;
+use lanline_protocol::frame::{Batch, Frame, Head};
+use lanline_protocol::id::{EntryId, RoomId, ShortId, StoreId};
+use lanline_protocol::identity::{DeviceKey, PublicKey};
+use lanline_protocol::kind::Lane;
 use lanline_protocol::receipt::{Standing, Status};
-use lanline_protocol::record::{Record, RecordName};
+use lanline_protocol::record::{Mark, Receipts, Record, RecordKey, RecordName, Watermark};
+use lanline_protocol::replica::Event;
+use lanline_protocol::store::Store;
 
 use crate::world::{ALICE, BOB, CAROL, World};
 
@@ -252,4 +258,66 @@ fn a_cursor_from_before_a_rollback_says_nothing_of_what_came_after_it() {
             }
         }
     }
+}
+
+/// Bob says that he holds alice's thousands of messages, and then none, and so on: what she wrote before this start she
+/// has to read, and does so of the newest only.
+#[test]
+fn a_receipt_for_thousands_of_messages_makes_few_of_them_be_looked_at() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.cut(ALICE, BOB);
+    let mut said = Vec::new();
+    for n in 0..10_000 {
+        said.push(world.say(ALICE, room, &n.to_string()));
+    }
+    world.commit(ALICE);
+    world.crash(ALICE);
+    let end = tip(&mut world, room);
+    world.events(ALICE);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert_eq!(standing(&mut world, said[0]).status(), Status::Delivered);
+    let events = world.events(ALICE);
+    assert!(events.contains(&Event::Status(said[9_999])));
+
+    let told_by_bob = |world: &mut World, marks: Vec<Mark>, version: u64| {
+        let place = RecordKey { room, author: key(BOB), store: StoreId::new([9; 16]), name: RecordName::RECEIPTS };
+        let receipts = Receipts { logs: vec![Watermark { log: end.log, marks }] };
+        let record = Record::write(&DeviceKey::from_seed(&[2; 32]), place, version, cbor::encode(&receipts));
+        let batch = Batch {
+            slot: 0,
+            lane: Lane::Content,
+            entries: Vec::new(),
+            records: vec![record.to_wire()],
+            upto: None,
+            anchor: None,
+            end: false,
+        };
+        world.inject(BOB, ALICE, &Frame::Batch(batch));
+        world.advance(200);
+        world.commit(ALICE);
+        world.advance(200);
+        world.commit(ALICE);
+        assert!(world.connected(ALICE, BOB));
+        world.events(ALICE)
+    };
+    let mark = Mark { seq: end.seq, id: ShortId::of(end.id), read: end.seq };
+    told_by_bob(&mut world, vec![mark], 1);
+    told_by_bob(&mut world, Vec::new(), 2);
+    let events = told_by_bob(&mut world, vec![mark], 3);
+    let told = events.iter().filter(|event| matches!(event, Event::Status(_))).count();
+    assert!((100..2_000).contains(&told), "{told} were looked at");
+    assert!(events.contains(&Event::Status(said[9_999])));
+    assert!(events.contains(&Event::Room(room)), "and others may have changed");
+}
+
+fn key(device: usize) -> PublicKey {
+    DeviceKey::from_seed(&[device as u8 + 1; 32]).public()
+}
+
+/// The end of alice's log.
+fn tip(world: &mut World, room: RoomId) -> Head {
+    let tips = world.store(ALICE).tips(room, Lane::Content).unwrap();
+    tips.into_iter().map(|tip| tip.head).find(|head| head.log.author == key(ALICE)).unwrap()
 }
