@@ -11,7 +11,7 @@ use crate::body::{Ballot, Body, Cut, Remove, Settings};
 use crate::cbor;
 use crate::entry::{Header, LogKey};
 use crate::id::{EntryId, Hash, LogId, RoomId};
-use crate::identity::{Context, PublicKey};
+use crate::identity::{Context, PublicKey, Signature};
 use crate::lineage::Lineage;
 use crate::membership::{Act, Frozen, Tips, lower};
 
@@ -163,11 +163,14 @@ pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &Roots) -> Left {
     left
 }
 
-/// The ballot that an entry is about, by its id, and who signed it, voters or not: an act of the majority, or one
-/// member's vote for it.
-pub(crate) fn signed_by(room: RoomId, header: &Header, body: &Body) -> (Option<EntryId>, BTreeSet<PublicKey>) {
+/// What an act of the majority, or a vote for one, is about, and who signed that as it says.
+pub(crate) fn signed_as_said(
+    room: RoomId,
+    header: &Header,
+    body: &Body,
+) -> Option<(Ballot, Vec<(PublicKey, Signature)>)> {
     let room = room.creation();
-    let (ballot, votes) = match body {
+    Some(match body {
         Body::Vote(cast) => {
             let ballot =
                 Ballot { room, previous: cast.previous, epoch: cast.epoch, kind: cast.kind, subject: cast.subject };
@@ -177,16 +180,22 @@ pub(crate) fn signed_by(room: RoomId, header: &Header, body: &Body) -> (Option<E
             let (link, subject) = match body {
                 Body::Remove(remove) => (&remove.link, remove.key),
                 Body::Appoint(appoint) => (&appoint.link, appoint.key),
-                _ => return (None, BTreeSet::new()),
+                _ => return None,
             };
             if link.votes.is_empty() {
-                return (None, BTreeSet::new());
+                return None;
             }
             let ballot = Ballot { room, previous: link.previous, epoch: link.epoch, kind: header.kind, subject };
             (ballot, link.votes.iter().map(|vote| (vote.voter, vote.signature)).collect())
         }
-        _ => return (None, BTreeSet::new()),
-    };
+        _ => return None,
+    })
+}
+
+/// The ballot that an entry is about, by its id, and who signed it, voters or not: an act of the majority, or one
+/// member's vote for it.
+pub(crate) fn signed_by(room: RoomId, header: &Header, body: &Body) -> (Option<EntryId>, BTreeSet<PublicKey>) {
+    let Some((ballot, votes)) = signed_as_said(room, header, body) else { return (None, BTreeSet::new()) };
     let bytes = cbor::encode(&ballot);
     let signed = votes.into_iter().filter(|(voter, signature)| voter.verify(Context::Vote, &bytes, signature));
     (Some(ballot.id()), signed.map(|(voter, _)| voter).collect())

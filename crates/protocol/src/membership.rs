@@ -364,9 +364,8 @@ impl Membership {
 
     /// Whether more than half of those signed an act of the majority who could vote where it builds on the chain in
     /// force, or now, where it builds on something else. Who may be away is counted only if it signed.
-    pub(crate) fn is_by_most(&self, act: &Act) -> bool {
-        let Some(link) = act.body.link() else { return false };
-        let position = self.chain.iter().position(|place| *place == link.previous);
+    pub(crate) fn is_by_most(&self, previous: EntryId, signed: &BTreeSet<PublicKey>) -> bool {
+        let position = self.chain.iter().position(|place| *place == previous);
         let mut voters = BTreeSet::new();
         for (_, key, votes) in self.franchise.iter().take_while(|(at, ..)| position.is_none_or(|last| *at <= last)) {
             if *votes {
@@ -375,9 +374,9 @@ impl Membership {
                 voters.remove(key);
             }
         }
-        let (signed, silent): (Vec<_>, Vec<_>) = voters.iter().partition(|voter| act.votes.contains(*voter));
+        let (spoke, silent): (Vec<_>, Vec<_>) = voters.iter().partition(|voter| signed.contains(*voter));
         let waited_for = |voter: &&&PublicKey| !self.gone.contains(**voter) && !self.refused.contains(**voter);
-        signed.len() > silent.iter().filter(waited_for).count()
+        spoke.len() > silent.iter().filter(waited_for).count()
     }
 
     /// The invite with this public key.

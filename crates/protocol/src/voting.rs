@@ -4,11 +4,11 @@
 //! Each says so in its own log; whoever of them sees that it is enough writes the act. Nothing here waits for
 //! anybody to be silent for a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{Admit, Appoint, Ballot, Beacon, Body, Cast, ChangeSettings, Link, Vote};
 use crate::cbor;
-use crate::chain::MAX_EPOCHS;
+use crate::chain::{MAX_EPOCHS, signed_as_said};
 use crate::checked::Group;
 use crate::clock::Time;
 use crate::command::{CommandError, removal};
@@ -312,25 +312,25 @@ impl<S: Store> Replica<S> {
     /// else has yet to hear of, and that outranks the removal.
     pub(crate) fn overhear(&mut self, id: RoomId, group: &Group) {
         let Some(room) = self.rooms.get_mut(&id) else { return };
-        let Some(epoch) = room.membership.as_ref().map(|membership| membership.epoch) else { return };
+        room.forget_overheard();
+        let Some(membership) = &room.membership else { return };
         for entry in group.signed().unwrap_or_default().iter().filter(|entry| entry.header.kind().is_control()) {
-            let may_count =
-                entry.decode_body().link().is_some_and(|link| !link.votes.is_empty() && link.epoch >= epoch);
-            if !may_count {
+            let said = signed_as_said(entry.room(), &entry.header, &entry.decode_body());
+            let Some((ballot, votes)) = said.filter(|(ballot, _)| ballot.epoch >= membership.epoch) else { continue };
+            let (id, previous) = (ballot.id(), ballot.previous);
+            let known = room.overheard.contains_key(&id) || membership.chain.contains(&id);
+            // What most of the voters signed nobody makes up, so that the places for it are not filled with anything else.
+            // Whether they did takes long to check, so first whether it would be enough.
+            let said_by: BTreeSet<PublicKey> = votes.iter().map(|(voter, _)| *voter).collect();
+            if known || room.overheard.len() >= limits::OVERHEARD || !membership.is_by_most(previous, &said_by) {
                 continue;
             }
             let act = Act::of(entry);
-            let Some(ballot) = act.ballot.filter(|ballot| !room.overheard.contains_key(ballot)) else { continue };
-            // What most of the voters signed nobody makes up, so that the places for it are not filled with anything else.
-            let carried = room.membership.as_ref().is_some_and(|membership| membership.is_by_most(&act));
-            if carried {
-                room.forget_overheard();
-            }
-            if carried && room.overheard.len() < limits::OVERHEARD {
-                room.overheard.insert(ballot, act);
+            if membership.is_by_most(previous, &act.votes) {
+                room.overheard.insert(id, act);
                 room.unsettled = true;
                 // Who is no member may have more to tell by it.
-                room.changed |= !room.is_member(&self.me);
+                room.changed |= !membership.is_member(&self.me);
             }
         }
     }
