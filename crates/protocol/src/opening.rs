@@ -54,7 +54,9 @@ impl<S: Store> Replica<S> {
                 if held.is_member(&self.me) { held.was_member(&peer) } else { held.was_member(&self.me) }
             });
             self.send(connection, &Frame::Unknown(Unknown { slot: tag.slot }));
-            if over {
+            // Who may be anyone may name it again and again, and what it is told is long to find.
+            let told = self.sessions.get(&connection).zip(self.rooms.get(&room));
+            if over && !told.is_some_and(|(session, room)| session.is_told(room)) {
                 self.tell_removal(connection, room)?;
             }
         }
@@ -69,8 +71,8 @@ impl<S: Store> Replica<S> {
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
         // Once: but what came since it was told may be what it lacks. Where nothing is known to have ended it, the room
         // is not named either: a device that believes both to be members would take that for being believed.
-        let told = session.told.insert(room, until);
-        if until == 0 || told.is_some_and(|before| before >= until) {
+        let told = session.told.insert(room, (until, newest));
+        if until == 0 || told.is_some_and(|(before, _)| before >= until) {
             return Ok(());
         }
         let shared = session.shared.entry(room).or_default();

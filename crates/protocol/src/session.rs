@@ -9,7 +9,7 @@ use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
 use crate::record::RecordKey;
-use crate::room::PerLane;
+use crate::room::{PerLane, Room};
 use crate::store::Arrival;
 
 /// A connection, as the engine numbers them.
@@ -141,8 +141,8 @@ pub(crate) struct Session {
     pub(crate) their_slots: BTreeMap<u32, RoomId>,
     pub(crate) next_slot: u32,
     /// Rooms whose membership lane the peer was sent since one of the two is no member any more, each with the arrival
-    /// up to which.
-    pub(crate) told: BTreeMap<RoomId, Arrival>,
+    /// up to which, and the newest that was held then.
+    pub(crate) told: BTreeMap<RoomId, (Arrival, Arrival)>,
     /// A former member whose entries the peer still takes for good, so that it believes in whom that one added.
     pub(crate) believes: BTreeMap<RoomId, PublicKey>,
     pub(crate) joining: Vec<Joining>,
@@ -246,6 +246,12 @@ impl Session {
     /// Whether as much waits to be taken by the network as may.
     pub(crate) fn is_full(&self) -> bool {
         self.queued.is_some_and(|bytes| bytes >= crate::limits::QUEUE_BYTES)
+    }
+
+    /// Whether the peer was told all that there is about a room in which one of the two is no member any more.
+    pub(crate) fn is_told(&self, room: &Room) -> bool {
+        let newest = room.newest.get(Lane::Membership);
+        room.overheard.is_empty() && self.told.get(&room.id).is_some_and(|(_, at)| at == newest)
     }
 
     pub(crate) fn is_joining(&self, room: RoomId) -> bool {
