@@ -140,6 +140,9 @@ impl<S: Store> Replica<S> {
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(entry_id) };
         let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us, add };
         room.logs.get_mut(lane).entry(header.log_key()).or_default().extend(header.previous, tip);
+        if lane == Lane::Content && header.previous.is_none() {
+            *room.begun.entry(add).or_default() += 1;
+        }
         if lane == Lane::Membership {
             room.acts.insert(entry.id, Act::of(&entry));
             room.stale = true;

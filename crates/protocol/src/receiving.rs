@@ -280,10 +280,9 @@ impl<S: Store> Replica<S> {
             let Some(add) = header.add else { return Ok(Place::Refused) };
             // An add names its device: logs under one add are one author's. In the lane of membership which of them came
             // first must not decide who belongs, and who may add itself again may write any number.
-            let full = lane == Lane::Content && state.is_none() && {
-                let under = |known: &&Log| known.adds().any(|known| known == add);
-                room.logs.get(lane).values().filter(under).count() >= limits::LOGS_PER_MEMBER
-            };
+            let full = lane == Lane::Content
+                && state.is_none()
+                && room.begun.get(&add).is_some_and(|begun| *begun >= limits::LOGS_PER_MEMBER);
             let branched = state.is_some_and(|state| state.tips.len() >= limits::BRANCHES);
             return Ok(if full || branched { Place::Refused } else { Place::Next { add } });
         };
@@ -336,6 +335,9 @@ impl<S: Store> Replica<S> {
         }
         let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us, add };
         let log = room.logs.get_mut(lane).entry(header.log_key()).or_default();
+        if lane == Lane::Content && header.previous.is_none() && log.adds().all(|known| known != add) {
+            *room.begun.entry(add).or_default() += 1;
+        }
         let whole = log.tips.len() == 1;
         log.grow(&self.store, id, header.log_key(), header.previous, tip)?;
         // Of its own log this device says that it goes on with another.

@@ -12,7 +12,7 @@ use crate::id::{EntryId, Hash, LogId, RoomId, StoreId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
 use crate::limits;
-use crate::membership::{Act, Frozen, Limit, Membership};
+use crate::membership::{Act, Added, Frozen, Limit, Membership};
 use crate::planted::{self, Bug};
 use crate::receipt::{NAMED, Told};
 use crate::record::{Addresses, Counts, Receipts, Record, RecordName};
@@ -101,6 +101,8 @@ pub(crate) struct Room {
     /// Whether `membership` changed since the sessions were told.
     pub(crate) changed: bool,
     pub(crate) logs: PerLane<BTreeMap<LogKey, Log>>,
+    /// How many logs of the content lane are begun under each add.
+    pub(crate) begun: BTreeMap<EntryId, usize>,
     pub(crate) newest: PerLane<Arrival>,
     /// No content of this device's own came later than this.
     pub(crate) own_newest: Arrival,
@@ -154,6 +156,7 @@ impl Room {
             doubt: Doubt::default(),
             changed: false,
             logs: PerLane::default(),
+            begun: BTreeMap::new(),
             newest: PerLane::default(),
             own_newest: 0,
             receipts: BTreeMap::new(),
@@ -218,6 +221,11 @@ impl Room {
             *room.acks.get_mut(lane) = store.acks(id, lane)?.into_iter().collect();
             *room.own_logs.get_mut(lane) =
                 store.value(&own_log_name(id, lane))?.and_then(|bytes| LogId::from_slice(&bytes));
+        }
+        for log in room.logs.get(Lane::Content).values() {
+            for add in log.adds().collect::<BTreeSet<EntryId>>() {
+                *room.begun.entry(add).or_default() += 1;
+            }
         }
         for stored in store.of_kind(id, Kind::Profile.number())? {
             room.note_profile(&stored.entry, stored.order);
@@ -340,6 +348,16 @@ impl Room {
                 added.max_by_key(|added| added.at_us).map(|added| added.name.clone())
             })
             .unwrap_or_default()
+    }
+
+    /// The name of each that was added, as [`Self::name_of`].
+    pub(crate) fn names(&self) -> BTreeMap<PublicKey, String> {
+        let mut added: Vec<&Added> = self.membership.iter().flat_map(|held| held.adds.values()).collect();
+        added.sort_by_key(|added| added.at_us);
+        let mut names: BTreeMap<PublicKey, String> =
+            added.into_iter().map(|added| (added.key, added.name.clone())).collect();
+        names.extend(self.profiles.iter().map(|(key, (_, name))| (*key, name.clone())));
+        names
     }
 
     /// The tips that count, cut where logs are cut, in order.

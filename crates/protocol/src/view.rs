@@ -168,6 +168,7 @@ impl<S: Store> Replica<S> {
     /// [`CommandError`]
     pub fn members(&self, id: RoomId) -> Result<Vec<MemberSummary>, CommandError> {
         let room = self.known_room(id)?;
+        let mut names = room.names();
         let mut members: Vec<MemberSummary> = room
             .membership
             .iter()
@@ -176,7 +177,7 @@ impl<S: Store> Replica<S> {
                 let device = key.device_id();
                 MemberSummary {
                     device,
-                    name: room.name_of(key),
+                    name: names.remove(key).unwrap_or_default(),
                     role: member.role,
                     voter: membership.voters.contains_key(key),
                     online: *key == self.me || self.is_online(device),
