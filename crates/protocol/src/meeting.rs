@@ -263,8 +263,11 @@ impl<S: Store> Replica<S> {
         let failures = gathering.failures.values().chain(gathering.strangers.values());
         let expiring = failures.map(|failure| failure.until_ms).filter(|until| *until > steady);
         due_ms = expiring.min().map_or(due_ms, |until| until.min(due_ms));
-        let opening = gathering.dialled.keys().filter_map(|connection| self.sessions.get(connection));
-        let opening = opening.map(|session| session.since_ms.saturating_add(OPENS_MS)).filter(|until| *until > steady);
+        let opening = self
+            .sessions
+            .values()
+            .map(|session| session.since_ms.saturating_add(OPENS_MS))
+            .filter(|until| *until > steady);
         due_ms = opening.min().map_or(due_ms, |until| until.min(due_ms));
         if gathering.dialled.values().any(Option::is_some) {
             due_ms = due_ms.min(steady + 1000);

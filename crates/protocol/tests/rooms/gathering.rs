@@ -192,3 +192,21 @@ fn a_member_that_no_longer_knows_the_room_is_dialled_less_and_less() {
     world.gather(10);
     assert!(world.connected(ALICE, BOB) && world.replica(ALICE).connection(bob).is_some());
 }
+
+/// Bob's program dials alice and names no room: after a while his connection counts for nothing.
+#[test]
+fn a_connection_that_was_accepted_and_opens_nothing_is_looked_at_again() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.room_of(2);
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.connect_by_hand(BOB, ALICE);
+    for _ in 0..20 {
+        world.advance(450);
+        world.commit(ALICE);
+    }
+    let looks = world.replica(ALICE).looks();
+    world.advance(1500);
+    world.commit(ALICE);
+    assert!(world.replica(ALICE).looks() > looks);
+}
