@@ -71,7 +71,7 @@ impl Damage {
     }
 
     /// Whether an entry stands before everything that its log has lost, and can be passed on without it.
-    fn is_before(&self, log: &LogKey, seq: u64) -> bool {
+    pub(crate) fn is_before(&self, log: &LogKey, seq: u64) -> bool {
         self.withheld.get(log).is_none_or(|first| seq < *first)
     }
 }

@@ -11,6 +11,7 @@ use crate::kind::Lane;
 use crate::limits;
 use crate::membership::Act;
 use crate::planted::{self, Bug};
+use crate::repair::Damage;
 use crate::replica::Replica;
 use crate::room::Room;
 use crate::session::{ConnectionId, LaneState, Telling};
@@ -18,7 +19,7 @@ use crate::store::{Arrival, Store, StoreError};
 use crate::tail::{Picked, Piece};
 
 /// Picks of a page what the peer lacks.
-fn pick<'a>(state: &mut LaneState, peer: &PublicKey, pieces: &'a [Piece]) -> Picked<'a> {
+fn pick<'a>(state: &mut LaneState, peer: &PublicKey, damage: &Damage, pieces: &'a [Piece]) -> Picked<'a> {
     let mut picked = Picked::default();
     for piece in pieces {
         let sent = match piece {
@@ -31,8 +32,8 @@ fn pick<'a>(state: &mut LaneState, peer: &PublicKey, pieces: &'a [Piece]) -> Pic
                 let held = state.have.get(&group.log).copied().unwrap_or(0);
                 let lacked = group.forked || group.last.0 > held;
                 // A group without all its words cannot be sent, and nothing of its log that comes after it could be
-                // taken.
-                if lacked && !group.whole {
+                // taken; nor where that group stood before where this peer goes on.
+                if lacked && (!group.whole || !damage.is_before(&group.log, group.last.0)) {
                     state.gaps.insert(group.log);
                 }
                 lacked && group.counts && !state.gaps.contains(&group.log)
@@ -120,7 +121,7 @@ impl<S: Store> Replica<S> {
             let pieces = page.get(..pieces).unwrap_or_default();
             // What is held back may be all that is left: up to there, nothing is missing.
             let upto = pieces.last().map_or(newest, Piece::arrival);
-            let picked = pick(state, &peer, pieces);
+            let picked = pick(state, &peer, &room.damage, pieces);
             state.sent = upto;
             let anchor = pieces.iter().rev().find_map(|piece| match piece {
                 Piece::Group(group) => Some(group.last.1),

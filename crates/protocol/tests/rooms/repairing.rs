@@ -429,3 +429,55 @@ fn a_forked_log_is_known_again_before_all_others_are_whole() {
     world.crash(ALICE);
     assert!(told(&mut world));
 }
+
+/// Carol knows how far bob, who lost something, can give her alice's words; then alice tells him more, and not what he
+/// lost.
+#[test]
+fn nothing_that_comes_after_something_lost_is_sent_on_a_later_connection() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.settle();
+    world.cut(ALICE, CAROL);
+    let entries = said(&mut world, ALICE, room, 3);
+    world.settle();
+    world.cut(ALICE, BOB);
+    damage(&mut world, BOB, &entries[..1], false);
+    world.connect(CAROL, BOB);
+    world.settle();
+    world.cut(CAROL, BOB);
+    world.say(ALICE, room, "later");
+    world.commit(ALICE);
+    world.connect(BOB, ALICE);
+    for _ in 0..400 {
+        world.alter_frames(BOB, ALICE, |bytes| {
+            if let Ok(Frame::WantEntries(want)) = Frame::decode(bytes) {
+                *bytes = Frame::WantEntries(WantEntries { slot: 1_000, ..want }).encode();
+            }
+        });
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    assert!(world.texts(BOB, room).contains(&"later".to_owned()));
+    world.cut(ALICE, BOB);
+    world.connect(CAROL, BOB);
+    let mut sent = 0;
+    for _ in 0..200 {
+        world.alter_frames(BOB, CAROL, |bytes| {
+            if let Ok(Frame::Batch(batch)) = Frame::decode(bytes)
+                && batch.lane == Lane::Content
+            {
+                sent += batch.entries.len();
+            }
+        });
+        world.deliver_one(&mut |_| 0);
+        world.commit(BOB);
+        world.commit(CAROL);
+    }
+    assert_eq!(sent, 0);
+    world.connect(BOB, ALICE);
+    world.settle();
+    for device in [BOB, CAROL] {
+        assert_eq!(world.texts(device, room), world.texts(ALICE, room));
+    }
+}
