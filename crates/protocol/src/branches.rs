@@ -56,7 +56,7 @@ impl Branches {
             }
             if level.len() != ids.len() || read > limits::BRANCHED {
                 // The disk lost some of it, or there is too much. Where they meet is further back, nobody knows where.
-                return Ok(Self { first: 1, trunk: None, branches: Vec::new() });
+                return Ok(Self::unknown());
             }
             let before = level.iter().filter_map(|(_, previous)| *previous);
             if seq > 1 {
@@ -65,6 +65,11 @@ impl Branches {
             levels.push((seq, level));
         }
         Ok(Self::of(1, None, levels))
+    }
+
+    /// Where nothing is known of them.
+    fn unknown() -> Self {
+        Self { first: 1, trunk: None, branches: Vec::new() }
     }
 
     /// From the first number that two entries have: the entries of each from there on, the last first.
@@ -142,7 +147,8 @@ impl Branches {
             branch.ids.push(id);
         }
         if self.branches.iter().map(|branch| branch.ids.len()).sum::<usize>() > limits::BRANCHED {
-            self.branches.clear();
+            // As it would be read.
+            *self = Self::unknown();
         }
     }
 }
@@ -285,6 +291,7 @@ mod tests {
     use super::*;
     use crate::conformance::Chain;
     use crate::entry::Entry;
+    use crate::id::Hash;
     use crate::kind::Kind;
     use crate::memory::MemoryStore;
     use crate::store::{NewEntry, Order};
@@ -337,6 +344,20 @@ mod tests {
             assert_eq!(shared(&one[2], &one[2]), 7);
             assert_eq!(shared(&trunk[1], &another[1]), 2);
         }
+    }
+
+    #[test]
+    fn what_grows_too_long_to_be_remembered_is_known_as_after_a_restart() {
+        let id = |n: u64| EntryId::new(*Hash::of(&n.to_be_bytes()).as_bytes());
+        let trunk = ShortId::of(id(4));
+        let mut branches = Branches::of(5, Some(trunk), vec![(5, vec![(id(5), Some(id(4))), (id(0), Some(id(4)))])]);
+        for seq in 6..4 + limits::BRANCHED as u64 {
+            branches.extend(id(seq - 1), seq, ShortId::of(id(seq)));
+        }
+        assert_eq!((branches.is_doubled(4), branches.trunk()), (false, Some((4, trunk))));
+        let last = 4 + limits::BRANCHED as u64;
+        branches.extend(id(last - 1), last, ShortId::of(id(last)));
+        assert_eq!((branches.is_doubled(4), branches.trunk()), (true, None));
     }
 
     #[test]
