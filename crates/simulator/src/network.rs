@@ -9,6 +9,8 @@ use lanline_protocol::session::ConnectionId;
 pub(crate) const SILENT_US: u64 = 10_000_000;
 /// A connection that is silent for this long gives way to a new one.
 pub(crate) const DOUBTFUL_US: u64 = 3_000_000;
+/// How long after its beginning what is said on a connection says whom it is between and where both stand.
+pub(crate) const OPENING_US: u64 = 5_000_000;
 /// Below this many waiting bytes, whoever was held back is told that there is room again.
 pub(crate) const QUEUE_LOW: usize = 256 * 1024;
 /// Frames up to this length are on their way at once.
@@ -50,6 +52,7 @@ pub(crate) struct Link {
     pub(crate) ends: [End; 2],
     /// Towards end 0, and towards end 1.
     pub(crate) ways: [Way; 2],
+    pub(crate) begun_us: u64,
     pub(crate) delay_us: u64,
     pub(crate) bytes_per_ms: u64,
     /// When the device at one end vanished without a word.
@@ -57,9 +60,9 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(ends: [(usize, ConnectionId); 2], delay_us: u64, bytes_per_ms: u64) -> Self {
+    pub(crate) fn new(ends: [(usize, ConnectionId); 2], begun_us: u64, delay_us: u64, bytes_per_ms: u64) -> Self {
         let ends = ends.map(|(device, connection)| End { device, connection, open: true });
-        Self { ends, ways: Default::default(), delay_us, bytes_per_ms, orphaned_at_us: None }
+        Self { ends, ways: Default::default(), begun_us, delay_us, bytes_per_ms, orphaned_at_us: None }
     }
 
     /// Who sends towards an end, and who sits there.
@@ -86,6 +89,10 @@ impl Link {
         }
         way.last_arrival_us = way.last_arrival_us.max(now_us + self.delay_us);
         way.last_arrival_us
+    }
+
+    pub(crate) fn is_opening(&self, now_us: u64) -> bool {
+        now_us < self.begun_us + OPENING_US
     }
 
     pub(crate) fn is_over(&self) -> bool {

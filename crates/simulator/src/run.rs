@@ -2,6 +2,7 @@
 
 use crate::device::Command;
 use crate::liar::Liar;
+use crate::network::OPENING_US;
 use crate::profile::Profile;
 use crate::world::{Happening, Violation, World};
 
@@ -149,7 +150,8 @@ impl World {
         self.last_frame_us = begun;
         while self.violation.is_none() {
             self.run_until(self.now_us + 5_000_000);
-            if self.now_us > (begun + MEETING_US).max(self.last_frame_us + SILENCE_US) {
+            let silent_us = (self.last_frame_us + SILENCE_US).max(self.last_opening_us + OPENING_US);
+            if self.now_us > (begun + MEETING_US).max(silent_us) {
                 return;
             }
             if self.now_us > begun + SETTLE_US {

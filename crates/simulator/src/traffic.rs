@@ -7,6 +7,10 @@ use crate::device::Input;
 use crate::network::{DOUBTFUL_US, Link, Parcel, QUEUE_LOW, SILENT_US, Walls};
 use crate::world::{Happening, World};
 
+/// Two that reach each other again after less than this are not silent: who is sent away as a stranger comes back after a
+/// minute at the earliest.
+const AGAIN_US: u64 = 55_000_000;
+
 impl World {
     pub(crate) fn connect(&mut self, from: usize, to: usize) {
         let link = self.next_link;
@@ -14,7 +18,13 @@ impl World {
         let ids = [ConnectionId(link * 2), ConnectionId(link * 2 + 1)];
         let exporter = Hash::of(&[self.seed.to_be_bytes(), link.to_be_bytes()].concat());
         let delay = self.profile.delay_us * self.dice.between(50, 200) / 100;
-        self.links.insert(link, Link::new([(from, ids[0]), (to, ids[1])], delay, self.profile.bytes_per_ms));
+        let ends = [(from, ids[0]), (to, ids[1])];
+        self.links.insert(link, Link::new(ends, self.now_us, delay, self.profile.bytes_per_ms));
+        let before = self.reached.insert((from.min(to), from.max(to)), self.now_us);
+        self.last_opening_us = self.now_us;
+        if before.is_some_and(|before| self.now_us < before + AGAIN_US) {
+            self.last_frame_us = self.now_us;
+        }
         self.trace.take(self.now_us, 1, &[from as u8, to as u8]);
         self.trace.say(self.now_us, format_args!("{from} reaches {to} (connection {link})"));
         for (end, (own, other)) in [(from, to), (to, from)].into_iter().enumerate() {

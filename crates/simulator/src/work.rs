@@ -269,7 +269,9 @@ impl World {
                         continue;
                     }
                     self.frames += 1;
-                    self.last_frame_us = now_us;
+                    if self.links.get(&link).is_none_or(|known| !known.is_opening(now_us)) {
+                        self.last_frame_us = now_us;
+                    }
                     self.send(link, 1 - end, Parcel::Frame(frame));
                 }
                 Output::Limit(connection, limit) => {

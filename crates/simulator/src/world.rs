@@ -81,7 +81,12 @@ pub(crate) struct World {
     pub(crate) rooms: Vec<RoomId>,
     pub(crate) invites: Vec<InviteLink>,
     pub(crate) violation: Option<Violation>,
-    /// When a frame other than a liar's was last sent, and how many there were.
+    /// When two last reached each other: each pair, the lower one first, and any.
+    pub(crate) reached: BTreeMap<(usize, usize), u64>,
+    pub(crate) last_opening_us: u64,
+    /// When a frame other than a liar's was last sent that was not among a connection's first, and how many of all there
+    /// were. Connections are made for ever: by who wanders from one listener to another, and to a member that lost its
+    /// disk and knows nothing of the room.
     pub(crate) last_frame_us: u64,
     pub(crate) frames: u64,
     /// While faults are off.
@@ -114,6 +119,8 @@ impl World {
             rooms: Vec::new(),
             invites: Vec::new(),
             violation: None,
+            reached: BTreeMap::new(),
+            last_opening_us: 0,
             last_frame_us: 0,
             frames: 0,
             healing: false,
