@@ -73,10 +73,12 @@ impl<S: Store> Replica<S> {
             let waits = session.is_full() || !session.tellings.is_empty();
             let Some(shared) = session.shared.get_mut(&id) else { return Ok(()) };
             let Some(slot) = shared.my_slot else { return Ok(()) };
-            // Once the peer knows that this device left, it takes no more of what was said before.
+            // Once the peer knows that this device left, it takes no more of what was said before. Who is asked to let this
+            // device in again and is no member to it is told none of that, and so has nothing to wait for.
             let content = shared.lanes.get(Lane::Content);
             let unsaid = content.sent < *room.newest.get(Lane::Content) || !content.in_flight.is_empty();
-            let held_back = leave.filter(|_| lane == Lane::Membership && (unsaid || !content.flowing));
+            let waits_for_words = room.is_member(&peer) && (unsaid || !content.flowing);
+            let held_back = leave.filter(|_| lane == Lane::Membership && waits_for_words);
             // Content flows once both sides have settled who belongs, and only between members.
             let settled = shared.lanes.get(Lane::Membership).their_end && shared.lanes.get(Lane::Membership).said_end;
             let allowed = match lane {

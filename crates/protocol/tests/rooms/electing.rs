@@ -385,3 +385,15 @@ fn who_puts_a_room_away_by_an_outranked_act_is_told_what_outranks_it() {
     run(&[Expel(0, 2), Leave(1), Expel(2, 0), Expel(3, 0), Expel(3, 2)], 768_869_531_515_492);
     run(&[Leave(3), Expel(2, 1), Expel(0, 1), Expel(2, 0), Split(27), Expel(1, 0)], 2_189_828_256_959_314);
 }
+
+/// Alice removes bob and dave and leaves, while dave, with her vote, removes bob by an act that outranks both: to dave,
+/// who asks to be heard, she is a member. She asks him to let her in again, to whom she would say nothing but that she
+/// left, since to her he is none.
+#[test]
+fn who_left_tells_so_to_whom_it_takes_for_removed_and_asks_to_be_let_in_again() {
+    use Step::{Connect, Deliver, Elect, Expel, Leave, Remove, Say, Split};
+    let first = [Leave(2), Elect(0, 1), Say(1), Expel(1, 2), Expel(0, 2), Expel(0, 3), Connect(4, 1), Expel(0, 1)];
+    let second = [Deliver(6), Remove(0, 1), Expel(3, 1), Split(23), Remove(0, 3), Connect(3, 0), Split(10)];
+    let third = [Connect(2, 3), Deliver(37), Connect(4, 3), Leave(0), Deliver(43)];
+    run(&[&first[..], &second[..], &third[..]].concat(), 3_146_333_478_400_164);
+}
