@@ -48,6 +48,7 @@ const SEEDS: &[(Bug, u64)] = &[
     (Bug::AckBeforeCommit, 22),
     (Bug::AnswerBeforeCommit, 4),
     (Bug::CursorBeforeEntries, 6),
+    (Bug::CursorWithoutEntry, 511),
     (Bug::DigestForgotten, 10),
     (Bug::DigestWithoutRecords, 10),
     (Bug::WindowNeverReopened, 49),
