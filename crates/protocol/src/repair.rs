@@ -50,10 +50,11 @@ impl Damage {
         Ok(this)
     }
 
-    fn read<S: Store>(&mut self, store: &S, room: RoomId) -> Result<(), StoreError> {
+    /// Whether something is passed on again that was withheld.
+    fn read<S: Store>(&mut self, store: &S, room: RoomId) -> Result<bool, StoreError> {
         self.stale = false;
         self.missing = store.missing(room)?.into_iter().collect();
-        self.withheld.clear();
+        let before = std::mem::take(&mut self.withheld);
         for (log, seq) in &self.missing {
             self.withheld.insert(*log, group_start(store, room, *log, *seq)?);
         }
@@ -62,7 +63,7 @@ impl Damage {
         } else {
             store.lost(room, limits::LOST)?.into_iter().map(|lost| (lost.id, lost)).collect()
         };
-        Ok(())
+        Ok(before.iter().any(|(log, first)| self.withheld.get(log).is_none_or(|now| now > first)))
     }
 
     /// Whether an entry of this name is lost.
@@ -131,7 +132,7 @@ impl<S: Store> Replica<S> {
     /// What is lost in a room changed.
     fn count_damage(&mut self, now: Time, id: RoomId) -> Result<(), StoreError> {
         let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
-        room.damage.read(&self.store, id)?;
+        let passed_on = room.damage.read(&self.store, id)?;
         room.look_up_again(&self.store)?;
         let found = std::mem::take(&mut room.damage.found);
         let whole = room.damage.missing.is_empty();
@@ -143,7 +144,8 @@ impl<S: Store> Replica<S> {
             self.out.push(Output::Event(Event::Repaired(id, repaired)));
             self.receipts_due(now, id);
         }
-        if found > 0 || repaired > 0 { self.doubt_cursors(id) } else { Ok(()) }
+        // Others may be lost for good.
+        if found > 0 || passed_on { self.doubt_cursors(id) } else { Ok(()) }
     }
 
     /// What was withheld of a damaged log lies before cursors and acknowledgements that speak of later arrivals: they

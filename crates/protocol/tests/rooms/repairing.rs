@@ -481,3 +481,30 @@ fn nothing_that_comes_after_something_lost_is_sent_on_a_later_connection() {
         assert_eq!(world.texts(device, room), world.texts(ALICE, room));
     }
 }
+
+/// Alice withheld from carol what stands behind something of hers that was lost. Bob gives it back, and of his own log
+/// something stays lost: what carol acknowledged meanwhile says no more than it did.
+#[test]
+fn what_was_withheld_is_not_called_stored_when_one_log_is_whole_and_another_is_not() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.settle();
+    world.cut(ALICE, CAROL);
+    let said_by_bob = said(&mut world, BOB, room, 3);
+    let said_by_alice = said(&mut world, ALICE, room, 6);
+    world.settle();
+    world.cut(ALICE, BOB);
+    damage(&mut world, ALICE, &[said_by_bob[0], said_by_alice[1]], false);
+    damage(&mut world, BOB, &said_by_bob[..1], false);
+    world.connect(ALICE, CAROL);
+    world.settle();
+    world.cut(ALICE, CAROL);
+    world.connect(ALICE, BOB);
+    world.settle();
+    assert_eq!(world.texts(ALICE, room).len(), 8);
+    let carol = world.replica(CAROL).device_id();
+    for id in said_by_alice {
+        let standing = world.replica(ALICE).receipts(id).unwrap();
+        assert!(!standing.stored.contains(&carol) && !standing.delivered.contains(&carol));
+    }
+}
