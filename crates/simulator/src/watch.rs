@@ -1,6 +1,6 @@
 //! Each commit is held against what is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lanline_protocol::body::Body;
 use lanline_protocol::entry::LogKey;
@@ -256,11 +256,32 @@ impl World {
         }
     }
 
-    /// Whether a device holds a removal of another, in force or not: it may have refused what that one wrote, and takes
-    /// it by heads where it counts after all.
+    /// Whether a device holds a removal of another, or of who let that one in, in force or not: it may have refused what
+    /// that one wrote, and takes it by heads where it counts after all.
     fn heard_of_removal(&self, index: usize, room: RoomId, key: &PublicKey) -> bool {
         let acts = self.devices[index].disk().and_then(|disk| acts(disk, room)).unwrap_or_default();
-        acts.values().any(|(_, act)| matches!(&act.body, Body::Remove(remove) if remove.key == *key))
+        let acts = || acts.values().map(|(_, act)| act);
+        let mut of: BTreeSet<PublicKey> = BTreeSet::from([*key]);
+        loop {
+            if acts().any(|act| matches!(&act.body, Body::Remove(remove) if of.contains(&remove.key))) {
+                return true;
+            }
+            let before = of.len();
+            for act in acts() {
+                let (let_in, invite) = match &act.body {
+                    Body::Add(add) => (add.key, add.invite),
+                    Body::Admit(admit) => (admit.key, admit.invite),
+                    _ => continue,
+                };
+                if of.contains(&let_in) {
+                    let invited = acts().find(|act| Some(act.id) == invite).map(|act| act.header.author);
+                    of.extend(invited.into_iter().chain([act.header.author]));
+                }
+            }
+            if of.len() == before {
+                return false;
+            }
+        }
     }
 
     /// What a device tells of a message must be so.
