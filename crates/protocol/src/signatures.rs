@@ -1,9 +1,8 @@
 //! Signatures, checked.
 //!
-//! Of one author, 32 cost a third of what each costs alone, if they are checked together. What is decided must not depend on
-//! what came together with what, so the rules are those of ZIP 215 (<https://zips.z.cash/zip-0215>), under which it
-//! never does: with those of RFC 8032, somebody could sign so that a device that checks one at a time refuses what
-//! another takes.
+//! Those of one author cost far less together than one by one. What is decided must not depend on what came together with
+//! what, so the rules are those of ZIP 215 (<https://zips.z.cash/zip-0215>), under which it never does: with those of
+//! RFC 8032, somebody could sign so that a device that checks one at a time refuses what another takes.
 
 use core::convert::Infallible;
 use std::collections::BTreeMap;
