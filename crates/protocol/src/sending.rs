@@ -15,7 +15,7 @@ use crate::repair::Damage;
 use crate::replica::Replica;
 use crate::room::Room;
 use crate::session::{ConnectionId, LaneState, Telling};
-use crate::store::{Arrival, Store, StoreError};
+use crate::store::{Arrival, Item, Store, StoreError};
 use crate::tail::{Picked, Piece};
 
 /// Picks of a page what the peer lacks.
@@ -267,7 +267,13 @@ impl<S: Store> Replica<S> {
                 until = until.max(stored.arrival);
             }
         }
-        Ok(until.max(self.outranked_until(room)?))
+        let until = until.max(self.outranked_until(room)?);
+        // Who may be told an entry is told its group: nothing else proves it.
+        let group = match until.checked_sub(1) {
+            Some(before) => self.store.page(id, Lane::Membership, before, 1, 0)?,
+            None => Vec::new(),
+        };
+        Ok(group.last().map_or(until, Item::arrival))
     }
 
     /// The arrival of the acts of the majority in force that outrank others. By those others a device may have been a

@@ -362,3 +362,29 @@ fn a_former_member_tells_it_too() {
     world.settle();
     knows_that_it_is_no_member(&mut world, room, ERIN);
 }
+
+/// Whom another's use of the invite let in was written in one group with something else.
+#[test]
+fn it_is_told_with_the_whole_group_that_says_so() {
+    let mut world = World::new(&["alice", "bob", "carol", "dave", "erin"]);
+    let room = world.room_of(3);
+    world.listen(BOB);
+    let link = world.invite(ALICE, room);
+    world.settle();
+    world.cut(ALICE, BOB);
+    let connection = world.connect(DAVE, BOB);
+    world.settle();
+    world.replica(DAVE).join(connection, &link).unwrap();
+    world.commit(DAVE);
+    while world.deliver_one(&mut |_| 0) {}
+    let now = world.now;
+    world.replica(BOB).invite(now, room, 60_000, 1).unwrap();
+    world.commit(BOB);
+    world.settle();
+    world.cut(BOB, DAVE);
+    world.join(ERIN, ALICE, &link);
+    assert_eq!((refusal(&mut world, DAVE), refusal(&mut world, ERIN)), (None, None));
+    world.connect(ALICE, BOB);
+    world.settle();
+    knows_that_it_is_no_member(&mut world, room, ERIN);
+}
