@@ -7,10 +7,32 @@ use crate::body::{Body, MayAdd};
 use crate::chain::{Chain, Cuts, Way};
 use crate::detour::Beside;
 use crate::entry::Header;
-use crate::id::{EntryId, LogId};
+use crate::id::EntryId;
 use crate::identity::PublicKey;
 use crate::kind::Kind;
 use crate::membership::{Act, Added, Invited, Member, Membership, Role, Tips};
+
+/// What the removals in force leave of the logs of each device, with their positions.
+pub(crate) struct Removals(BTreeMap<PublicKey, Vec<(usize, Arc<Cuts>)>>);
+
+impl Removals {
+    pub(crate) fn new(way: &Way<'_>, mut cuts: BTreeMap<usize, Cuts>) -> Self {
+        let mut removals: BTreeMap<PublicKey, Vec<(usize, Arc<Cuts>)>> = BTreeMap::new();
+        for (position, step) in way.steps.iter().enumerate() {
+            if let Some(Body::Remove(remove)) = step.acts.first().map(|act| &act.body) {
+                let cuts = cuts.remove(&position).unwrap_or_default();
+                removals.entry(remove.key).or_default().push((position, Arc::new(cuts)));
+            }
+        }
+        Self(removals)
+    }
+
+    /// The one that ends an add of a device at a position.
+    fn of(&self, key: PublicKey, position: usize) -> Option<&(usize, Arc<Cuts>)> {
+        let removals = self.0.get(&key)?;
+        removals.get(removals.partition_point(|(at, _)| *at <= position))
+    }
+}
 
 impl Membership {
     /// Finds which entries say what is in force, and what owners wrote beside it. Gives what the removals in force
@@ -92,28 +114,60 @@ impl Membership {
         self.scribes = by_majority.map(|act| act.header.author).collect();
     }
 
+    /// What an add makes of whom, and its position: how much of the chain in force its author knew.
+    fn position(&self, way: &Way<'_>, beside: &Beside, act: &Act) -> Option<(PublicKey, usize)> {
+        match &act.body {
+            Body::Create(_) => Some((act.header.author, 0)),
+            Body::Admit(admit) => {
+                let position = way.positions.get(&act.id).or_else(|| self.outranked.get(&act.id));
+                Some((admit.key, position.copied().unwrap_or(0)))
+            }
+            Body::Add(add) => Some((add.key, beside.position(way, add.control))),
+            _ => None,
+        }
+    }
+
+    /// Words of leaving that not everybody takes: they stand behind what a removal leaves of their log, and who knew of that
+    /// first never stored them. They end nothing.
+    pub(crate) fn stray(
+        &self,
+        chain: &Chain<'_>,
+        way: &Way<'_>,
+        beside: &Beside,
+        removals: &Removals,
+    ) -> BTreeSet<EntryId> {
+        let taken = |act: &Act| {
+            let (author, log) = (act.header.author, act.header.log_key());
+            let leads = |tips: &Tips| chain.lineage.leads(&act.header, act.id, tips);
+            let adds = chain.roots.get(&log).into_iter().flatten().filter_map(|add| chain.acts.get(add));
+            let mut stays = adds.filter_map(|add| self.position(way, beside, add)).filter(|(key, _)| *key == author);
+            let within = |(_, position): (PublicKey, usize)| {
+                removals.of(author, position).is_none_or(|(_, cuts)| cuts.get(&log.log).is_some_and(leads))
+            };
+            stays.any(within) || self.chain_tips.get(&log).is_some_and(leads)
+        };
+        let leavings = chain.left.values().flatten().map(|leaving| leaving.act);
+        let leavings: BTreeMap<EntryId, &Act> = leavings.map(|act| (act.id, act)).collect();
+        leavings.into_iter().filter(|(_, act)| !taken(act)).map(|(id, _)| id).collect()
+    }
+
     /// Finds the adds and invites that hold, and what ended them.
     pub(crate) fn admit(
         &mut self,
         chain: &Chain<'_>,
         way: &Way<'_>,
         beside: &Beside,
-        mut cuts: BTreeMap<usize, Cuts>,
+        removals: &Removals,
+        stray: &BTreeSet<EntryId>,
         creation: &Header,
     ) {
         let creator = creation.author;
         let positions = &way.positions;
-        let mut removals: BTreeMap<PublicKey, Vec<(usize, Arc<Cuts>)>> = BTreeMap::new();
         let mut may_add: Vec<MayAdd> = Vec::new();
         let firsts = way.steps.iter().enumerate();
         for (position, act) in firsts.filter_map(|(position, step)| Some((position, step.acts.first()?))) {
-            match &act.body {
-                Body::Remove(remove) => {
-                    let cuts = cuts.remove(&position).unwrap_or_default();
-                    removals.entry(remove.key).or_default().push((position, Arc::new(cuts)));
-                }
-                Body::Create(create) => may_add.push(create.settings.may_add),
-                _ => {}
+            if let Body::Create(create) = &act.body {
+                may_add.push(create.settings.may_add);
             }
             let before = may_add.last().copied().unwrap_or(MayAdd::Members);
             may_add.resize(position + 1, before);
@@ -121,29 +175,25 @@ impl Membership {
                 *last = change.settings.may_add;
             }
         }
-        let removal = |key: PublicKey, position: usize| {
-            let removals = removals.get(&key)?;
-            removals.get(removals.partition_point(|(at, _)| *at <= position))
+        let left = |add: EntryId, key: PublicKey| {
+            let leavings = chain.left.get(&(key, add)).into_iter().flatten();
+            leavings.filter(|leaving| !stray.contains(&leaving.act.id))
         };
-        let ends = |add: EntryId, key: PublicKey, position: usize| -> Vec<Arc<Cuts>> {
-            let removed = removal(key, position).map(|(_, cuts)| Arc::clone(cuts));
-            removed.into_iter().chain(chain.left.get(&(key, add)).cloned()).collect()
+        let ends = |add: EntryId, key: PublicKey, position: usize| {
+            let removed = removals.of(key, position).map(|(_, cuts)| Arc::clone(cuts));
+            (removed, left(add, key).map(|leaving| Arc::clone(&leaving.cuts)).collect::<Vec<_>>())
         };
-        // How the stay ended that an add is of. Who knows of a removal may refuse the word of leaving that came after it.
+        // How the stay ended that an add is of.
         let stay = |add: EntryId, key: PublicKey, position: usize| -> (Option<usize>, bool) {
-            let removal = removal(key, position);
-            let heard = |log: &LogId, left: &Tips| {
-                let mut leaves = left.iter().filter_map(|(_, id)| chain.acts.get(id));
-                leaves.any(|act| {
-                    let cut = |(_, cuts): &(usize, Arc<Cuts>)| {
-                        cuts.get(log).is_some_and(|tips| chain.lineage.leads(&act.header, act.id, tips))
-                    };
-                    matches!(act.body, Body::Leave(_)) && removal.is_none_or(cut)
+            let removal = removals.of(key, position);
+            let heard = |act: &Act| {
+                removal.is_none_or(|(_, cuts)| {
+                    cuts.get(&act.header.log).is_some_and(|tips| chain.lineage.leads(&act.header, act.id, tips))
                 })
             };
-            let left = chain.left.get(&(key, add)).is_some_and(|left| left.iter().any(|(log, tips)| heard(log, tips)));
-            (removal.map(|(at, _)| *at), left)
+            (removal.map(|(at, _)| *at), left(add, key).any(|leaving| heard(leaving.act)))
         };
+        let (removed, left_by) = ends(self.head_of_chain(), creator, 0);
         self.adds.insert(
             self.head_of_chain(),
             Added {
@@ -153,7 +203,8 @@ impl Membership {
                 at_us: creation.timestamp_us,
                 introduces: false,
                 position: 0,
-                ends: ends(self.head_of_chain(), creator, 0),
+                removed,
+                left: left_by,
             },
         );
 
@@ -189,29 +240,28 @@ impl Membership {
                     continue;
                 }
             }
-            let (key, name, invite, position) = match &act.body {
+            let (name, invite) = match &act.body {
                 Body::Invite(invite) => {
                     self.invites.insert(act.id, Invited::of(invite));
-                    (None, "", None, 0)
+                    ("", None)
                 }
-                Body::Admit(admit) => {
-                    let position = in_chain.or(self.outranked.get(&act.id).copied()).unwrap_or(0);
-                    (Some(admit.key), admit.name.as_str(), admit.invite, position)
-                }
-                Body::Add(add) => (Some(add.key), add.name.as_str(), add.invite, beside.position(way, add.control)),
+                Body::Admit(admit) => (admit.name.as_str(), admit.invite),
+                Body::Add(add) => (add.name.as_str(), add.invite),
                 _ => continue,
             };
+            let added = self.position(way, beside, act);
             if let Some(invite) = invite {
                 let Some(invited) = self.invites.get_mut(&invite) else {
                     waiting.entry(invite).or_default().push(index);
                     continue;
                 };
-                if !key.is_some_and(|key| invited.admits(key, act.header.timestamp_us)) {
+                if !added.is_some_and(|(key, _)| invited.admits(key, act.header.timestamp_us)) {
                     continue;
                 }
-                invited.used_by.extend(key);
+                invited.used_by.extend(added.map(|(key, _)| key));
             }
-            if let Some(key) = key {
+            if let Some((key, position)) = added {
+                let (removed, left) = ends(act.id, key, position);
                 let added = Added {
                     key,
                     by: act.header.author,
@@ -219,7 +269,8 @@ impl Membership {
                     at_us: act.header.timestamp_us,
                     introduces: false,
                     position,
-                    ends: ends(act.id, key, position),
+                    removed,
+                    left,
                 };
                 self.adds.insert(act.id, added);
             }

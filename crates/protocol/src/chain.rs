@@ -3,7 +3,6 @@
 //! What the owner writes is one link by itself. An act of the majority is known by its ballot: entries that carry
 //! the same one are one link, whoever wrote them, so that it matters to nobody which of them a device holds.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -108,9 +107,17 @@ pub(crate) struct Walk<'a> {
     pub(crate) steps: Vec<Step<'a>>,
 }
 
-/// What leaving devices ended: adds of their own, and of nobody else, each with what counts of their logs. One word
-/// of leaving may name many of both.
-pub(crate) type Left = BTreeMap<(PublicKey, EntryId), Arc<Cuts>>;
+/// What leaving devices ended: adds of their own, and of nobody else, each with the words of leaving that did. One such
+/// word may name many adds and many logs, and many may name the same: what they leave is not worked out for each add.
+pub(crate) type Left<'a> = BTreeMap<(PublicKey, EntryId), Vec<Leaving<'a>>>;
+
+/// A word of leaving.
+#[derive(Clone)]
+pub(crate) struct Leaving<'a> {
+    pub(crate) act: &'a Act,
+    /// What it leaves.
+    pub(crate) cuts: Arc<Cuts>,
+}
 
 /// What counts of each log of one device; of logs not named, nothing.
 pub(crate) type Cuts = BTreeMap<LogId, Tips>;
@@ -136,8 +143,8 @@ fn widest(acts: &[&Act]) -> Cuts {
 pub(crate) type Roots = BTreeMap<LogKey, Vec<EntryId>>;
 
 /// Adds that each leaving device ended, by its own word.
-pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &Roots) -> Left {
-    let mut left: Left = BTreeMap::new();
+pub(crate) fn departures<'a>(acts: &'a BTreeMap<EntryId, Act>, roots: &Roots) -> Left<'a> {
+    let mut left = Left::new();
     for act in acts.values() {
         let Body::Leave(leave) = &act.body else { continue };
         let mut cuts = named_by(&leave.cuts);
@@ -146,21 +153,15 @@ pub(crate) fn departures(acts: &BTreeMap<EntryId, Act>, roots: &Roots) -> Left {
         let own_roots = roots.get(&act.header.log_key()).into_iter().flatten();
         let ended: BTreeSet<EntryId> = leave.adds.iter().chain(own_roots).copied().collect();
         for add in ended {
-            let known = match left.entry((act.header.author, add)) {
-                Entry::Vacant(first) => {
-                    first.insert(Arc::clone(&cuts));
-                    continue;
-                }
-                Entry::Occupied(known) => Arc::make_mut(known.into_mut()),
-            };
-            // Of two leavings under one add, the lower counts.
-            for (log, tips) in cuts.iter() {
-                let lower = known.get(log).map_or(tips, |before| lower(before, tips)).clone();
-                known.insert(*log, lower);
-            }
+            left.entry((act.header.author, add)).or_default().push(Leaving { act, cuts: Arc::clone(&cuts) });
         }
     }
     left
+}
+
+/// What words of leaving that end one add leave of a log: of several that name it, the lower; `None` where none does.
+pub(crate) fn left_of<'c>(leavings: impl IntoIterator<Item = &'c Arc<Cuts>>, log: &LogId) -> Option<&'c Tips> {
+    leavings.into_iter().filter_map(|cuts| cuts.get(log)).reduce(lower)
 }
 
 /// What an act of the majority, or a vote for one, is about, and who signed that as it says.
@@ -208,7 +209,7 @@ pub(crate) struct Chain<'a> {
     /// Control entries by their place: their own id, or their ballot's.
     pub(crate) places: BTreeMap<EntryId, Vec<&'a Act>>,
     pub(crate) roots: &'a Roots,
-    pub(crate) left: &'a Left,
+    pub(crate) left: &'a Left<'a>,
     pub(crate) lineage: Lineage<'a>,
     /// Whom any way of the chain removed. Who knows such a way may refuse the word by which one of them left.
     ousted: BTreeSet<PublicKey>,
@@ -225,7 +226,7 @@ struct Stand {
 }
 
 impl<'a> Chain<'a> {
-    pub(crate) fn new(acts: &'a BTreeMap<EntryId, Act>, roots: &'a Roots, left: &'a Left) -> Self {
+    pub(crate) fn new(acts: &'a BTreeMap<EntryId, Act>, roots: &'a Roots, left: &'a Left<'a>) -> Self {
         let mut children: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
         let mut places: BTreeMap<EntryId, Vec<&Act>> = BTreeMap::new();
         for act in acts.values().filter(|act| act.header.kind().is_control()) {
@@ -325,9 +326,10 @@ impl<'a> Chain<'a> {
     fn before_leaving(&self, act: &Act) -> bool {
         let Header { author, log, .. } = act.header;
         let roots = self.roots.get(&act.header.log_key()).into_iter().flatten();
-        roots
-            .filter_map(|root| self.left.get(&(author, *root)))
-            .all(|cuts| cuts.get(&log).is_some_and(|tips| self.lineage.leads(&act.header, act.id, tips)))
+        roots.filter_map(|root| self.left.get(&(author, *root))).all(|leavings| {
+            let tips = left_of(leavings.iter().map(|leaving| &leaving.cuts), &log);
+            tips.is_some_and(|tips| self.lineage.leads(&act.header, act.id, tips))
+        })
     }
 
     /// Whether a voter left what made it one.

@@ -107,7 +107,8 @@ impl Membership {
             at_us,
             introduces: false,
             position: 0,
-            ends: Vec::new(),
+            removed: None,
+            left: Vec::new(),
         };
         self.adds.insert(act.id, added);
     }

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::admission::Removals;
 use crate::body::{Body, Invite, Settings};
-use crate::chain::{Chain, Cuts, Roots, Step, Voters, Walk, Way, departures, signed_by};
+use crate::chain::{Chain, Cuts, Roots, Step, Voters, Walk, Way, departures, left_of, signed_by};
 use crate::entry::{Entry, Header, LogKey};
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::PublicKey;
@@ -122,13 +123,16 @@ pub struct Added {
     /// Whether it made its device a member, rather than confirming one.
     pub introduces: bool,
     pub(crate) position: usize,
-    pub(crate) ends: Vec<Arc<Cuts>>,
+    /// What the removal leaves that ended it.
+    pub(crate) removed: Option<Arc<Cuts>>,
+    /// What each word of leaving leaves that ended it.
+    pub(crate) left: Vec<Arc<Cuts>>,
 }
 
 impl Added {
     /// Whether it holds no more.
     pub fn ended(&self) -> bool {
-        !self.ends.is_empty()
+        self.removed.is_some() || !self.left.is_empty()
     }
 }
 
@@ -286,7 +290,7 @@ impl Membership {
             invites: BTreeMap::new(),
             void: BTreeMap::new(),
             chain: walk.steps.iter().map(|step| step.id).collect(),
-            voters: walk.voters.into_iter().filter(|(voter, since)| !chain.is_gone(*voter, *since)).collect(),
+            voters: walk.voters,
             proposals: Vec::new(),
             in_force: BTreeMap::new(),
             outranked: BTreeMap::new(),
@@ -305,7 +309,13 @@ impl Membership {
         let way = Way::new(walk.steps);
         let beside = chain.beside(&way);
         let cuts = this.place(&chain, &way, &beside);
-        this.admit(&chain, &way, &beside, cuts, &creation.header);
+        let removals = Removals::new(&way, cuts);
+        let stray = this.stray(&chain, &way, &beside, &removals);
+        this.voters.retain(|voter, since| {
+            let leavings = left.get(&(*voter, *since));
+            leavings.is_none_or(|leavings| leavings.iter().all(|leaving| stray.contains(&leaving.act.id)))
+        });
+        this.admit(&chain, &way, &beside, &removals, &stray, &creation.header);
         this.count_votes(&chain, &way);
         Some(this)
     }
@@ -326,12 +336,13 @@ impl Membership {
     /// Up to where a log that is written under an add counts; `None` where nothing of it does.
     pub fn limit(&self, log: LogKey, add: EntryId) -> Option<Limit> {
         let added = self.adds.get(&add).filter(|added| added.key == log.author)?;
-        if added.ends.is_empty() || planted::is(Bug::CutIgnored) {
+        if !added.ended() || planted::is(Bug::CutIgnored) {
             return Some(Limit::All);
         }
         let nothing = Tips::new();
-        let ends = added.ends.iter().map(|cuts| cuts.get(&log.log).unwrap_or(&nothing));
-        let mut tips = ends.reduce(lower).cloned().unwrap_or_default();
+        let removed = added.removed.iter().map(|cuts| cuts.get(&log.log).unwrap_or(&nothing));
+        let left = (!added.left.is_empty()).then(|| left_of(&added.left, &log.log).unwrap_or(&nothing));
+        let mut tips = removed.chain(left).reduce(lower).cloned().unwrap_or_default();
         // What the chain in force stands on counts, whatever a later removal named.
         tips.extend(self.chain_tips.get(&log).into_iter().flatten());
         (!tips.is_empty()).then_some(Limit::Cut(tips))

@@ -668,3 +668,20 @@ fn a_vote_of_who_is_a_member_no_more_does_not_count_for_others() {
     let now = notes.now();
     assert_eq!((now.proposals[0].votes.len(), now.proposals[0].needed), (1, 2));
 }
+
+#[test]
+fn words_of_leaving_that_name_the_same_cost_no_more_than_they_say() {
+    let mut notes = Notes::new();
+    let bob = notes.admit(BOB);
+    let id = |parts: [u64; 2]| EntryId::new(*Hash::of(&parts.map(u64::to_be_bytes).concat()).as_bytes());
+    let adds: Vec<EntryId> = (0..400).map(|n| id([0, n])).chain([bob]).collect();
+    for word in 1..200 {
+        let cuts = (0..300).map(|n| {
+            let log = LogId::from_slice(&id([word, n]).as_bytes()[..16]).unwrap();
+            Cut { log, seq: 1, id: id([word, n]) }
+        });
+        notes.write(BOB, &Body::Leave(Leave { adds: adds.clone(), cuts: cuts.collect() }), None);
+    }
+    // Worked out for each add, these would be 24 million cuts.
+    assert!(!notes.now().is_member(&public(BOB)));
+}

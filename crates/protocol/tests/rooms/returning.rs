@@ -1,6 +1,6 @@
 //! Whoever was removed and would come back by what it writes below its cut.
 
-use lanline_protocol::body::{Add, Body, SALT_BYTES, Text};
+use lanline_protocol::body::{Add, Body, Leave, SALT_BYTES, Text};
 use lanline_protocol::entry::{Entry, Header};
 use lanline_protocol::frame::{Batch, Frame, Hello, Open, Tag, room_tag};
 use lanline_protocol::id::{EntryId, Hash, LogId, RoomId, StoreId};
@@ -171,4 +171,32 @@ fn what_is_passed_on_of_somebody_removed_is_what_was_held_then() {
     assert!(world.connected(CAROL, ALICE));
     world.settle();
     assert_eq!(world.texts(ALICE, room), ["0", "1", "2"]);
+}
+
+/// Bob, removed, gives carol a word of leaving before she hears of that; alice never takes it.
+#[test]
+fn a_leaving_that_not_everybody_takes_changes_nothing_of_what_a_removal_leaves() {
+    let mut world = World::new(&["alice", "bob", "carol", "dave"]);
+    let room = world.room_of(3);
+    world.listen(BOB);
+    let link = world.invite(BOB, room);
+    world.join(3, BOB, &link);
+    world.say(BOB, room, "said before");
+    world.settle();
+    let words = tip(&mut world, room, BOB, Lane::Content);
+    world.cut(ALICE, BOB);
+    world.cut(ALICE, CAROL);
+    world.cut(BOB, 3);
+    removed(&mut world, room);
+    let leave = Body::Leave(Leave { adds: Vec::new(), cuts: Vec::new() });
+    let left = write(room, BOB, LogId::new([0x71; 16]), words.add, None, None, &leave);
+    push(&mut world, room, BOB, CAROL, &[left]);
+    world.settle();
+    assert!(!is_member(&mut world, room, CAROL, BOB));
+    world.connect(ALICE, CAROL);
+    world.settle();
+    for device in [ALICE, CAROL] {
+        assert_eq!(world.texts(device, room), ["said before"], "at {device}");
+        assert!(is_member(&mut world, room, device, 3), "at {device}");
+    }
 }
