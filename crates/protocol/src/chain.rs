@@ -11,6 +11,7 @@ use crate::cbor;
 use crate::entry::{Header, LogKey};
 use crate::id::{EntryId, Hash, LogId, RoomId};
 use crate::identity::{Context, PublicKey, Signature};
+use crate::limits;
 use crate::lineage::Lineage;
 use crate::membership::{Act, Frozen, Tips, lower};
 
@@ -122,10 +123,16 @@ pub(crate) struct Leaving<'a> {
 /// What counts of each log of one device; of logs not named, nothing.
 pub(crate) type Cuts = BTreeMap<LogId, Tips>;
 
-fn named_by<'a>(cuts: impl IntoIterator<Item = &'a Cut>) -> Cuts {
+/// What the cuts of one entry leave. Of one log no more of them count than branches of it are kept, the last: for each
+/// entry of the log that is not held it is looked up which of them are.
+fn named_by(cuts: &[Cut]) -> Cuts {
     let mut named = Cuts::new();
     for cut in cuts {
-        named.entry(cut.log).or_default().insert((cut.seq, cut.id));
+        let tips = named.entry(cut.log).or_default();
+        tips.insert((cut.seq, cut.id));
+        if tips.len() > limits::BRANCHES {
+            tips.pop_first();
+        }
     }
     named
 }
@@ -133,10 +140,15 @@ fn named_by<'a>(cuts: impl IntoIterator<Item = &'a Cut>) -> Cuts {
 /// What a removal by the majority leaves of each log, where its entries differ: what any of them does. Each was written
 /// by somebody who held that much.
 fn widest(acts: &[&Act]) -> Cuts {
-    named_by(acts.iter().flat_map(|act| match &act.body {
-        Body::Remove(remove) => remove.cuts.as_slice(),
-        _ => &[],
-    }))
+    let mut widest = Cuts::new();
+    for act in acts {
+        if let Body::Remove(remove) = &act.body {
+            for (log, tips) in named_by(&remove.cuts) {
+                widest.entry(log).or_default().extend(tips);
+            }
+        }
+    }
+    widest
 }
 
 /// The adds that logs are written under, which their first entries name.

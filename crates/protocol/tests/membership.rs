@@ -685,3 +685,14 @@ fn words_of_leaving_that_name_the_same_cost_no_more_than_they_say() {
     // Worked out for each add, these would be 24 million cuts.
     assert!(!notes.now().is_member(&public(BOB)));
 }
+
+#[test]
+fn of_one_log_one_entry_cuts_no_more_branches_than_are_kept() {
+    let mut notes = Notes::new();
+    let bob = notes.admit(BOB);
+    let log = LogId::new([9; 16]);
+    let cuts = (1..100).map(|seq| Cut { log, seq, id: EntryId::new([seq as u8; 32]) }).collect();
+    notes.write(BOB, &Body::Leave(Leave { adds: vec![bob], cuts }), None);
+    let Some(Limit::Cut(tips)) = notes.now().limit(LogKey { author: public(BOB), log }, bob) else { panic!() };
+    assert_eq!(tips.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), (92..100).collect::<Vec<_>>());
+}
