@@ -85,7 +85,8 @@ impl<S: Store> Replica<S> {
         }
         self.push_membership(connection, room, 0)?;
         if let Some(session) = self.sessions.get_mut(&connection) {
-            session.shared.remove(&room);
+            // It may have been open until just now, with something on its way.
+            session.unshare(room);
         }
         Ok(())
     }
