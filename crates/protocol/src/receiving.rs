@@ -122,8 +122,14 @@ impl<S: Store> Replica<S> {
         if !fine {
             return Ok(false);
         }
+        // Once for all of them: it takes long to find, and one member may send thousands.
+        let counts = batch.records.iter().any(|record| record.key.name == RecordName::COUNTS);
+        let counted = counts.then(|| self.counted_before(id));
         for record in &batch.records {
             self.take_record(id, record)?;
+        }
+        if let Some(before) = counted {
+            self.note_counted(id, before);
         }
         self.finish_join(now, connection, id)?;
         let still_member = self.rooms.get(&id).is_some_and(|room| room.is_member(&peer));
@@ -401,7 +407,6 @@ impl<S: Store> Replica<S> {
             self.renew = true;
         }
         let receipts = record.key.name == RecordName::RECEIPTS && record.key.author != self.me;
-        let counted = (record.key.name == RecordName::COUNTS).then(|| self.counted_before(id));
         let before = if receipts { self.own_marks(id, &record.key.author) } else { Vec::new() };
         let arrival = self.store.put_record(record)?;
         self.wrote = true;
@@ -411,9 +416,6 @@ impl<S: Store> Replica<S> {
         self.tail.add_record(id, newest, record.clone(), arrival);
         if record.key.name == RecordName::ADDRESSES {
             self.gathering.changed(id);
-        }
-        if let Some(before) = counted {
-            self.note_counted(id, before);
         }
         if receipts {
             let device = record.key.author.device_id();
