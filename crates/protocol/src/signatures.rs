@@ -139,16 +139,17 @@ mod tests {
             let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
             bytes.try_into().unwrap()
         };
-        let p_less_one = [&[0xec][..], &[0xff; 30], &[0x7f]].concat().try_into().unwrap();
+        let near_p = |first: u8| -> [u8; 32] { [&[first][..], &[0xff; 30], &[0x7f]].concat().try_into().unwrap() };
         let mut one = [0; 32];
         one[0] = 1;
-        let canonical = [[0; 32], one, p_less_one, hex(c), hex(minus_c)];
+        // The last two are p and p+1, which are 0 and 1 once more.
+        let points = [[0; 32], one, near_p(0xec), hex(c), hex(minus_c), near_p(0xed), near_p(0xee)];
         let signed = |point: &[u8; 32]| {
             let mut other = *point;
             other[31] ^= 0x80;
             [*point, other]
         };
-        canonical.iter().flat_map(signed).collect()
+        points.iter().flat_map(signed).collect()
     }
 
     fn signed(seed: u8, count: u8) -> Vec<(PublicKey, Vec<u8>, Signature)> {
