@@ -7,7 +7,7 @@ use crate::frame::Batch;
 use crate::id::{EntryId, RoomId, ShortId};
 use crate::kind::{Kind, Lane};
 use crate::limits;
-use crate::membership::Act;
+use crate::membership::{Act, Limit};
 use crate::planted::{self, Bug};
 use crate::record::{Record, RecordName};
 use crate::replica::{Event, Output, Replica};
@@ -196,8 +196,11 @@ impl<S: Store> Replica<S> {
         // Unsigned entries count only through the signature that follows them: the group is stored whole or not
         // at all, or what is left of it could never be passed on. So it is judged by its first new entry.
         let mut new = None;
+        let from_member = self.sessions.get(&connection).is_some_and(|session| {
+            session.is_joining(id) || self.rooms.get(&id).is_some_and(|room| room.is_member(&session.peer))
+        });
         for (index, entry) in group.entries().iter().enumerate() {
-            match self.place(id, lane, entry)? {
+            match self.place(id, lane, entry, from_member)? {
                 Place::Held => {}
                 Place::Lost if entry.signature.is_some() && group.signed().is_none() => return Ok(Verdict::Invalid),
                 Place::Lost => self.put_back(id, entry)?,
@@ -246,8 +249,8 @@ impl<S: Store> Replica<S> {
         Ok(Verdict::Held)
     }
 
-    /// Where an entry stands to what is held.
-    fn place(&mut self, id: RoomId, lane: Lane, entry: &Entry) -> Result<Place, StoreError> {
+    /// Where an entry stands to what is held, and whether it is taken from who sent it.
+    fn place(&mut self, id: RoomId, lane: Lane, entry: &Entry, from_member: bool) -> Result<Place, StoreError> {
         let header = &entry.header;
         let log = header.log_key();
         let damaged = self.rooms.get(&id).is_some_and(|room| !room.damage.missing.is_empty());
@@ -277,6 +280,11 @@ impl<S: Store> Replica<S> {
         let Some(limit) = room.limit(log, adds).filter(|limit| limit.admits(header.seq, entry.id)) else {
             return Ok(Place::Refused);
         };
+        // Who left may have cut a log at what nobody holds, and nobody removes it any more: what may stand before that is
+        // taken from members, who can be removed.
+        if !from_member && limit != Limit::All && !limit.names(header.seq, entry.id) {
+            return Ok(Place::Refused);
+        }
         if let Some(state) = state
             && !state.has_room(&self.store, id, log, &limit, (header.seq, entry.id))?
         {

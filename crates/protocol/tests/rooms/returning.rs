@@ -1,6 +1,6 @@
 //! Whoever was removed and would come back by what it writes below its cut.
 
-use lanline_protocol::body::{Add, Body, Leave, SALT_BYTES, Text};
+use lanline_protocol::body::{Add, Body, Cut, Leave, SALT_BYTES, Text};
 use lanline_protocol::entry::{Entry, Header};
 use lanline_protocol::frame::{Batch, Frame, Hello, Open, Tag, room_tag};
 use lanline_protocol::id::{EntryId, Hash, LogId, RoomId, StoreId};
@@ -199,4 +199,24 @@ fn a_leaving_that_not_everybody_takes_changes_nothing_of_what_a_removal_leaves()
         assert_eq!(world.texts(device, room), ["said before"], "at {device}");
         assert!(is_member(&mut world, room, device, 3), "at {device}");
     }
+}
+
+/// Bob leaves, and cuts a log of who belongs at something that nobody holds: nobody could remove him any more.
+#[test]
+fn who_left_hands_in_nothing_more_below_a_cut_that_it_made_up() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.say(BOB, room, "said before");
+    world.settle();
+    let words = tip(&mut world, room, BOB, Lane::Content);
+    let (log, id) = (LogId::new([0x71; 16]), EntryId::new([9; 32]));
+    let leave = Body::Leave(Leave { adds: vec![words.add], cuts: vec![Cut { log, seq: 1 << 40, id }] });
+    let left = write(room, BOB, LogId::new([0x73; 16]), words.add, None, None, &leave);
+    push(&mut world, room, BOB, CAROL, &[left]);
+    world.settle();
+    assert!(!is_member(&mut world, room, CAROL, BOB));
+    let late = write(room, BOB, log, words.add, None, None, &add_of(BOB, room.creation()));
+    push(&mut world, room, BOB, CAROL, std::slice::from_ref(&late));
+    world.settle();
+    assert!(world.store(CAROL).entry(late.id).unwrap().is_none());
 }
