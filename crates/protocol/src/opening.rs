@@ -85,8 +85,7 @@ impl<S: Store> Replica<S> {
         }
         self.push_membership(connection, room, 0)?;
         if let Some(session) = self.sessions.get_mut(&connection) {
-            // It may have been open until just now, with something on its way.
-            session.unshare(room);
+            session.unshare(room); // it may have been open until just now, with something on its way
         }
         Ok(())
     }
