@@ -319,15 +319,15 @@ impl<S: Store> Replica<S> {
         Ok(self.unheard_leave(room, device)?.is_some())
     }
 
-    /// The arrival of this device's own leaving, where a device has not acknowledged it.
-    pub(crate) fn unheard_leave(&self, room: &Room, device: DeviceId) -> Result<Option<Arrival>, StoreError> {
+    /// The arrival of this device's own leaving and the log that it stands in, where a device has not acknowledged it.
+    pub(crate) fn unheard_leave(&self, room: &Room, device: DeviceId) -> Result<Option<(Arrival, LogKey)>, StoreError> {
         let acked = room.acks.get(Lane::Membership).get(&device).copied().unwrap_or(0);
-        let mut first = None;
+        let mut first: Option<(Arrival, LogKey)> = None;
         for act in room.acts.values() {
             if act.header.author == self.me && act.header.kind() == crate::kind::Kind::Leave {
                 let arrival = self.store.entry(act.id)?.map_or(Arrival::MAX, |stored| stored.arrival);
-                if arrival > acked && first.is_none_or(|before| arrival < before) {
-                    first = Some(arrival);
+                if arrival > acked && first.is_none_or(|(before, _)| arrival < before) {
+                    first = Some((arrival, act.header.log_key()));
                 }
             }
         }

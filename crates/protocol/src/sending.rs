@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::Body;
 use crate::clock::Time;
+use crate::entry::LogKey;
 use crate::frame::{Ack, Batch, Digest, Frame};
 use crate::id::{EntryId, RoomId};
 use crate::identity::PublicKey;
@@ -18,8 +19,15 @@ use crate::session::{ConnectionId, LaneState, Telling};
 use crate::store::{Arrival, Item, Store, StoreError};
 use crate::tail::{Picked, Piece};
 
-/// Picks of a page what the peer lacks.
-fn pick<'a>(state: &mut LaneState, peer: &PublicKey, damage: &Damage, pieces: &'a [Piece]) -> Picked<'a> {
+/// Picks of a page what the peer lacks. The log in which this device says that it left is sent whether it counts or not:
+/// the peer may hold, or come to hold, an act that outranks the removal by which it does not.
+fn pick<'a>(
+    state: &mut LaneState,
+    peer: &PublicKey,
+    damage: &Damage,
+    leaving: Option<LogKey>,
+    pieces: &'a [Piece],
+) -> Picked<'a> {
     let mut picked = Picked::default();
     for piece in pieces {
         let sent = match piece {
@@ -36,7 +44,8 @@ fn pick<'a>(state: &mut LaneState, peer: &PublicKey, damage: &Damage, pieces: &'
                 if lacked && (!group.whole || !damage.is_before(&group.log, group.last.0)) {
                     state.gaps.insert(group.log);
                 }
-                lacked && group.counts && !state.gaps.contains(&group.log)
+                let counts = group.counts || leaving == Some(group.log);
+                lacked && counts && !state.gaps.contains(&group.log)
             }
         };
         if sent {
@@ -103,7 +112,7 @@ impl<S: Store> Replica<S> {
                 self.tell(connection, Telling::Records { room: id, slot, after: None })?;
                 continue;
             }
-            let newest = held_back.map_or(*room.newest.get(lane), |leave| leave.saturating_sub(1));
+            let newest = held_back.map_or(*room.newest.get(lane), |(leave, _)| leave.saturating_sub(1));
             if state.sent >= newest {
                 let skipped = state.skipped_since_ms.is_some_and(|since| now.steady_ms >= since + limits::SKIP_MS);
                 if !state.said_end || skipped {
@@ -123,7 +132,7 @@ impl<S: Store> Replica<S> {
             let pieces = page.get(..pieces).unwrap_or_default();
             // What is held back may be all that is left: up to there, nothing is missing.
             let upto = pieces.last().map_or(newest, Piece::arrival);
-            let picked = pick(state, &peer, &room.damage, pieces);
+            let picked = pick(state, &peer, &room.damage, leave.map(|(_, log)| log), pieces);
             state.sent = upto;
             let anchor = pieces.iter().rev().find_map(|piece| match piece {
                 Piece::Group(group) => Some(group.last.1),
@@ -150,8 +159,8 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    /// The arrival of this device's leaving, where the peer is still to hear of it.
-    fn own_leave(&self, connection: ConnectionId, id: RoomId) -> Result<Option<Arrival>, StoreError> {
+    /// The arrival of this device's leaving and the log that it stands in, where the peer is still to hear of it.
+    fn own_leave(&self, connection: ConnectionId, id: RoomId) -> Result<Option<(Arrival, LogKey)>, StoreError> {
         let Some(room) = self.rooms.get(&id).filter(|room| !room.is_member(&self.me)) else { return Ok(None) };
         let Some(session) = self.sessions.get(&connection) else { return Ok(None) };
         self.unheard_leave(room, session.device)

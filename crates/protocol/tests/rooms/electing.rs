@@ -397,3 +397,13 @@ fn who_left_tells_so_to_whom_it_takes_for_removed_and_asks_to_be_let_in_again() 
     let third = [Connect(2, 3), Deliver(37), Connect(4, 3), Leave(0), Deliver(43)];
     run(&[&first[..], &second[..], &third[..]].concat(), 3_146_333_478_400_164);
 }
+
+/// Alice removes bob, who leaves; carol, with alice's vote, becomes the owner by an act that outranks the removal, and hears
+/// of all of it from bob: what he wrote no longer counts to him, and yet he has to tell that he left.
+#[test]
+fn who_was_removed_tells_that_it_left_to_whom_may_know_better() {
+    use Step::{Connect, Elect, Leave, Remove, Split};
+    let first = [Elect(0, 2), Remove(0, 1), Split(6), Leave(3), Leave(0), Leave(1)];
+    let second = [Connect(1, 3), Connect(1, 2), Elect(2, 2)];
+    run(&[&first[..], &second[..]].concat(), 3_532_313_283_897_295);
+}
