@@ -426,7 +426,8 @@ impl<S: Store> Replica<S> {
     pub(crate) fn refresh_shared(&mut self, connection: ConnectionId, id: RoomId) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get(&connection) else { return Ok(()) };
         let Some(room) = self.rooms.get(&id) else { return Ok(()) };
-        if !session.shared.contains_key(&id) || session.is_joining(id) {
+        // Who joins believes nothing yet, but a member may ask to be let in, too.
+        if !session.shared.contains_key(&id) || (session.is_joining(id) && !room.is_member(&self.me)) {
             return Ok(());
         }
         let peer = session.peer;

@@ -404,3 +404,11 @@ fn who_was_removed_tells_that_it_left_to_whom_may_know_better() {
     let second = [Connect(1, 3), Connect(1, 2), Elect(2, 2)];
     run(&[&first[..], &second[..]].concat(), 3_532_313_283_897_295);
 }
+
+/// Alice asks carol, who left, to be let in where she is a member already, and carol asks alice. Bob is removed and dave
+/// left: carol hears of her new add from nobody but alice, and by no slot of before she left.
+#[test]
+fn who_is_asked_to_let_a_member_in_and_left_comes_back() {
+    use Step::{Commit, Deliver, Join, Leave, Remove};
+    run(&[Leave(2), Leave(3), Commit(2), Commit(3), Deliver(3), Join(0, 2), Join(2, 0), Remove(0, 1)], 0);
+}
