@@ -310,6 +310,96 @@ pub struct Joined {
     pub refusal: Option<Refusal>,
 }
 
+/// Begins to meet by a code, by whoever typed it; see [`crate::pairing`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Pair {
+    /// [`crate::pake::Pake::METHOD`].
+    #[n(0)]
+    pub method: u8,
+    /// The exchange's first message, at most [`limits::PAIRING_BYTES`].
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub message: Vec<u8>,
+}
+
+/// Answers a [`Pair`] where a code is live, whatever the other typed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PairAnswer {
+    /// The exchange's second message, at most [`limits::PAIRING_BYTES`].
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub message: Vec<u8>,
+}
+
+/// Proves that the sender typed the code: its one guess.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PairProof {
+    /// See [`crate::pairing`].
+    #[n(0)]
+    pub proof: Hash,
+}
+
+/// Why a device that asks by a code is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairRefusal {
+    /// No code is live here.
+    NoCode,
+    /// The code was another one, and is over now.
+    WrongCode,
+    /// This device cannot add anyone now; also a reason that a newer version gives and this one does not know.
+    Unavailable,
+}
+
+impl<C> Encode<C> for PairRefusal {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        let number = match self {
+            Self::NoCode => 0,
+            Self::WrongCode => 1,
+            Self::Unavailable => 2,
+        };
+        e.u16(number)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for PairRefusal {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Ok(match d.u16()? {
+            0 => Self::NoCode,
+            1 => Self::WrongCode,
+            _ => Self::Unavailable,
+        })
+    }
+}
+
+/// What a host tells a guest that proved itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Admission {
+    /// Proves that the host showed the code.
+    #[n(0)]
+    pub proof: Hash,
+    /// The room that the guest was added to: it follows.
+    #[n(1)]
+    pub room: RoomId,
+}
+
+/// Ends meeting by a code: one of the two.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Paired {
+    /// The guest is let in.
+    #[n(0)]
+    pub admission: Option<Admission>,
+    /// It is not.
+    #[n(1)]
+    pub refusal: Option<PairRefusal>,
+}
+
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is the type it holds")]
@@ -332,6 +422,10 @@ pub enum Frame {
     Joined(Joined),
     WantEntries(WantEntries),
     Entries(Entries),
+    Pair(Pair),
+    PairAnswer(PairAnswer),
+    PairProof(PairProof),
+    Paired(Paired),
     /// A type of a newer version.
     Other(u16),
 }
@@ -372,6 +466,10 @@ impl Frame {
             Self::Joined(body) => frame(14, body),
             Self::WantEntries(body) => frame(15, body),
             Self::Entries(body) => frame(16, body),
+            Self::Pair(body) => frame(17, body),
+            Self::PairAnswer(body) => frame(18, body),
+            Self::PairProof(body) => frame(19, body),
+            Self::Paired(body) => frame(20, body),
             Self::Other(_) => Vec::new(),
         }
     }
@@ -406,6 +504,10 @@ impl Frame {
             14 => Self::Joined(cbor::decode_checked(body)?),
             15 => Self::WantEntries(cbor::decode_checked(body)?),
             16 => Self::Entries(cbor::decode_checked(body)?),
+            17 => Self::Pair(cbor::decode_checked(body)?),
+            18 => Self::PairAnswer(cbor::decode_checked(body)?),
+            19 => Self::PairProof(cbor::decode_checked(body)?),
+            20 => Self::Paired(cbor::decode_checked(body)?),
             other => Self::Other(other),
         };
         if frame.bounded() { Ok(frame) } else { Err(CborError::Unexpected("over a limit".into())) }
@@ -422,6 +524,9 @@ impl Frame {
             Self::Ack(ack) => ack.upto <= limits::NUMBER,
             Self::WantEntries(want) => want.ids.len() <= limits::WANT_ENTRIES,
             Self::Entries(answer) => answer.entries.len() <= limits::WANT_ENTRIES,
+            Self::Pair(pair) => pair.message.len() <= limits::PAIRING_BYTES,
+            Self::PairAnswer(answer) => answer.message.len() <= limits::PAIRING_BYTES,
+            Self::Paired(paired) => paired.admission.is_some() != paired.refusal.is_some(),
             _ => true,
         }
     }

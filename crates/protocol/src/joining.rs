@@ -4,7 +4,8 @@ use crate::body::{Add, Admit, Body, Link};
 use crate::clock::Time;
 use crate::command::{CommandError, check_name};
 use crate::frame::{Frame, Join, Joined, Refusal, room_tag};
-use crate::id::RoomId;
+use crate::id::{EntryId, RoomId};
+use crate::identity::PublicKey;
 use crate::kind::Lane;
 use crate::limits;
 use crate::link::{InviteLink, JoinClaim};
@@ -39,7 +40,7 @@ impl<S: Store> Replica<S> {
             name: self.name.clone(),
         });
         session.joining.retain(|joining| joining.room != link.room);
-        session.joining.push(Joining { room: link.room, tag, frame: frame.clone() });
+        session.joining.push(Joining { room: link.room, tag, frame: Some(frame.clone()) });
         self.rooms.entry(link.room).or_insert_with(|| Room::empty(link.room));
         self.raise_limit(connection, FrameLimit::Data);
         self.send(connection, &frame);
@@ -54,8 +55,8 @@ impl<S: Store> Replica<S> {
         if let Some(slot) = session.unshare(room).and_then(|gone| gone.their_slot) {
             session.their_slots.remove(&slot);
         }
-        if let Some(joining) = session.joining.iter().find(|joining| joining.room == room) {
-            let frame = joining.frame.clone();
+        let asked = session.joining.iter().find(|joining| joining.room == room);
+        if let Some(frame) = asked.and_then(|joining| joining.frame.clone()) {
             self.send(connection, &frame);
             self.open_rooms(connection)?;
         }
@@ -108,7 +109,7 @@ impl<S: Store> Replica<S> {
         &mut self,
         now: Time,
         id: RoomId,
-        peer: &crate::identity::PublicKey,
+        peer: &PublicKey,
         join: &Join,
         claim: &JoinClaim,
     ) -> Result<Option<Refusal>, StoreError> {
@@ -117,10 +118,27 @@ impl<S: Store> Replica<S> {
         let Some(membership) = room.membership.as_ref().filter(|membership| membership.is_member(&self.me)) else {
             return Ok(Some(Refusal::Unknown));
         };
-        let Some((invite, invited)) = membership.invite(&join.invite) else { return Ok(Some(Refusal::Unknown)) };
+        let Some((invite, _)) = membership.invite(&join.invite) else { return Ok(Some(Refusal::Unknown)) };
         if !claim.holds(&join.invite, &join.signature) {
             return Ok(Some(Refusal::Unknown));
         }
+        self.let_in(now, id, peer, &join.name, invite)
+    }
+
+    /// Adds a device to a room by an invite that it proved to know of, or says why not.
+    pub(crate) fn let_in(
+        &mut self,
+        now: Time,
+        id: RoomId,
+        peer: &PublicKey,
+        name: &str,
+        invite: EntryId,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let membership = self.rooms.get(&id).and_then(|room| room.membership.as_ref());
+        let Some(membership) = membership.filter(|membership| membership.is_member(&self.me)) else {
+            return Ok(Some(Refusal::Unknown));
+        };
+        let Some(invited) = membership.invited(&invite) else { return Ok(Some(Refusal::Unknown)) };
         if membership.is_member(peer) {
             return Ok(None);
         }
@@ -136,7 +154,7 @@ impl<S: Store> Replica<S> {
             return Ok(Some(Refusal::Used));
         }
         let owner = membership.role(&self.me) == Some(Role::Owner) && membership.frozen.is_none();
-        let (name, invite) = (join.name.clone(), Some(invite));
+        let (name, invite) = (name.to_owned(), Some(invite));
         let body = if owner {
             let link = Link { previous: membership.head, epoch: membership.epoch, votes: Vec::new() };
             Body::Admit(Admit { link, key: *peer, name, invite })

@@ -10,10 +10,12 @@ mod admission;
 mod append;
 pub mod body;
 mod branches;
+pub mod by_code;
 pub mod cbor;
 mod chain;
 pub mod checked;
 pub mod clock;
+pub mod code;
 pub mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -36,6 +38,8 @@ mod meeting;
 pub mod membership;
 pub mod memory;
 mod opening;
+pub mod pairing;
+pub mod pake;
 #[cfg(feature = "planted")]
 pub mod planted;
 #[cfg(not(feature = "planted"))]

@@ -112,8 +112,16 @@ pub const SCRUB_EVERY_MS: u64 = 24 * 3600 * 1000;
 pub const SCRUB_ITEMS: usize = 64;
 /// See [`SCRUB_ITEMS`].
 pub const SCRUB_PAUSE_MS: u64 = 1000;
-/// Join attempts on one connection.
+/// Join attempts on one connection, by link or by code.
 pub const JOIN_ATTEMPTS: u32 = 8;
+/// How long a code is shown, in milliseconds.
+pub const CODE_MS: u64 = 120_000;
+/// Wrong guesses of codes within [`WRONG_GUESSES_MS`], after which a person has to ask for the next code knowingly.
+pub const WRONG_GUESSES: usize = 5;
+/// See [`WRONG_GUESSES`], in milliseconds.
+pub const WRONG_GUESSES_MS: u64 = 3600 * 1000;
+/// What one side of the exchange of a code sends.
+pub const PAIRING_BYTES: usize = 64;
 /// Records one member may have in one room, over all its stores and names.
 pub const RECORDS_PER_MEMBER: usize = 64;
 /// A connection with a stranger ends after this long without a `join`, in milliseconds.

@@ -395,6 +395,11 @@ impl Membership {
         self.invites.iter().find(|(_, invited)| invited.key == *key).map(|(id, invited)| (*id, invited))
     }
 
+    /// An invite by the entry that it is.
+    pub(crate) fn invited(&self, invite: &EntryId) -> Option<&Invited> {
+        self.invites.get(invite)
+    }
+
     /// Who was in a room and is no more, by removal or by leaving, or because the add that let it in is void: it was a
     /// member to itself, and to whoever did not know why.
     pub fn was_member(&self, key: &PublicKey) -> bool {

@@ -19,6 +19,7 @@ use crate::identity::{DeviceId, DeviceKey, PublicKey};
 use crate::kind::Lane;
 use crate::limits;
 use crate::meeting::Gathering;
+use crate::pairing::Codes;
 use crate::planted::{self, Bug};
 use crate::room::Room;
 use crate::session::{ConnectionId, FrameLimit, Session};
@@ -82,6 +83,19 @@ pub enum Event {
     Joined(ConnectionId, RoomId),
     /// A join was refused.
     JoinRefused(ConnectionId, RoomId, crate::frame::Refusal),
+    /// A join by code was refused.
+    PairRefused(ConnectionId, crate::frame::PairRefusal),
+    /// The code that this device showed for a room is over: somebody typed it, or another one.
+    CodeEnded(RoomId, CodeEnd),
+}
+
+/// How a code ended that was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeEnd {
+    /// Somebody typed it.
+    Used,
+    /// Somebody typed another one.
+    Wrong,
 }
 
 /// What is to be carried out after a commit, in order.
@@ -160,6 +174,7 @@ pub struct Replica<S> {
     pub(crate) scrub: crate::repair::Scrub,
     /// Rooms that this device just became a member of.
     pub(crate) joined: Vec<RoomId>,
+    pub(crate) codes: Codes,
     pub(crate) out: Vec<Output>,
     /// What the store said when, after a commit, it was looked up what follows.
     failed: Option<StoreError>,
@@ -203,6 +218,7 @@ impl<S: Store> Replica<S> {
         let name = store.value(NAME)?.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let devices = store.devices()?.into_iter().map(|device| (device.key, device)).collect();
         let tells_read = crate::privacy::tells_read(&store)?;
+        let codes = crate::by_code::restore(&store)?;
         let me = key.public();
         Ok(Self {
             device: me.device_id(),
@@ -232,6 +248,7 @@ impl<S: Store> Replica<S> {
             renew: false,
             scrub: crate::repair::Scrub::default(),
             joined: Vec::new(),
+            codes,
             out: Vec::new(),
             failed: None,
         })
@@ -334,6 +351,10 @@ impl<S: Store> Replica<S> {
             Ok(Frame::Joined(joined)) => self.on_joined(connection, &joined),
             Ok(Frame::WantEntries(want)) => self.on_want_entries(connection, want)?,
             Ok(Frame::Entries(answer)) => self.on_entries(connection, answer)?,
+            Ok(Frame::Pair(pair)) => self.on_pair(now, connection, &pair),
+            Ok(Frame::PairAnswer(answer)) => self.on_pair_answer(connection, &answer),
+            Ok(Frame::PairProof(proof)) => self.on_pair_proof(now, connection, &proof)?,
+            Ok(Frame::Paired(paired)) => self.on_paired(connection, &paired)?,
         };
         if !fine {
             self.close(connection, CloseReason::BadFrame);

@@ -8,6 +8,7 @@ use crate::frame::{Frame, Head, Hello, room_tag};
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::Lane;
+use crate::pairing::{Attempt, Guest, Proving};
 use crate::record::RecordKey;
 use crate::room::{PerLane, Room};
 use crate::store::Arrival;
@@ -125,7 +126,18 @@ pub(crate) struct Joining {
     pub(crate) room: RoomId,
     pub(crate) tag: Hash,
     /// What it asked with.
-    pub(crate) frame: Frame,
+    /// What it asked with; nothing, where it asked by a code.
+    pub(crate) frame: Option<Frame>,
+}
+
+/// How far meeting by a code is.
+pub(crate) enum Pairing {
+    /// The peer shows a code, this device began.
+    Guest(Box<Guest>),
+    /// This device has proved that it was told the code, and the peer is to prove that it showed it.
+    Proving(Proving),
+    /// This device shows a code, the peer began.
+    Host(Attempt),
 }
 
 pub(crate) struct Session {
@@ -147,6 +159,8 @@ pub(crate) struct Session {
     pub(crate) believes: BTreeMap<RoomId, PublicKey>,
     pub(crate) joining: Vec<Joining>,
     pub(crate) join_attempts: u32,
+    /// Boxed: most connections have none.
+    pub(crate) pairing: Option<Box<Pairing>>,
     /// Bytes sent and not acknowledged, over all rooms.
     pub(crate) in_flight: usize,
     /// What is told beside, in order.
@@ -187,6 +201,7 @@ impl Session {
             believes: BTreeMap::new(),
             joining: Vec::new(),
             join_attempts: 0,
+            pairing: None,
             in_flight: 0,
             tellings: VecDeque::new(),
             queued: None,

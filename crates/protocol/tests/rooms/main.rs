@@ -10,6 +10,7 @@
 )]
 
 mod belonging;
+mod by_code;
 mod converging;
 mod counting;
 mod crowding;

@@ -13,7 +13,7 @@ static SCHEMA: LazyLock<BasicContext> = LazyLock::new(|| {
 });
 
 /// The rule of a frame's body, by the frame's type; the rule of the whole frame ends in `-frame`.
-const FRAMES: [&str; 16] = [
+const FRAMES: [&str; 20] = [
     "goodbye",
     "ping",
     "pong",
@@ -30,6 +30,10 @@ const FRAMES: [&str; 16] = [
     "joined",
     "want-entries",
     "entries",
+    "pair",
+    "pair-answer",
+    "pair-proof",
+    "paired",
 ];
 
 /// The rule of a body, by the kind of its entry.
