@@ -70,7 +70,7 @@ pub(crate) enum Subcommand {
         #[arg(value_name = "NAME")]
         called: String,
     },
-    /// Makes an invite: a link that lets one other device in, for 24 hours.
+    /// Makes an invite: a link that lets one other device in, for 24 hours, and a code to type in place of it.
     #[command(after_help = help::INVITE)]
     Invite {
         #[command(flatten)]
@@ -87,13 +87,17 @@ pub(crate) enum Subcommand {
         #[arg(long, conflicts_with = "json")]
         qr: bool,
     },
-    /// Joins a room by an invite's link.
+    /// Joins a room by an invite's link, or by the address of a device and the code that it shows.
     #[command(after_help = help::JOIN)]
     Join {
         #[command(flatten)]
         common: Common,
-        /// The link: `lanline:j/…`.
-        link: String,
+        /// The link, `lanline:j/…`, or the address of the device that shows a code.
+        #[arg(value_name = "LINK|ADDRESS")]
+        invite: String,
+        /// The six digits that it shows; a space in their middle does no harm.
+        #[arg(num_args = 0..=2)]
+        code: Vec<String>,
     },
     /// Lists who is in a room.
     Members {

@@ -76,7 +76,7 @@ async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), F
             let wish = commands::invite::Wish { ttl_ms: ttl, uses, qr };
             commands::invite::run(&settings, &room.room, wish, common.json).await
         }
-        S::Join { common, link } => commands::join::run(&settings, link, common.json).await,
+        S::Join { common, invite, code } => commands::join::run(&settings, invite, &code, common.json).await,
         S::Members { common, room } => commands::members::run(&settings, &room.room, common.json).await,
         S::Admit { common, room, member } => commands::owner::admit(&settings, &room.room, &member, common.json).await,
         S::HandOver { common, room, member } => {

@@ -46,12 +46,13 @@ impl<S: Store> Replica<S> {
         if self.listening.is_empty() {
             return Err(CommandError::Invalid("a code needs a running server; start the server first"));
         }
+        let expires_at_ms = now.wall_ms().saturating_add(limits::CODE_MS).min(invited.expires_at_ms);
         if knowingly {
             self.codes.forgive();
             self.keep_wrong_guesses()?;
         }
         let code = self.codes.draw(now, link.room, invite, self.random.as_mut());
-        Ok(code.map(|code| Shown { code, expires_at_ms: now.wall_ms().saturating_add(limits::CODE_MS) }))
+        Ok(code.map(|code| Shown { code, expires_at_ms }))
     }
 
     /// Shows no code any more.
@@ -82,9 +83,13 @@ impl<S: Store> Replica<S> {
     /// A device has typed a code, and begins.
     pub(crate) fn on_pair(&mut self, now: Time, connection: ConnectionId, pair: &Pair) -> bool {
         let Some(session) = self.sessions.get_mut(&connection) else { return true };
-        // Each costs this device some work, and an answer.
-        session.join_attempts += 1;
-        if session.join_attempts > limits::JOIN_ATTEMPTS {
+        // While a code is live each costs this device some work.
+        let begun = match session.pairs {
+            (code, begun) if code == self.codes.drawn() => begun + 1,
+            _ => 1,
+        };
+        session.pairs = (self.codes.drawn(), begun);
+        if begun > limits::JOIN_ATTEMPTS {
             return false;
         }
         let meeting = Meeting { exporter: session.exporter, guest: session.device, host: self.device };

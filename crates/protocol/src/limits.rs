@@ -112,7 +112,7 @@ pub const SCRUB_EVERY_MS: u64 = 24 * 3600 * 1000;
 pub const SCRUB_ITEMS: usize = 64;
 /// See [`SCRUB_ITEMS`].
 pub const SCRUB_PAUSE_MS: u64 = 1000;
-/// Join attempts on one connection, by link or by code.
+/// Join attempts on one connection; of those by a code, for each code.
 pub const JOIN_ATTEMPTS: u32 = 8;
 /// How long a code is shown, in milliseconds.
 pub const CODE_MS: u64 = 120_000;

@@ -209,6 +209,11 @@ impl Codes {
         self.live = None;
     }
 
+    /// How many codes were drawn: which one it is now.
+    pub(crate) fn drawn(&self) -> u64 {
+        self.drawn
+    }
+
     /// The room that a code was drawn for last, while nobody has guessed.
     pub fn shown_for(&self) -> Option<RoomId> {
         self.live.as_ref().map(|live| live.room)

@@ -159,6 +159,8 @@ pub(crate) struct Session {
     pub(crate) believes: BTreeMap<RoomId, PublicKey>,
     pub(crate) joining: Vec<Joining>,
     pub(crate) join_attempts: u32,
+    /// How often the peer began to meet by which of this device's codes.
+    pub(crate) pairs: (u64, u32),
     /// Boxed: most connections have none.
     pub(crate) pairing: Option<Box<Pairing>>,
     /// Bytes sent and not acknowledged, over all rooms.
@@ -201,6 +203,7 @@ impl Session {
             believes: BTreeMap::new(),
             joining: Vec::new(),
             join_attempts: 0,
+            pairs: (0, 0),
             pairing: None,
             in_flight: 0,
             tellings: VecDeque::new(),

@@ -57,12 +57,13 @@ Examples:
   lanline invite Garden
   lanline invite Garden --ttl 7d --uses 10
 
-Whoever has the link can join: get it across by a way you trust. A server must be running: `lanline serve`, a chat, or
-the app.";
+Whoever has the link can join: get it across by a way you trust. The code may be read out: it lasts two minutes, and
+whoever does not know it has one guess. A server must be running: `lanline serve`, a chat, or the app.";
 
 pub(super) const JOIN: &str = "\
 Examples:
-  lanline join lanline:j/uiaviz… --name Bob";
+  lanline join lanline:j/uiaviz… --name Bob
+  lanline join 192.168.1.5 042 137       by the code that the device there shows";
 
 pub(super) const VOTE: &str = "\
 Examples:

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use lanline_engine::api::{
-    ApiError, CallError, ErrorCode, InRoom, Invite, Invited, Join, Joined, Listening, MarkRead, Member, Members,
-    MessagePage, Messages, NoParams, Nothing, OfMessage, Proposals, Receipts, RoomSummary, Rooms, SendMessage, Sent,
-    StartServer, Tally, Vote,
+    ApiError, CallError, ErrorCode, InRoom, Invite, Invited, Joined, Listening, MarkRead, Member, Members, MessagePage,
+    Messages, NoParams, Nothing, OfMessage, Proposals, Receipts, RoomSummary, Rooms, SendMessage, Sent, StartServer,
+    Status, Tally, Vote,
 };
 
 use crate::{commands, commands::vote::Wish, device::Device, line::Line, plain, qr::Qr, room};
@@ -126,7 +126,10 @@ pub(super) fn invite(device: &Device, room: &RoomSummary, draw: bool) -> Asked {
                 let qr = if draw { Qr::drawn(&device, &invited.link).await } else { None };
                 let link = plain::line(&invited.link);
                 let explained = commands::invite::explained(&name, &invited, None);
-                Ok(qr.into_iter().chain([link, explained]).map(Line::Block).collect())
+                let status: Result<Status, CallError> = device.call("status", NoParams {}).await;
+                let addresses = status.map(|status| status.server.addresses).unwrap_or_default();
+                let by_code = commands::invite::by_code(&invited, addresses.first().map(String::as_str));
+                Ok(qr.into_iter().chain([link, explained, by_code]).map(Line::Block).collect())
             }
             Err(error) => Err(error),
         };
@@ -140,8 +143,13 @@ pub(super) fn listen(device: &Device, port: Option<u16>) -> Asked {
     Box::pin(async move { Answer::Lines(started.await.map(|_| Vec::new())) })
 }
 
-pub(super) fn join(device: &Device, link: String) -> Asked {
-    let joined = device.submit("join", Join { link: Some(link), ..Join::default() });
+pub(super) fn join(device: &Device, invite: &str) -> Asked {
+    // A link may be broken over lines; an address has no space.
+    let (first, rest) = match invite.split_once(char::is_whitespace) {
+        Some((address, code)) if !address.to_ascii_lowercase().starts_with("lanline:") => (address, code),
+        _ => (invite, ""),
+    };
+    let joined = device.submit("join", commands::join::asked(first.to_owned(), rest));
     Box::pin(async move { Answer::Joined(joined.await) })
 }
 

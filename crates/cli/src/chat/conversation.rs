@@ -153,12 +153,16 @@ impl Conversation {
                 vec![note(now, what)]
             }
             Event::Notice(notice) => vec![note(now, plain::line(&notice.text))],
+            Event::CodeEnded { wrong: true, .. } => {
+                vec![note(now, "Somebody typed a wrong code: /invite shows another.".to_owned())]
+            }
             Event::EventsLost { .. } => self.lost(),
             Event::IncomingMessage { .. }
             | Event::MessageSent { .. }
             | Event::MessageChanged { .. }
             | Event::RoomChanged { .. }
             | Event::RoomRead { .. }
+            | Event::CodeEnded { .. }
             | Event::ReceiptsChanged { .. } => Vec::new(),
         }
     }

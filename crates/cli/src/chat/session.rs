@@ -229,7 +229,7 @@ impl<'a> Session<'a> {
             Typed::Join(link) => {
                 self.moving = true;
                 self.note("Joining…");
-                self.asked.push(answer::join(self.device, link));
+                self.asked.push(answer::join(self.device, &link));
             }
             Typed::Leave { sure: false } => {
                 self.note(&format!(

@@ -23,7 +23,7 @@ pub(crate) enum Typed {
     Invite,
     /// Lets other devices connect: on a port, or on the one that is set.
     Listen(Option<u16>),
-    /// Joins a room by a link, and goes there.
+    /// Joins a room by a link, or by an address and a code, and goes there.
     Join(String),
     /// Leaves this room for good; said twice.
     Leave {
@@ -48,7 +48,7 @@ pub(crate) const HELP: &str = "Commands:
   /vote remove WHO  votes to remove that member
   /invite           makes a link that lets one device in, for 24 hours
   /listen [PORT]    lets other devices connect to this one; 0 for any free port
-  /join LINK        joins a room by a link, and goes there
+  /join LINK        joins a room by a link, and goes there; or /join ADDRESS CODE
   /receipts         says who holds and has read what you said last
   /leave            leaves this room for good
   /quit             ends, as Ctrl-D does

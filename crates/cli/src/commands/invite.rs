@@ -31,9 +31,9 @@ pub(crate) async fn run(settings: &Settings, given: &str, wish: Wish, json: bool
         let invited: Invited = device.call("invite", params).await?;
         let wants_qr = !json && (wish.qr || std::io::stdout().is_terminal());
         let qr = if wants_qr { Qr::drawn(device, &invited.link).await } else { None };
-        Ok((room, invited, qr))
+        Ok((room, status, invited, qr))
     });
-    let (room, invited, qr) = made.await?;
+    let (room, status, invited, qr) = made.await?;
     if json {
         print::json(&invited)?;
         return Ok(());
@@ -43,6 +43,7 @@ pub(crate) async fn run(settings: &Settings, given: &str, wish: Wish, json: bool
     }
     print::text(&plain::line(&invited.link));
     print::aside(&explained(&room.name, &invited, wish.uses));
+    print::aside(&by_code(&invited, status.server.addresses.first().map(String::as_str)));
     Ok(())
 }
 
@@ -53,6 +54,22 @@ fn no_server(is_here: bool) -> &'static str {
     } else {
         "An invite needs a running server: start it with `lanline call start_server`, or run `lanline serve` instead \
          of the Lanline that runs without."
+    }
+}
+
+/// How to join without the link.
+pub(crate) fn by_code(invited: &Invited, address: Option<&str>) -> String {
+    match (&invited.code, address) {
+        (Some(code), Some(address)) => format!(
+            "Or within two minutes, by the code {}: `lanline join {} {}`. It is good for one try.",
+            plain::line(code),
+            plain::line(address),
+            plain::line(code).replace(' ', "")
+        ),
+        (Some(_), None) => String::from("This device has no address on a network, so that nobody can type a code."),
+        (None, _) => String::from(
+            "No code is shown: five wrong ones were typed within an hour, and somebody may be guessing. Give the link.",
+        ),
     }
 }
 

@@ -5,9 +5,18 @@ use lanline_engine::{
 
 use crate::{device::Device, exit::Failure, plain, print};
 
-/// Joins a room by a link.
-pub(crate) async fn run(settings: &Settings, link: String, json: bool) -> Result<(), Failure> {
-    let params = Join { link: Some(link), ..Join::default() };
+/// By a link, or by an address and a code.
+pub(crate) fn asked(invite: String, code: &str) -> Join {
+    if code.is_empty() {
+        Join { link: Some(invite), ..Join::default() }
+    } else {
+        Join { address: Some(invite), code: Some(code.to_owned()), ..Join::default() }
+    }
+}
+
+/// Joins a room by a link, or by an address and a code.
+pub(crate) async fn run(settings: &Settings, invite: String, code: &[String], json: bool) -> Result<(), Failure> {
+    let params = asked(invite, &code.concat());
     let joined = Device::for_a_moment(settings, async |device| {
         let joined: Joined = device.call("join", params).await?;
         Ok((joined, device.is_here()))

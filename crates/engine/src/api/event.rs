@@ -70,6 +70,13 @@ pub enum Event {
         /// The room's id.
         room: String,
     },
+    /// The code that was shown for a room is over: somebody typed it, or another one.
+    CodeEnded {
+        /// The room's id.
+        room: String,
+        /// Whether it was another one: somebody mistyped it, or guesses.
+        wrong: bool,
+    },
     /// The server started, stopped, or has other addresses.
     ServerChanged(ServerState),
     /// The store's condition changed.
@@ -96,6 +103,7 @@ impl Event {
             Self::ReceiptsChanged { .. } => "receipts_changed",
             Self::RoomChanged { .. } => "room_changed",
             Self::RoomRead { .. } => "room_read",
+            Self::CodeEnded { .. } => "code_ended",
             Self::ServerChanged(_) => "server_changed",
             Self::StoreChanged(_) => "store_changed",
             Self::Notice(_) => "notice",
@@ -114,6 +122,7 @@ impl Event {
         "receipts_changed",
         "room_changed",
         "room_read",
+        "code_ended",
         "server_changed",
         "store_changed",
         "notice",
@@ -147,6 +156,7 @@ enum Named {
     ReceiptsChanged { room: String, device_id: String },
     RoomChanged { room: String },
     RoomRead { room: String },
+    CodeEnded { room: String, wrong: bool },
     ServerChanged(ServerState),
     StoreChanged(StoreState),
     Notice(Notice),
@@ -217,6 +227,7 @@ mod tests {
             ),
             (Event::RoomChanged { room: "r".into() }, "room_changed", json!({"room": "r"})),
             (Event::RoomRead { room: "r".into() }, "room_read", json!({"room": "r"})),
+            (Event::CodeEnded { room: "r".into(), wrong: true }, "code_ended", json!({"room": "r", "wrong": true})),
             (
                 Event::ServerChanged(ServerState {
                     running: true,

@@ -35,7 +35,7 @@ pub use present::{InviteHost, OpenedInvite, Present};
 pub use qr::{QrCode, QrPicture};
 pub use room::{
     CreateRoom, Frozen, InRoom, Invite, Invited, Join, Joined, Member, Members, OfMember, Role, RoomCreated,
-    RoomSummary, Rooms,
+    RoomSummary, Rooms, ShowCode, ShownCode,
 };
 pub use vote::{Act, Proposal, Proposals, Tally, Vote};
 

@@ -1,4 +1,4 @@
-use lanline_protocol::{membership, view};
+use lanline_protocol::{by_code, membership, view};
 use serde::{Deserialize, Serialize};
 
 use super::Message;
@@ -168,9 +168,50 @@ pub struct Invited {
     pub link: String,
     /// When it ends, milliseconds since the Unix epoch.
     pub expires_at: u64,
+    /// Six digits that may be typed in place of the link, with an address of this device; as of `show_code`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// When the code ends, milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_expires_at: Option<u64>,
 }
 
-/// Parameters of `join`. This version takes a link only.
+/// Parameters of `show_code`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ShowCode {
+    /// An invite's link, made on any device of the room.
+    pub link: String,
+    /// Whether a person knows of the wrong codes that were typed and wants one all the same; else none is given after five
+    /// in an hour.
+    #[serde(default)]
+    pub knowingly: bool,
+}
+
+/// A code that this device shows. Absent after five wrong ones in an hour: somebody may be guessing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ShownCode {
+    /// Six digits, with a space in their middle. It lets in one device, and is over with the first that is typed, right or
+    /// wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// When it ends, milliseconds since the Unix epoch: 120 s after it was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_expires_at: Option<u64>,
+}
+
+impl ShownCode {
+    pub(crate) fn of(shown: Option<by_code::Shown>) -> Self {
+        shown.map_or_else(Self::default, |shown| Self {
+            code: Some(shown.code.to_string()),
+            code_expires_at: Some(shown.expires_at_ms),
+        })
+    }
+}
+
+/// Parameters of `join`: a link, or an address and a code.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -181,7 +222,7 @@ pub struct Join {
     /// Where the inviting device listens, for a code.
     #[serde(default)]
     pub address: Option<String>,
-    /// The code the inviting device shows.
+    /// The code the inviting device shows: six digits; spaces and dashes count nothing.
     #[serde(default)]
     pub code: Option<String>,
 }

@@ -55,9 +55,15 @@ macro_rules! for_each_command {
             ///
             /// Errors: `not_found`, `not_a_member`.
             in_turn invite(Invite) -> Invited;
-            /// Joins a room by an invite's link. Answers or fails within 20 s.
+            /// Shows a code of six digits to type in place of an invite's link, for 120 s, in place of any code before: one is live a device. `invite` shows one, too. Needs a running server.
             ///
-            /// Errors: `expired`, `used`, `refused`, `unreachable`, `identity_changed`, `version_unsupported`.
+            /// Errors: `not_found` (this device does not know the invite), `not_a_member`.
+            in_turn show_code(ShowCode) -> ShownCode;
+            /// Shows no code any more.
+            in_turn hide_code(NoParams) -> Nothing;
+            /// Joins a room by an invite's link, or by the address of a device and the code that it shows. Answers or fails within 20 s; by a code, where the owner still has to admit this device, after 20 s with `pending`.
+            ///
+            /// Errors: `expired` (also where no code is shown there), `used`, `wrong_code`, `refused`, `unreachable`, `identity_changed`, `version_unsupported`.
             aside join(Join) -> Joined;
             /// A text, such as an invite's link, as a QR code.
             ///

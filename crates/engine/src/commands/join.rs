@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long `join` may take.
-const JOIN: Duration = Duration::from_millis(19_700);
+pub(super) const JOIN: Duration = Duration::from_millis(19_700);
 /// How long one of several hosts may take to be reached before the next is asked.
 const HOST: Duration = Duration::from_secs(5);
 /// How often one host is asked, where the connection to it ends before it has answered.
@@ -35,16 +35,17 @@ enum Asked {
 }
 
 impl Node {
-    /// Joins a room by an invite's link.
+    /// Joins a room by an invite's link, or by an address and a code.
     pub async fn join(&self, params: Join) -> Result<Joined, ApiError> {
-        let link = match params {
-            Join { link: Some(link), address: None, code: None } => link,
-            Join { link: None, address: Some(_), code: Some(_) } => {
-                return Err(ApiError::invalid("This version joins by link only, not by code: ask for an invite link."));
-            }
-            _ => return Err(ApiError::invalid("Give the invite's link.")),
-        };
-        let link = invite_link(&link)?;
+        match params {
+            Join { link: Some(link), address: None, code: None } => self.join_by_link(&link).await,
+            Join { link: None, address: Some(address), code: Some(code) } => self.join_by_code(&address, &code).await,
+            _ => Err(ApiError::invalid("Give the invite's link, or the other device's address and the code it shows.")),
+        }
+    }
+
+    async fn join_by_link(&self, link: &str) -> Result<Joined, ApiError> {
+        let link = invite_link(link)?;
         let deadline = Instant::now() + JOIN;
         if let Some(joined) = self.membership(link.room).await? {
             return Ok(joined);
@@ -71,7 +72,7 @@ impl Node {
     }
 
     /// The room, if this device is a member of it.
-    async fn membership(&self, id: RoomId) -> Result<Option<Joined>, ApiError> {
+    pub(super) async fn membership(&self, id: RoomId) -> Result<Option<Joined>, ApiError> {
         let me = self.device_id();
         let found = self.core().read(move |machine| {
             let members = match machine.replica.members(id) {
@@ -87,7 +88,7 @@ impl Node {
     }
 
     /// Others are to see who joins: a device without a name takes the system's.
-    async fn make_a_name(&self) -> Result<(), ApiError> {
+    pub(super) async fn make_a_name(&self) -> Result<(), ApiError> {
         let named = self.core().write(|machine, now| {
             if machine.replica.name().is_empty() {
                 machine.replica.set_name(now, &platform::host_name())?;
@@ -114,8 +115,10 @@ impl Node {
                 };
             }
             match tokio::time::timeout_at(deadline, self.ask_once(link, host)).await {
-                Ok(Ok(JoinEnd::Joined)) => return Asked::Joined,
+                Ok(Ok(JoinEnd::Joined(_))) => return Asked::Joined,
                 Ok(Ok(JoinEnd::Refused(refusal))) => return refusal_of(refusal),
+                // It was not asked by code.
+                Ok(Ok(JoinEnd::Unpaired(_))) => return refusal_of(Refusal::Unavailable),
                 Ok(Ok(JoinEnd::Closed(reason))) => {
                     ended = Some(ApiError::new(
                         ErrorCode::Unreachable,
@@ -142,7 +145,7 @@ impl Node {
             let gone = CommandError::NotFound("the other device is no longer connected; try again");
             let connection = machine.replica.connection(device).ok_or(gone)?;
             machine.replica.join(connection, &link)?;
-            machine.connections.await_join(connection, link.room, answer);
+            machine.connections.await_join(connection, Some(link.room), answer);
             Ok(())
         });
         match asked.await {
@@ -168,7 +171,7 @@ impl Node {
     }
 }
 
-fn refused(message: &str) -> ApiError {
+pub(super) fn refused(message: &str) -> ApiError {
     ApiError::new(ErrorCode::Refused, message)
 }
 

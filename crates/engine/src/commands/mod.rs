@@ -1,5 +1,6 @@
 //! The commands, by noun: each checks its arguments and asks the core.
 
+mod by_code;
 mod device;
 mod join;
 mod message;

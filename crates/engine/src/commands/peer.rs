@@ -97,6 +97,14 @@ impl Node {
         found.await
     }
 
+    /// The device at an address that was dialled and has said hello, if there is one.
+    pub(super) async fn connected_at(&self, address: &Address) -> Result<Option<DeviceId>, ApiError> {
+        match self.connected_to(None, Some(address)).await? {
+            Some((_, device)) if self.is_connected(device).await? => Ok(Some(device)),
+            _ => Ok(None),
+        }
+    }
+
     /// Whether the device on a connection that is there already says hello; `false`: it ended, or took too long.
     async fn hears(&self, connection: ConnectionId, device: DeviceId, deadline: Instant) -> Result<bool, ApiError> {
         let until = deadline.min(Instant::now() + HELLO);

@@ -5,7 +5,7 @@ use crate::{
     Node,
     api::{
         ApiError, CreateRoom, INVITE_TTL_DEFAULT_MS, INVITE_TTL_MAX_MS, InRoom, Invite, Invited, Members, NoParams,
-        Nothing, OfMember, Proposals, RoomCreated, Rooms, Tally, Vote,
+        Nothing, OfMember, Proposals, RoomCreated, Rooms, ShownCode, Tally, Vote,
     },
 };
 
@@ -39,8 +39,14 @@ impl Node {
             )));
         }
         let (room, uses) = (room_id(&params.room)?, params.uses.unwrap_or(1));
-        let link = self.core().write(move |machine, now| machine.replica.invite(now, room, ttl_ms, uses)).await?;
-        Ok(Invited { link: link.to_string(), expires_at: link.expires_at_ms })
+        let invited = self.core().write(move |machine, now| {
+            let link = machine.replica.invite(now, room, ttl_ms, uses)?;
+            let shown = machine.replica.show_code(now, &link, false)?;
+            Ok((link, shown))
+        });
+        let (link, shown) = invited.await?;
+        let ShownCode { code, code_expires_at } = ShownCode::of(shown);
+        Ok(Invited { link: link.to_string(), expires_at: link.expires_at_ms, code, code_expires_at })
     }
 
     /// Leaves a room for good; what was held stays readable.

@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lanline_protocol::{frame::Refusal, id::RoomId, identity::DeviceId, session::ConnectionId};
+use lanline_protocol::{
+    frame::{PairRefusal, Refusal},
+    id::RoomId,
+    identity::DeviceId,
+    session::ConnectionId,
+};
 use tokio::sync::oneshot;
 
 use super::Replica;
@@ -18,8 +23,10 @@ const REPLACED: &str = "replaced";
 /// How a join ended.
 #[derive(Debug)]
 pub(crate) enum JoinEnd {
-    Joined,
+    Joined(RoomId),
     Refused(Refusal),
+    /// By code.
+    Unpaired(PairRefusal),
     Closed(CloseReason),
 }
 
@@ -57,7 +64,8 @@ struct Greeting {
 
 struct Join {
     connection: ConnectionId,
-    room: RoomId,
+    /// `None`: by a code, so that it is not known before.
+    room: Option<RoomId>,
     answer: oneshot::Sender<JoinEnd>,
 }
 
@@ -135,16 +143,29 @@ impl Connections {
         self.greetings.iter().filter(|greeting| greeting.device == device).count()
     }
 
-    /// Answers when a join is decided or its connection ends.
-    pub(crate) fn await_join(&mut self, connection: ConnectionId, room: RoomId, answer: oneshot::Sender<JoinEnd>) {
+    /// Answers when a join is decided or its connection ends. One by code has no room yet.
+    pub(crate) fn await_join(
+        &mut self,
+        connection: ConnectionId,
+        room: Option<RoomId>,
+        answer: oneshot::Sender<JoinEnd>,
+    ) {
         self.joins.retain(|join| !join.answer.is_closed());
         self.joins.push(Join { connection, room, answer });
     }
 
     pub(super) fn joined(&mut self, connection: ConnectionId, room: RoomId, refusal: Option<Refusal>) {
-        let decided = self.joins.extract_if(.., |join| join.connection == connection && join.room == room);
-        for join in decided {
-            let _ = join.answer.send(refusal.map_or(JoinEnd::Joined, JoinEnd::Refused));
+        let is_it = |join: &mut Join| join.connection == connection && join.room.is_none_or(|asked| asked == room);
+        for join in self.joins.extract_if(.., is_it) {
+            let _ = join.answer.send(refusal.map_or(JoinEnd::Joined(room), JoinEnd::Refused));
+        }
+    }
+
+    /// What was asked for by code on a connection was refused.
+    pub(super) fn unpaired(&mut self, connection: ConnectionId, refusal: PairRefusal) {
+        let by_code = |join: &mut Join| join.connection == connection && join.room.is_none();
+        for join in self.joins.extract_if(.., by_code) {
+            let _ = join.answer.send(JoinEnd::Unpaired(refusal));
         }
     }
 

@@ -103,6 +103,14 @@ impl Machine {
                 self.connections.joined(connection, room, Some(refusal));
                 None
             }
+            Happened::PairRefused(connection, refusal) => {
+                self.connections.unpaired(connection, refusal);
+                None
+            }
+            Happened::CodeEnded(room, end) => {
+                let wrong = end == replica::CodeEnd::Wrong;
+                Some(Event::CodeEnded { room: room.to_string(), wrong })
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Devices that talk to each other: real processes, real sockets on loopback, real disks.
 
+mod by_code;
 mod crashing;
 mod device;
 mod membership;
