@@ -4,6 +4,7 @@
 //! `tests/document.rs` holds the names here and the labels there together. What needs real sockets is in
 //! `crates/engine/tests/specification`.
 
+mod by_code;
 mod cbor;
 mod entries;
 mod frames;
