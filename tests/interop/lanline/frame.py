@@ -154,8 +154,56 @@ class Joined:
     refusal: Refusal | None
 
 
+@dataclass(frozen=True)
+class WantEntries:
+    slot: U32
+    ids: Annotated[list[Hash], Limit(0, 64)]
+
+
+@dataclass(frozen=True)
+class Entries:
+    slot: U32
+    entries: Annotated[list[WireEntry], Limit(0, 64)]
+    last: bool
+
+
+@dataclass(frozen=True)
+class Pair:
+    method: int
+    message: Annotated[bytes, Limit(0, 64)]
+
+
+@dataclass(frozen=True)
+class PairAnswer:
+    message: Annotated[bytes, Limit(0, 64)]
+
+
+@dataclass(frozen=True)
+class PairProof:
+    proof: Hash
+
+
+class PairRefusal(enum.IntEnum):
+    NO_CODE = 0
+    WRONG_CODE = 1
+    UNAVAILABLE = 2
+
+
+@dataclass(frozen=True)
+class Admission:
+    proof: Hash
+    room: Hash
+
+
+@dataclass(frozen=True)
+class Paired:
+    admission: Admission | None
+    refusal: PairRefusal | None
+
+
 TYPES: list[type] = [
     Goodbye, Ping, Pong, Hello, Open, Unknown, Resume, WantHeads, Heads, Batch, Ack, Digest, Join, Joined,
+    WantEntries, Entries, Pair, PairAnswer, PairProof, Paired,
 ]  # fmt: skip
 """From type 1 on."""
 
