@@ -122,6 +122,13 @@ export type OpenedInvite = {
     hosts: { device_id: string; addresses: string[] }[];
 };
 
+/** A code to type in place of an invite's link; none where somebody may be guessing. */
+export type ShownCode = {
+    /** Six digits, with a space in their middle. */
+    code?: string | null;
+    code_expires_at?: number | null;
+};
+
 /** A link that was opened outside the app: an invite to be asked about, or why it is of no use. */
 export type OpenedLink = { invite: OpenedInvite } | { failure: { code: string; message: string } };
 
@@ -140,8 +147,16 @@ export type Commands = {
     create_room: { takes: { name: string }; gives: { room: string } };
     rooms: { takes: undefined; gives: Room[] };
     members: { takes: { room: string }; gives: Member[] };
-    invite: { takes: { room: string; ttl_ms?: number; uses?: number }; gives: { link: string; expires_at: number } };
-    join: { takes: { link: string }; gives: { room: string; name: string; pending: boolean } };
+    invite: {
+        takes: { room: string; ttl_ms?: number; uses?: number };
+        gives: { link: string; expires_at: number } & ShownCode;
+    };
+    show_code: { takes: { link: string; knowingly?: boolean }; gives: ShownCode };
+    hide_code: { takes: undefined; gives: null };
+    join: {
+        takes: { link: string } | { address: string; code: string };
+        gives: { room: string; name: string; pending: boolean };
+    };
     /** Rows of `0` (light) and `1` (dark), without the quiet zone. */
     qr_code: { takes: { text: string }; gives: { modules: string[] } };
     /** Takes the link that was opened longest ago and not asked about; the app's own, no other door has it. */
@@ -186,6 +201,8 @@ export type Events = {
     room_changed: { room: string };
     /** Only how far the room was read here moved. */
     room_read: { room: string };
+    /** Somebody typed the code that was shown, or another one. */
+    code_ended: { room: string; wrong: boolean };
     server_changed: ServerState;
     store_changed: StoreState;
     notice: Notice;

@@ -1,23 +1,49 @@
 // @ts-check
 /** @import {Session} from "../session.js" */
-/** @import {OpenedInvite, OpenedLink} from "../types.js" */
+/** @import {Commands, OpenedInvite, OpenedLink} from "../types.js" */
 import { announce } from "../announcer.js";
 import { call } from "../backend.js";
 import { composes, h, named } from "../element.js";
 import { FailureLine } from "../failure.js";
 import { language, say, tell } from "../locale.js";
 import { dateAndTime } from "../logic/clock.js";
+import { tidyCode } from "../logic/code.js";
 import { SHORT_ID } from "../logic/face.js";
 import { tidyLink } from "../logic/link.js";
 import { field, openDialog } from "./dialog.js";
 
 /**
- * Asks the person for a link to join by.
+ * Asks the person what to join by: a link, or a code and an address.
  * @param {Session} session
  */
 export function openJoin(session) {
-  const { input, form } = joining(session, say("join.help"), () => close());
-  input.setAttribute("autofocus", "");
+  const link = byLink(say("join.help"));
+  const code = byCode();
+  link.input.setAttribute("autofocus", "");
+  code.fields.hidden = true;
+  const wanted = h("input", { type: "radio", name: "join-by", testid: "join-by-code" });
+  const choices = h(
+    "div",
+    { class: "choice", role: "radiogroup", "aria-label": say("join.way") },
+    h(
+      "label",
+      {},
+      h("input", { type: "radio", name: "join-by", testid: "join-by-link", checked: true }),
+      h("span", {}, say("join.link")),
+    ),
+    h("label", {}, wanted, h("span", {}, say("join.code"))),
+  );
+  const { failure, form } = joining(
+    session,
+    [choices, link.fields, code.fields],
+    () => (wanted.checked ? code : link).asked(),
+    () => close(),
+  );
+  choices.addEventListener("change", () => {
+    link.fields.hidden = wanted.checked;
+    code.fields.hidden = !wanted.checked;
+    failure.clear();
+  });
   const { close } = openDialog({ testid: "join-dialog", title: [say("join.title")] }, form);
 }
 
@@ -30,7 +56,8 @@ export function openJoin(session) {
  */
 export function askToJoin(session, opened, answered) {
   const invite = "invite" in opened ? opened.invite : null;
-  const { input, failure, actions, form } = joining(session, invite ? undefined : say("join.help"), () => close());
+  const { input, fields, asked } = byLink(invite ? undefined : say("join.help"));
+  const { failure, actions, form } = joining(session, [fields], asked, () => close());
   if (invite) input.value = invite.link;
   else input.setAttribute("autofocus", "");
   actions.prepend(
@@ -86,13 +113,10 @@ function hostRow(session, { device_id, addresses: [address, ...more] }) {
   );
 }
 
-/**
- * The form that joins, for both.
- * @param {Session} session
- * @param {string | undefined} help
- * @param {() => void} close
- */
-function joining(session, help, close) {
+/** @typedef {Commands["join"]["takes"]} Asked what to join by */
+
+/** @param {string} [help] */
+function byLink(help) {
   const input = h("textarea", {
     testid: "join-input",
     class: "mono",
@@ -102,6 +126,51 @@ function joining(session, help, close) {
     spellcheck: "false",
     dir: "ltr",
   });
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || composes(event)) return;
+    event.preventDefault();
+    input.form?.requestSubmit();
+  });
+  return {
+    input,
+    fields: field(input, say("join.link"), help),
+    /** @returns {Asked} */
+    asked: () => ({ link: tidyLink(input.value) }),
+  };
+}
+
+/** The fields stand in the order in which the other device shows what goes there. */
+function byCode() {
+  const plain = {
+    type: "text",
+    class: "mono",
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+    dir: "ltr",
+  };
+  const code = h("input", { ...plain, testid: "join-code", inputmode: "numeric" });
+  const address = h("input", { ...plain, testid: "join-address", placeholder: say("device.connect.placeholder") });
+  return {
+    fields: h(
+      "div",
+      { class: "dialog-stack" },
+      field(code, say("join.code"), say("join.code.help")),
+      field(address, say("join.address"), say("join.address.help")),
+    ),
+    /** @returns {Asked} */
+    asked: () => ({ address: address.value.trim(), code: tidyCode(code.value) }),
+  };
+}
+
+/**
+ * The form that joins, for all.
+ * @param {Session} session
+ * @param {HTMLElement[]} fields
+ * @param {() => Asked} asked
+ * @param {() => void} close
+ */
+function joining(session, fields, asked, close) {
   const submit = h(
     "button",
     { type: "submit", class: "button button-primary", testid: "join-submit" },
@@ -110,23 +179,11 @@ function joining(session, help, close) {
   const failure = new FailureLine();
   const progress = h("p", { class: "quiet small", role: "status" });
   const actions = h("div", { class: "dialog-actions" }, submit);
-  const form = h(
-    "form",
-    { novalidate: true },
-    field(input, say("join.link"), help),
-    progress,
-    failure,
-    actions,
-  );
-  input.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || composes(event)) return;
-    event.preventDefault();
-    form.requestSubmit();
-  });
+  const form = h("form", { novalidate: true }, ...fields, progress, failure, actions);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     progress.textContent = say("join.busy");
-    const joined = await failure.during(submit, () => call("join", { link: tidyLink(input.value) }));
+    const joined = await failure.during(submit, () => call("join", asked()));
     progress.textContent = "";
     if (!joined) return;
     await session.pullRooms();
@@ -136,5 +193,5 @@ function joining(session, help, close) {
     close();
     session.open(joined.room);
   });
-  return { input, failure, actions, form };
+  return { failure, actions, form };
 }
