@@ -10,7 +10,8 @@ import { Outbox } from "./logic/outbox.js";
  *
  * `status`, `rooms` and `peers` say that the property of that name was pulled again; `trouble` that pulling fails, or no
  * longer does; `connection` that a device came or
- * went; `room` (a `CustomEvent<News>`) that something in one room changed.
+ * went; `room` (a `CustomEvent<News>`) that something in one room changed; `code` (a `CustomEvent<Events["code_ended"]>`)
+ * that the code that was shown for a room is over.
  */
 export class Session extends EventTarget {
   /** @type {Room[]} */
@@ -62,6 +63,7 @@ export class Session extends EventTarget {
         void this.pullPeers();
         void this.pullStatus();
       }),
+      on("code_ended", (ended) => this.dispatchEvent(new CustomEvent("code", { detail: ended }))),
       on("peer_connected", (peer) => this.#connected(peer)),
       on("peer_disconnected", (peer) => this.#disconnected(peer)),
       on("server_changed", () => void this.pullStatus()),

@@ -53,6 +53,14 @@ test("a device whose connection was replaced by none is told to be gone", async 
   assert.deepEqual(session.connection, { device: "b", name: "Bob", connected: false, reason: "replaced" });
 });
 
+test("the end of a code is told on, with its room and why", async () => {
+  const { handlers } = await started();
+  const told = [];
+  session.addEventListener("code", ({ detail }) => told.push(detail));
+  handlers.get("code-ended")({ room: "r", wrong: true });
+  assert.deepEqual(told, [{ room: "r", wrong: true }]);
+});
+
 test("what another door sent or read is asked for", async () => {
   const { handlers, calls, news } = await started();
   handlers.get("message-sent")({ message: { id: "m", room: "r", sent_at: 7 } });

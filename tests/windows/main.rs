@@ -6,6 +6,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod by_code;
 mod conversation;
 mod deciding;
 mod driver;

@@ -210,6 +210,12 @@ impl Window {
         self.act(&by_id(id), async |element: Element| element.send_keys(&keys).await).await
     }
 
+    /// Presses a key in what has this id.
+    pub(crate) async fn press(&self, id: &str, key: Key) -> Result<()> {
+        let key = char::from(key).to_string();
+        self.act(&by_id(id), async |element: Element| element.send_keys(&key).await).await
+    }
+
     /// The value of an input.
     pub(crate) async fn value(&self, id: &str) -> Result<String> {
         let value = self.visible(&by_id(id)).await?.prop("value").await?;

@@ -6,6 +6,7 @@ import { h } from "../element.js";
 import { FailureLine } from "../failure.js";
 import { language, say, tell } from "../locale.js";
 import { dateAndTime } from "../logic/clock.js";
+import { PairingCode } from "../pairing-code.js";
 import { qrPicture } from "../qr-picture.js";
 import { startServer } from "../start-server.js";
 import { field, openDialog } from "./dialog.js";
@@ -27,7 +28,7 @@ export function openInvite(session, room) {
     if (content.dataset.running === running) return;
     content.dataset.running = running;
     failure.clear();
-    content.replaceChildren(...(session.status.server.running ? terms(room, failure) : stopped(session, failure)));
+    content.replaceChildren(...(session.status.server.running ? terms(session, room, failure) : stopped(session, failure)));
     const first = content.querySelector("select, button");
     if (first instanceof HTMLElement && dialog?.open) first.focus();
   };
@@ -61,10 +62,11 @@ function stopped(session, failure) {
 }
 
 /**
+ * @param {Session} session
  * @param {string} room
  * @param {FailureLine} failure
  */
-function terms(room, failure) {
+function terms(session, room, failure) {
   const uses = h(
     "select",
     { testid: "invite-uses" },
@@ -88,6 +90,7 @@ function terms(room, failure) {
   );
   // Above the form: what was made is what the person came for, and it fits a small screen so.
   const result = h("div", { class: "dialog-stack invite-result", "aria-live": "polite" });
+  const code = new PairingCode(session, room);
   const form = h(
     "form",
     { class: "dialog-stack" },
@@ -101,6 +104,7 @@ function terms(room, failure) {
       call("invite", { room, uses: count, ttl_ms: Number(ttl.value) * HOUR_MS }),
     );
     if (!made) return;
+    code.show({ link: made.link, uses: count }, made);
     const picture = await failure.during(create, () => qr(made.link));
     const link = h("input", { type: "text", class: "mono", readonly: true, testid: "invite-link", dir: "ltr" });
     link.value = made.link;
@@ -126,7 +130,7 @@ function terms(room, failure) {
     create.classList.remove("button-primary");
     copy.focus();
   });
-  return [result, form];
+  return [result, code, form];
 }
 
 /**

@@ -182,6 +182,22 @@ export default {
     other: "Lässt {count} Personen herein, bis {until}. Geben Sie ihn nur ihnen: wer ihn hat, kann beitreten.",
   },
 
+  "invite.code.title": "Oder mit einem Code",
+  "invite.code.help": "Auf dem anderen Gerät: {join}, dann {code}.",
+  "invite.code.more": "oder {address}",
+  "invite.code.left": "Gilt für einen Versuch. Verbleibende Zeit: {left}",
+  "invite.code.spoken": "Code: {digits}",
+  "invite.code.over.time": "Die Zeit des Codes ist um.",
+  "invite.code.over.used": "Jemand hat diesen Code benutzt.",
+  "invite.code.over.usedUp":
+    "Jemand hat diesen Code benutzt. Für eine weitere Person erzeugen Sie einen weiteren Link.",
+  "invite.code.over.wrong":
+    "Jemand hat einen falschen Code eingegeben, und damit gilt dieser nicht mehr. War es nicht die Person, die Sie einladen? Dann rät womöglich jemand.",
+  "invite.code.over.guessed":
+    "Es wird kein Code gezeigt: Fünf falsche wurden innerhalb einer Stunde eingegeben, womöglich rät jemand. Der Link und sein Bild lassen sich nicht erraten. Zeigen Sie nur dann einen Code, wenn Sie wissen, wer sich vertippt hat.",
+  "invite.code.again": "Anderen Code zeigen",
+  "invite.code.knowingly": "Trotzdem einen Code zeigen",
+
   "people.title": "Personen in {name}",
   "people.open": "Personen",
   "people.summary": "{members}, {online}",

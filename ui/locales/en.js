@@ -173,6 +173,21 @@ export default {
     other: "Lets {count} people in, until {until}. Send it only to them: whoever has it can join.",
   },
 
+  "invite.code.title": "Or by a code",
+  "invite.code.help": "On the other device: {join}, then {code}.",
+  "invite.code.more": "or {address}",
+  "invite.code.left": "Good for one try. Time left: {left}",
+  "invite.code.spoken": "Code: {digits}",
+  "invite.code.over.time": "The code’s time is over.",
+  "invite.code.over.used": "Somebody used this code.",
+  "invite.code.over.usedUp": "Somebody used this code. To let another person in, make another link.",
+  "invite.code.over.wrong":
+    "Somebody typed a wrong code, and this one is over with it. Was it not the person you invited? Then somebody may be guessing.",
+  "invite.code.over.guessed":
+    "No code is shown: five wrong ones were typed within an hour, and somebody may be guessing. The link and its picture cannot be guessed. Show a code only if you know who mistyped them.",
+  "invite.code.again": "Show another code",
+  "invite.code.knowingly": "Show a code all the same",
+
   "people.title": "People in {name}",
   "people.open": "People",
   "people.summary": "{members}, {online}",

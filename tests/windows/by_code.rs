@@ -1,0 +1,133 @@
+//! Six digits and an address, read from one screen and typed at another.
+
+use anyhow::{Context, Result};
+use fantoccini::key::Key;
+use serde_json::json;
+
+use crate::driver::Scheme;
+use crate::meeting::introduce;
+use crate::window::Window;
+
+#[tokio::test]
+async fn somebody_joins_by_the_code_on_the_others_screen() -> Result<()> {
+    let (alice, bob) = (Window::open("alice").await?, Window::open_in("bob", Scheme::Dark).await?);
+    alice.resize(1000, 720).await?;
+    bob.resize(360, 640).await?;
+    alice.invites("Alice", "Garden").await?;
+    introduce(&bob, "Bob").await?;
+    let address = alice.text("invite-code-address").await?;
+    picture(&alice, "code-wide").await?;
+
+    // Without a mouse: an arrow key chooses the way.
+    bob.click("join-open").await?;
+    bob.sees("join-input").await?;
+    bob.lacks("join-code").await?;
+    bob.press("join-by-link", Key::Right).await?;
+    bob.lacks("join-input").await?;
+
+    // Another code than the one that is shown costs it.
+    let shown = alice.text("invite-code").await?;
+    let other = if shown.ends_with('7') { "000 008" } else { "000 007" };
+    bob.fill("join-code", other).await?;
+    bob.fill("join-address", &address).await?;
+    picture(&bob, "code-join").await?;
+    bob.click("join-submit").await?;
+    bob.shows("error", "data-code", "wrong_code").await?;
+    alice.shows("invite-code-over", "data-why", "wrong").await?;
+    alice.lacks("invite-code").await?;
+    for window in [&alice, &bob] {
+        window.fits().await?;
+    }
+    picture(&alice, "code-wrong").await?;
+    picture(&bob, "code-join-wrong").await?;
+
+    // What the screen shows next is what the voice and the keyboard come to.
+    alice.click("invite-code-again").await?;
+    alice.sees("invite-code").await?;
+    let focused = "return document.activeElement.textContent;";
+    let code = alice.text("invite-code").await?;
+    let digits: Vec<String> = code.chars().filter(char::is_ascii_digit).map(String::from).collect();
+    assert_eq!(alice.script(focused).await?, json!(format!("{code}{}", digits.join(" "))));
+
+    // Its time is told on the screen, and is over without a word from elsewhere.
+    let aloud = "return document.querySelector('[data-testid=\"invite-code-left\"]').closest('[aria-live]') !== null;";
+    assert_eq!(alice.script(aloud).await?, json!(false));
+    alice.script("window.clock = Date.now; Date.now = () => window.clock() + 120_000; return null;").await?;
+    alice.shows("invite-code-over", "data-why", "time").await?;
+    alice.script("Date.now = window.clock; return null;").await?;
+    look(&alice).await?;
+    alice.click("invite-code-again").await?;
+    let code = alice.text("invite-code").await?;
+
+    // Where it is no longer shown, it is no longer good.
+    let close = "dialog[open] [data-testid=\"dialog-close\"]";
+    alice.click_on(close).await?;
+    bob.fill("join-code", &code).await?;
+    bob.click("join-submit").await?;
+    bob.shows("error", "data-code", "expired").await?;
+
+    alice.click("invite-open").await?;
+    alice.click("invite-create").await?;
+    let code = alice.text("invite-code").await?;
+    bob.fill("join-code", &code.replace(' ', "-")).await?;
+    bob.click("join-submit").await?;
+    bob.sees("conversation").await?;
+    assert_eq!(bob.text("room-title").await?, "Garden");
+    // The invite was for one: no button offers another code for it.
+    alice.shows("invite-code-over", "data-why", "usedUp").await?;
+    alice.lacks("invite-code-again").await?;
+    picture(&alice, "code-used").await?;
+    alice.click_on(close).await?;
+    for window in [&alice, &bob] {
+        window.shows("people-open", "data-online", "1").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_guessed_at_is_warned_before_another_code() -> Result<()> {
+    let (alice, bob) = (Window::open_in("alice", Scheme::Dark).await?, Window::open("bob").await?);
+    alice.resize(360, 640).await?;
+    bob.resize(320, 568).await?;
+    alice.invites("Alice", "Garden").await?;
+    introduce(&bob, "Bob").await?;
+    let address = alice.text("invite-code-address").await?;
+    bob.click("join-open").await?;
+    bob.click("join-by-code").await?;
+    bob.fill("join-address", &address).await?;
+    for guess in 1..=5 {
+        let shown = alice.text("invite-code").await?;
+        let other = if shown.ends_with('7') { "000008" } else { "000007" };
+        bob.fill("join-code", other).await?;
+        bob.click("join-submit").await?;
+        alice.shows("invite-code-over", "data-why", "wrong").await?;
+        // The driver does not scroll to what is half in sight.
+        look(&alice).await?;
+        alice.click("invite-code-again").await?;
+        bob.shows("error", "data-code", "wrong_code").await.with_context(|| format!("guess {guess}"))?;
+    }
+    alice.shows("invite-code-over", "data-why", "guessed").await?;
+    alice.lacks("invite-code").await?;
+    for window in [&alice, &bob] {
+        window.fits().await?;
+    }
+    picture(&alice, "code-guessed").await?;
+    picture(&bob, "code-join-320").await?;
+    alice.click("invite-code-knowingly").await?;
+    alice.sees("invite-code").await?;
+    picture(&alice, "code-narrow").await?;
+    Ok(())
+}
+
+/// Scrolls to where the code stands, or why there is none.
+async fn look(window: &Window) -> Result<()> {
+    let script = "document.querySelector('pairing-code')?.scrollIntoView({ block: 'end' }); return null;";
+    window.script(script).await.map(drop)
+}
+
+/// Keeps a picture of it.
+async fn picture(window: &Window, name: &str) -> Result<()> {
+    look(window).await?;
+    window.comes_to_rest().await?;
+    window.picture(name)
+}
