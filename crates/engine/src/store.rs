@@ -503,6 +503,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn forget_device(&mut self, key: &PublicKey) -> Result<(), StoreError> {
+        self.write(|this| this.execute(sql::FORGET_DEVICE, [key.as_bytes()]).map(|_| ()))
+    }
+
     fn put_value(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
         self.write(|this| match value {
             Some(value) => this.execute(sql::PUT_VALUE, params![name, value]).map(|_| ()),

@@ -4,6 +4,7 @@ use crate::clock::Time;
 use crate::code::Code;
 use crate::command::{CommandError, check_name};
 use crate::frame::{Admission, Frame, Pair, PairAnswer, PairProof, PairRefusal, Paired, room_tag};
+use crate::known::Way;
 use crate::limits;
 use crate::link::InviteLink;
 use crate::pairing::{Codes, Guest, Meeting, Unpaired, WrongGuesses};
@@ -146,6 +147,8 @@ impl<S: Store> Replica<S> {
         if self.let_in(now, room, &peer, &name, invite)?.is_some() {
             return Ok(self.refuse_code(connection, PairRefusal::Unavailable));
         }
+        self.note_seen(&peer, Some(name), None, now)?;
+        self.verified(now, &peer, Way::Code)?;
         let admission = Some(Admission { proof, room });
         self.send(connection, &Frame::Paired(Paired { admission, refusal: None }));
         self.raise_limit(connection, FrameLimit::Data);
@@ -154,7 +157,12 @@ impl<S: Store> Replica<S> {
     }
 
     /// The host let this device in, or says why not.
-    pub(crate) fn on_paired(&mut self, connection: ConnectionId, paired: &Paired) -> Result<bool, StoreError> {
+    pub(crate) fn on_paired(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        paired: &Paired,
+    ) -> Result<bool, StoreError> {
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
         let pairing = session.pairing.take().map(|pairing| *pairing);
         let admission = match (pairing, &paired.admission) {
@@ -173,6 +181,8 @@ impl<S: Store> Replica<S> {
         };
         let room = admission.room;
         if self.rooms.get(&room).is_some_and(|held| held.is_member(&self.me)) {
+            let peer = session.peer;
+            self.verified(now, &peer, Way::Code)?;
             self.out.push(Output::Event(Event::Joined(connection, room)));
             return Ok(true);
         }

@@ -28,6 +28,10 @@ impl<S: Store> Replica<S> {
         address: String,
     ) -> Result<(), StoreError> {
         let device = peer.device_id();
+        if self.known.is_blocked(&peer) {
+            self.out.push(Output::Close(connection, CloseReason::Blocked));
+            return Ok(());
+        }
         if let Some(existing) = self.by_device.get(&device).copied() {
             let existing_dialled = self.sessions.get(&existing).is_some_and(|session| session.dialled);
             let mine_survives = self.device < device;
@@ -187,7 +191,7 @@ impl<S: Store> Replica<S> {
                 Some(Peer {
                     connection: *connection,
                     device: session.device,
-                    name: hello.name.clone(),
+                    name: self.known.name(&session.peer).unwrap_or(&hello.name).clone(),
                     address: session.address.clone(),
                     dialled: session.dialled,
                     rooms: session.shared.iter().filter(|(_, shared)| shared.open()).map(|(room, _)| *room).collect(),

@@ -7,6 +7,7 @@ use crate::frame::{Frame, Join, Joined, Refusal, room_tag};
 use crate::id::{EntryId, RoomId};
 use crate::identity::PublicKey;
 use crate::kind::Lane;
+use crate::known::Way;
 use crate::limits;
 use crate::link::{InviteLink, JoinClaim};
 use crate::membership::Role;
@@ -98,6 +99,9 @@ impl<S: Store> Replica<S> {
         };
         self.send(connection, &Frame::Joined(Joined { tag: join.tag, refusal }));
         if refusal.is_none() {
+            // When it said hello it was a stranger, of whom nothing was kept.
+            self.note_seen(&peer, Some(join.name.clone()), None, now)?;
+            self.verified(now, &peer, Way::Link)?;
             self.raise_limit(connection, FrameLimit::Data);
             self.open_rooms(connection)?;
         }
@@ -187,6 +191,7 @@ impl<S: Store> Replica<S> {
         };
         let Some(room) = self.rooms.get_mut(&id).filter(|room| room.is_member(&self.me)) else { return Ok(()) };
         // Who is asked says who belongs; only now is it believed a member because the chain says so.
+        let by_code = session.joining.iter().any(|joining| joining.room == id && joining.frame.is_none());
         session.joining.retain(|joining| joining.room != id);
         room.changed = true;
         self.joined.push(id);
@@ -194,7 +199,8 @@ impl<S: Store> Replica<S> {
         // When it said hello it was a stranger, of whom nothing was kept.
         let (peer, name) = (session.peer, session.hello.as_ref().map(|hello| hello.name.clone()));
         let address = session.dialled.then(|| session.address.clone());
-        self.note_seen(&peer, name, address, now)
+        self.note_seen(&peer, name, address, now)?;
+        self.verified(now, &peer, if by_code { Way::Code } else { Way::Link })
     }
 
     /// What a new member tells a room of itself.

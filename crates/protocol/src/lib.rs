@@ -31,6 +31,7 @@ pub mod id;
 pub mod identity;
 mod joining;
 pub mod kind;
+pub mod known;
 pub mod limits;
 mod lineage;
 pub mod link;

@@ -219,7 +219,8 @@ impl<S: Store> Replica<S> {
         let Gathering { rooms, failures, strangers, asked, held, .. } = gathering;
         strangers.retain(|_, stranger| stranger.until_ms.saturating_add(STRANGE_MAX_MS) > steady);
         let strange = strangers.iter().filter(|(_, stranger)| stranger.until_ms > steady);
-        let alone: BTreeSet<DeviceId> = held.iter().chain(strange.map(|(device, _)| device)).copied().collect();
+        let mut alone: BTreeSet<DeviceId> = held.iter().chain(strange.map(|(device, _)| device)).copied().collect();
+        alone.extend(self.known.blocked());
         rooms.retain(|id, _| self.rooms.get(id).is_some_and(|room| room.is_member(&self.me)));
         let mut keep: BTreeSet<DeviceId> = asked.clone();
         let mut wishes: Vec<Vec<(DeviceId, PublicKey)>> = Vec::new();

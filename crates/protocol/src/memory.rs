@@ -476,6 +476,11 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn forget_device(&mut self, key: &PublicKey) -> Result<(), StoreError> {
+        self.write()?.devices.set(*key, None);
+        Ok(())
+    }
+
     fn put_value(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
         self.write()?.values.set(name.to_owned(), value.map(<[u8]>::to_vec));
         Ok(())

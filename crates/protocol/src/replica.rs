@@ -17,6 +17,7 @@ use crate::frame::{Frame, Hello};
 use crate::id::{EntryId, RoomId, StoreId};
 use crate::identity::{DeviceId, DeviceKey, PublicKey};
 use crate::kind::Lane;
+use crate::known::Known;
 use crate::limits;
 use crate::meeting::Gathering;
 use crate::pairing::Codes;
@@ -46,6 +47,8 @@ pub enum CloseReason {
     Renewed,
     /// This device dialled it by itself and is connected to others instead.
     Surplus,
+    /// This device's person blocked it.
+    Blocked,
 }
 
 /// What happened, for people.
@@ -175,6 +178,7 @@ pub struct Replica<S> {
     /// Rooms that this device just became a member of.
     pub(crate) joined: Vec<RoomId>,
     pub(crate) codes: Codes,
+    pub(crate) known: Known,
     pub(crate) out: Vec<Output>,
     /// What the store said when, after a commit, it was looked up what follows.
     failed: Option<StoreError>,
@@ -219,6 +223,7 @@ impl<S: Store> Replica<S> {
         let devices = store.devices()?.into_iter().map(|device| (device.key, device)).collect();
         let tells_read = crate::privacy::tells_read(&store)?;
         let codes = crate::by_code::restore(&store)?;
+        let known = Known::read(&store)?;
         let me = key.public();
         Ok(Self {
             device: me.device_id(),
@@ -249,6 +254,7 @@ impl<S: Store> Replica<S> {
             scrub: crate::repair::Scrub::default(),
             joined: Vec::new(),
             codes,
+            known,
             out: Vec::new(),
             failed: None,
         })
@@ -354,7 +360,7 @@ impl<S: Store> Replica<S> {
             Ok(Frame::Pair(pair)) => self.on_pair(now, connection, &pair),
             Ok(Frame::PairAnswer(answer)) => self.on_pair_answer(connection, &answer),
             Ok(Frame::PairProof(proof)) => self.on_pair_proof(now, connection, &proof)?,
-            Ok(Frame::Paired(paired)) => self.on_paired(connection, &paired)?,
+            Ok(Frame::Paired(paired)) => self.on_paired(now, connection, &paired)?,
         };
         if !fine {
             self.close(connection, CloseReason::BadFrame);

@@ -265,6 +265,12 @@ pub trait Store {
     /// Stores a device.
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError>;
 
+    /// Forgets a device.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    fn forget_device(&mut self, key: &PublicKey) -> Result<(), StoreError>;
+
     /// Stores a small local value, or forgets it.
     fn put_value(&mut self, name: &str, value: Option<&[u8]>) -> Result<(), StoreError>;
 

@@ -177,7 +177,7 @@ impl<S: Store> Replica<S> {
                 let device = key.device_id();
                 MemberSummary {
                     device,
-                    name: names.remove(key).unwrap_or_default(),
+                    name: self.known.name(key).cloned().or_else(|| names.remove(key)).unwrap_or_default(),
                     role: member.role,
                     voter: membership.voters.contains_key(key),
                     online: *key == self.me || self.is_online(device),
@@ -201,7 +201,12 @@ impl<S: Store> Replica<S> {
         let room = self.rooms.get(&id)?;
         let key =
             room.membership.as_ref()?.adds.values().map(|added| added.key).find(|key| key.device_id() == device)?;
-        Some(room.name_of(&key))
+        Some(self.called(room, &key))
+    }
+
+    /// What a device is called in a room, on this device.
+    fn called(&self, room: &Room, key: &PublicKey) -> String {
+        self.known.name(key).cloned().unwrap_or_else(|| room.name_of(key))
     }
 
     fn is_online(&self, device: DeviceId) -> bool {
@@ -282,7 +287,7 @@ impl<S: Store> Replica<S> {
             return None;
         }
         let membership = room.membership.as_ref()?;
-        let about = |key: &PublicKey| (key.device_id(), room.name_of(key));
+        let about = |key: &PublicKey| (key.device_id(), self.called(room, key));
         let shown = if entry.body.is_none() {
             if stored.erased { Shown::Erased } else { Shown::Missing }
         } else {
@@ -322,7 +327,7 @@ impl<S: Store> Replica<S> {
             id: entry.id,
             room: room.id,
             author: entry.header.author.device_id(),
-            author_name: room.name_of(&entry.header.author),
+            author_name: self.called(room, &entry.header.author),
             // Where it stands among the others, so that times rise down the page.
             sent_at_ms: stored.order.time_us / 1000,
             shown,

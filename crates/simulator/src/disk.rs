@@ -334,6 +334,11 @@ impl Store for Disk {
         self.inner.put_sent(room, client_id, id)
     }
 
+    fn forget_device(&mut self, key: &PublicKey) -> Result<(), StoreError> {
+        self.write()?;
+        self.inner.forget_device(key)
+    }
+
     fn put_device(&mut self, device: &Device) -> Result<(), StoreError> {
         self.write()?;
         self.inner.put_device(device)

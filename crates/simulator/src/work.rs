@@ -303,5 +303,6 @@ fn word(reason: CloseReason) -> &'static str {
         CloseReason::Removed => "removed",
         CloseReason::Renewed => "renewed",
         CloseReason::Surplus => "surplus",
+        CloseReason::Blocked => "blocked",
     }
 }

@@ -9,6 +9,7 @@ mod device;
 mod document;
 mod error;
 mod event;
+mod known;
 mod message;
 mod notice;
 mod peer;
@@ -24,6 +25,7 @@ pub use call::{COMMANDS, CallError};
 pub use device::{Listening, NoParams, ServerState, SetProfile, StartServer, Status, StoreCondition, StoreState};
 pub use error::{ApiError, ErrorCode};
 pub use event::Event;
+pub use known::{ForgetDevice, KnownDevice, KnownDevices, SetDevice, Verified};
 pub use message::{
     MarkRead, Message, MessageKind, MessagePage, MessageState, MessageStatus, Messages, OfMessage, Reaction, Receipts,
     SendMessage, Sent,

@@ -41,6 +41,16 @@ macro_rules! for_each_command {
             in_turn disconnect(Disconnect) -> Nothing;
             /// The devices connected now.
             in_turn peers(NoParams) -> Peers;
+            /// Devices that this one has met in a room of both, connected or not.
+            in_turn devices(NoParams) -> KnownDevices;
+            /// Calls a device by another name on this device, and blocks it or not. A `room_changed` tells of each room.
+            ///
+            /// Errors: `not_found`, `too_large`.
+            in_turn set_device(SetDevice) -> Nothing;
+            /// Forgets what is known of a device beside the rooms: its name here, that it is blocked or verified, where and when it was met. In a room of both it is met again.
+            ///
+            /// Errors: `not_found`.
+            in_turn forget_device(ForgetDevice) -> Nothing;
             /// Makes a room whose owner is this device.
             ///
             /// Errors: `too_large`.

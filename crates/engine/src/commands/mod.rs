@@ -3,6 +3,7 @@
 mod by_code;
 mod device;
 mod join;
+mod known;
 mod message;
 mod peer;
 mod preferences;

@@ -200,5 +200,7 @@ fn close_reason(reason: replica::CloseReason) -> CloseReason {
         replica::CloseReason::Removed => CloseReason::Removed,
         replica::CloseReason::Renewed => CloseReason::Renewed,
         replica::CloseReason::Surplus => CloseReason::Surplus,
+        // It is told no more than that a person here wants no connection: it does not dial again by itself.
+        replica::CloseReason::Blocked => CloseReason::Disconnected,
     }
 }

@@ -190,6 +190,8 @@ pub(super) const PUT_SENT: &str = "INSERT OR REPLACE INTO sent (room, client_id,
 pub(super) const PUT_DEVICE: &str = "INSERT OR REPLACE INTO devices
     (key, name, address, first_seen_at, last_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)";
 
+pub(super) const FORGET_DEVICE: &str = "DELETE FROM devices WHERE key = ?1";
+
 pub(super) const PUT_VALUE: &str = "INSERT OR REPLACE INTO local (name, value) VALUES (?1, ?2)";
 
 pub(super) const FORGET_VALUE: &str = "DELETE FROM local WHERE name = ?1";

@@ -189,7 +189,11 @@ impl<A: Store, B: Store> Pair<A, B> {
                     first_seen_at: arrival,
                     last_seen_at: arrival,
                 };
-                (a.put_device(&device), b.put_device(&device))
+                if arrival % 7 == 0 {
+                    (a.forget_device(&device.key), b.forget_device(&device.key))
+                } else {
+                    (a.put_device(&device), b.put_device(&device))
+                }
             }
             _ => {
                 let (name, bytes) = (actor.to_string(), arrival.to_be_bytes());

@@ -4,6 +4,7 @@ use super::STORE;
 use super::actor::{ALICE, BOB, CAROL, Chain, key, order, put, record};
 use crate::entry::Entry;
 use crate::id::{EntryId, RoomId, StoreId};
+use crate::identity::PublicKey;
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::record::{RecordKey, RecordName};
@@ -458,6 +459,12 @@ pub(super) fn small_things_are_replaced_and_told_apart<S: Store>(mut store: S) {
         assert_eq!(store.value("empty").unwrap(), Some(Vec::new()));
     }
     assert_eq!(store.cursor(stores[0], rooms[0], Lane::Content).unwrap().unwrap().anchor, Some(EntryId::new([2; 32])));
+    store.forget_device(&key(ALICE).public()).unwrap();
+    store.forget_device(&key(ALICE).public()).unwrap();
+    let left: Vec<PublicKey> = store.devices().unwrap().into_iter().map(|device| device.key).collect();
+    let mut others = [CAROL, BOB].map(|actor| key(actor).public());
+    others.sort_unstable();
+    assert_eq!(left, others);
     store.put_value("name", None).unwrap();
     store.put_value("never", None).unwrap();
     assert_eq!(store.value("name").unwrap(), None);

@@ -18,6 +18,7 @@ mod electing;
 mod gathering;
 mod hostile;
 mod joining;
+mod known;
 mod queueing;
 mod receipts;
 mod removing;

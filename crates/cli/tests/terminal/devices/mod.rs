@@ -3,6 +3,7 @@
 mod by_code;
 mod crashing;
 mod device;
+mod known;
 mod membership;
 mod refusing;
 mod silence;

@@ -1,0 +1,214 @@
+//! What the person of this device says of other devices, and how it came to be sure who they are. Told to nobody.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+
+use crate::cbor;
+use crate::clock::Time;
+use crate::command::{CommandError, check_name};
+use crate::id::RoomId;
+use crate::identity::{DeviceId, PublicKey};
+use crate::replica::{CloseReason, Event, Output, Replica};
+use crate::store::{Store, StoreError};
+
+/// Under what it is kept.
+const KNOWN: &str = "known";
+
+/// How it was made sure who a device is; the later of two is surer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Way {
+    /// An invite's link named it, or it proved to have one that was made here.
+    #[n(0)]
+    Link,
+    /// Both proved to know a code of six digits.
+    #[n(1)]
+    Code,
+}
+
+/// That it was made sure who a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Verified {
+    /// How.
+    #[n(0)]
+    pub way: Way,
+    /// Milliseconds since the Unix epoch.
+    #[n(1)]
+    pub at_ms: u64,
+}
+
+/// What is kept of one device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+struct Opinion {
+    #[n(0)]
+    name: Option<String>,
+    #[n(1)]
+    blocked: Option<bool>,
+    #[n(2)]
+    verified: Option<Verified>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct Line {
+    #[n(0)]
+    key: PublicKey,
+    #[n(1)]
+    opinion: Opinion,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Known(BTreeMap<PublicKey, Opinion>);
+
+impl Known {
+    /// As it was kept; nothing, where that is not to be read.
+    pub(crate) fn read<S: Store>(store: &S) -> Result<Self, StoreError> {
+        let kept = store.value(KNOWN)?.unwrap_or_default();
+        let lines: Vec<Line> = cbor::decode(&kept).unwrap_or_default();
+        Ok(Self(lines.into_iter().map(|line| (line.key, line.opinion)).collect()))
+    }
+
+    /// What this person calls a device.
+    pub(crate) fn name(&self, key: &PublicKey) -> Option<&String> {
+        self.0.get(key)?.name.as_ref()
+    }
+
+    pub(crate) fn is_blocked(&self, key: &PublicKey) -> bool {
+        self.0.get(key).is_some_and(|opinion| opinion.blocked == Some(true))
+    }
+
+    pub(crate) fn blocked(&self) -> impl Iterator<Item = DeviceId> {
+        self.0.iter().filter(|(_, opinion)| opinion.blocked == Some(true)).map(|(key, _)| key.device_id())
+    }
+}
+
+/// A device that was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceSummary {
+    /// The device.
+    pub device: DeviceId,
+    /// What it calls itself.
+    pub name: String,
+    /// What this person calls it.
+    pub given_name: Option<String>,
+    /// How it was made sure who it is.
+    pub verified: Option<Verified>,
+    /// In milliseconds since the Unix epoch.
+    pub first_seen_at_ms: u64,
+    /// In milliseconds since the Unix epoch.
+    pub last_seen_at_ms: u64,
+    /// Where it was last reached by dialling, as `ip:port`.
+    pub address: Option<String>,
+    /// Whether it is neither dialled nor let in.
+    pub blocked: bool,
+}
+
+const UNKNOWN: CommandError =
+    CommandError::NotFound("this device has not met that one; see `devices` for those that it has");
+
+impl<S: Store> Replica<S> {
+    /// Devices that were met in a room, by what they are called.
+    pub fn devices(&self) -> Vec<DeviceSummary> {
+        let mut met: Vec<DeviceSummary> = self
+            .devices
+            .values()
+            .filter(|device| device.key != self.me)
+            .map(|device| {
+                let opinion = self.known.0.get(&device.key).cloned().unwrap_or_default();
+                DeviceSummary {
+                    device: device.key.device_id(),
+                    name: device.name.clone(),
+                    given_name: opinion.name,
+                    verified: opinion.verified,
+                    first_seen_at_ms: device.first_seen_at,
+                    last_seen_at_ms: device.last_seen_at,
+                    address: device.address.clone(),
+                    blocked: opinion.blocked == Some(true),
+                }
+            })
+            .collect();
+        met.sort_by(|a, b| {
+            let name = |device: &DeviceSummary| device.given_name.clone().unwrap_or_else(|| device.name.clone());
+            (name(a), a.device).cmp(&(name(b), b.device))
+        });
+        met
+    }
+
+    /// Calls a device by another name than its own (`""`: by its own again), and blocks it or not. A blocked one is
+    /// neither dialled nor let in, by this device; what it says in rooms of both still comes through others.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn set_device(
+        &mut self,
+        device: DeviceId,
+        name: Option<&str>,
+        blocked: Option<bool>,
+    ) -> Result<(), CommandError> {
+        let key = self.met(device)?;
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            check_name(name)?;
+        }
+        let opinion = self.known.0.entry(key).or_default();
+        if let Some(name) = name {
+            opinion.name = Some(name.to_owned()).filter(|name| !name.is_empty());
+        }
+        if let Some(blocked) = blocked {
+            opinion.blocked = Some(blocked).filter(|blocked| *blocked);
+        }
+        self.keep_known()?;
+        self.gathering.found();
+        if self.known.is_blocked(&key)
+            && let Some(connection) = self.connection(device)
+        {
+            self.close(connection, CloseReason::Blocked);
+        }
+        // It is called otherwise wherever it is shown.
+        let rooms: Vec<RoomId> =
+            self.rooms.values().filter(|room| room.is_member(&self.me)).map(|room| room.id).collect();
+        self.out.extend(rooms.into_iter().map(|room| Output::Event(Event::Room(room))));
+        Ok(())
+    }
+
+    /// Forgets what is known of a device beside the rooms: its name here, that it is blocked or verified, and where and
+    /// when it was met. In a room of both it is met again.
+    ///
+    /// # Errors
+    /// [`CommandError`]
+    pub fn forget_device(&mut self, device: DeviceId) -> Result<(), CommandError> {
+        let key = self.met(device)?;
+        self.devices.remove(&key);
+        self.known.0.remove(&key);
+        self.keep_known()?;
+        self.store.forget_device(&key)?;
+        self.gathering.found();
+        Ok(())
+    }
+
+    /// It was made sure who a device is. What was surer stands.
+    pub(crate) fn verified(&mut self, now: Time, key: &PublicKey, way: Way) -> Result<(), StoreError> {
+        let opinion = self.known.0.entry(*key).or_default();
+        if opinion.verified.is_some_and(|before| before.way >= way) {
+            return Ok(());
+        }
+        opinion.verified = Some(Verified { way, at_ms: now.wall_ms() });
+        self.keep_known()
+    }
+
+    fn met(&self, device: DeviceId) -> Result<PublicKey, CommandError> {
+        let met = self.devices.keys().find(|key| **key != self.me && key.device_id() == device);
+        met.copied().ok_or(UNKNOWN)
+    }
+
+    fn keep_known(&mut self) -> Result<(), StoreError> {
+        self.known.0.retain(|_, opinion| *opinion != Opinion::default());
+        let lines: Vec<Line> =
+            self.known.0.iter().map(|(key, opinion)| Line { key: *key, opinion: opinion.clone() }).collect();
+        self.wrote = true;
+        self.store.put_value(KNOWN, Some(&cbor::encode(&lines)))
+    }
+}
