@@ -284,6 +284,12 @@ impl<S: Store> Replica<S> {
                 return Ok(false);
             }
             self.put_back(id, &entry)?;
+            let given = self.rooms.get(&id).is_some_and(|room| !room.damage.lost.contains_key(&entry.id));
+            if let Some(shared) = self.shared_mut(connection, id).filter(|_| given) {
+                // Should the disk lose it once more, it is asked for again.
+                shared.asking.remove(&entry.id);
+                shared.lacks.remove(&entry.id);
+            }
         }
         if answer.last
             && let Some(shared) = self.shared_mut(connection, id)

@@ -62,6 +62,22 @@ fn what_is_damaged_is_asked_of_a_member_and_put_back() {
 }
 
 #[test]
+fn what_is_lost_again_after_a_member_gave_it_back_is_asked_of_it_again() {
+    for header in [false, true] {
+        let mut world = World::new(&["alice", "bob"]);
+        let room = world.room_of(2);
+        let entries = said(&mut world, ALICE, room, 3);
+        world.settle();
+        for _ in 0..2 {
+            world.replica(BOB).store_mut().damage(entries[1], header);
+            assert!(world.texts(BOB, room).len() < 3);
+            world.settle();
+            assert_eq!(world.texts(BOB, room), world.texts(ALICE, room));
+        }
+    }
+}
+
+#[test]
 fn what_comes_again_before_its_damage_was_noticed_is_put_back() {
     for header in [false, true] {
         let mut world = World::new(&["alice", "bob"]);
