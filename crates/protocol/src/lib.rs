@@ -22,6 +22,7 @@ pub mod conformance;
 mod connecting;
 mod counting;
 mod detour;
+mod doubting;
 pub mod entry;
 mod fate;
 mod foresight;

@@ -279,9 +279,9 @@ impl<S: Store> Replica<S> {
         state.anchor = anchor;
         state.said_end = false;
         state.records_due = lane == Lane::Content;
-        self.set_ack(connection, room, lane, start)?;
+        let believed = self.set_ack(connection, room, lane, start)?;
         if lane == Lane::Content {
-            self.rechecked(connection, room)?;
+            self.recheck(connection, room, believed, start)?;
         }
         Ok(true)
     }

@@ -6,10 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cbor;
 use crate::clock::Time;
 use crate::entry::{Entry, LogKey};
-use crate::frame::{Entries, Frame, WantEntries, WantHeads};
+use crate::frame::{Entries, Frame, WantEntries};
 use crate::id::{EntryId, RoomId, ShortId};
 use crate::identity::DeviceId;
 use crate::kind::Lane;
@@ -33,19 +32,15 @@ pub(crate) struct Damage {
     /// Found, and put back, since people were told.
     found: usize,
     repaired: usize,
-    /// Devices whose cursors into this store may be beyond something that was not sent to them.
+    /// Devices whose cursors into this store may be beyond something that was not sent to them, lost or not.
     pub(crate) recheck: BTreeSet<DeviceId>,
-}
-
-fn recheck_name(room: RoomId) -> String {
-    format!("recheck/{room}")
 }
 
 impl Damage {
     pub(crate) fn load<S: Store>(store: &S, room: RoomId) -> Result<Self, StoreError> {
         let mut this = Self::default();
         this.read(store, room)?;
-        let recheck = store.value(&recheck_name(room))?.unwrap_or_default();
+        let recheck = store.value(&crate::doubting::recheck_name(room))?.unwrap_or_default();
         this.recheck = minicbor::decode::<Vec<DeviceId>>(&recheck).unwrap_or_default().into_iter().collect();
         Ok(this)
     }
@@ -145,52 +140,7 @@ impl<S: Store> Replica<S> {
             self.receipts_due(now, id);
         }
         // Others may be lost for good.
-        if found > 0 || passed_on { self.doubt_cursors(id) } else { Ok(()) }
-    }
-
-    /// What was withheld of a damaged log lies before cursors and acknowledgements that speak of later arrivals: they
-    /// are not believed any more, and every member is asked for its heads.
-    fn doubt_cursors(&mut self, id: RoomId) -> Result<(), StoreError> {
-        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
-        for (device, acked) in std::mem::take(room.acks.get_mut(Lane::Content)) {
-            if acked > 0 {
-                // With the damage itself: read again without it, they would be believed.
-                self.lazy_acks.remove(&(device, id, Lane::Content));
-                self.store.put_ack(device, id, Lane::Content, 0)?;
-            }
-        }
-        let members = room.membership.iter().flat_map(|membership| membership.members.keys());
-        room.damage.recheck = members.filter(|key| **key != self.me).map(|key| key.device_id()).collect();
-        self.keep_recheck(id)?;
-        let mut asked = Vec::new();
-        for (connection, session) in &mut self.sessions {
-            let Some(shared) = session.shared.get_mut(&id).filter(|shared| shared.open()) else { continue };
-            let slot = shared.my_slot;
-            let state = shared.lanes.get_mut(Lane::Content);
-            if let Some(slot) = slot.filter(|_| state.flowing || state.heads_told) {
-                state.unsure = true;
-                asked.push((*connection, Frame::WantHeads(WantHeads { slot, lane: Lane::Content })));
-            }
-        }
-        for (connection, frame) in asked {
-            self.send(connection, &frame);
-        }
-        Ok(())
-    }
-
-    fn keep_recheck(&mut self, id: RoomId) -> Result<(), StoreError> {
-        let Some(room) = self.rooms.get(&id) else { return Ok(()) };
-        let devices: Vec<DeviceId> = room.damage.recheck.iter().copied().collect();
-        let value = (!devices.is_empty()).then(|| cbor::encode(&devices));
-        self.wrote = true;
-        self.store.put_value(&recheck_name(id), value.as_deref())
-    }
-
-    /// A device told its heads of the content lane: what it lacks is known.
-    pub(crate) fn rechecked(&mut self, connection: ConnectionId, id: RoomId) -> Result<(), StoreError> {
-        let Some(device) = self.sessions.get(&connection).map(|session| session.device) else { return Ok(()) };
-        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
-        if room.damage.recheck.remove(&device) { self.keep_recheck(id) } else { Ok(()) }
+        if found > 0 || passed_on { self.doubt(id, 0) } else { Ok(()) }
     }
 
     /// Asks a member for what is lost, and was not asked of it lately or is not being asked of another.

@@ -408,6 +408,7 @@ impl<S: Store> Replica<S> {
         self.introduce(now)?;
         self.look_after_damage(now)?;
         self.do_duties(now)?;
+        self.doubt_what_counts_again()?;
         self.receipts_where_members_changed(now);
         self.write_due_receipts(now)?;
         self.count(now)?;

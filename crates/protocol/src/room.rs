@@ -128,6 +128,8 @@ pub(crate) struct Room {
     pub(crate) receipts_stale: bool,
     /// Whether people know that the owner forked the control chain.
     pub(crate) frozen_told: bool,
+    /// Logs of the content lane that may count further since the last commit, each with up to where it counted then.
+    pub(crate) regained: BTreeMap<LogKey, Option<Limit>>,
     /// What this disk lost of it.
     pub(crate) damage: Damage,
     /// Whether who belongs changed since it was looked what this device has to write about it.
@@ -174,6 +176,7 @@ impl Room {
             receipts_due_ms: None,
             receipts_stale: false,
             frozen_told: false,
+            regained: BTreeMap::new(),
             damage: Damage::default(),
             unsettled: false,
             overheard: BTreeMap::new(),
@@ -263,7 +266,10 @@ impl Room {
     /// Brings `membership` up to date with the entries held.
     pub(crate) fn evaluate(&mut self) {
         if self.stale {
-            self.membership = Membership::evaluate(self.id, &self.acts);
+            let before = std::mem::replace(&mut self.membership, Membership::evaluate(self.id, &self.acts));
+            if let Some(before) = before {
+                self.note_regained(&before);
+            }
             self.note_ends();
             self.stale = false;
             self.settle_doubt();

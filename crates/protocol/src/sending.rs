@@ -352,7 +352,11 @@ impl<S: Store> Replica<S> {
         state.unsure |= ack.partial == Some(true);
         if !state.unsure {
             state.acked = state.acked.max(ack.upto);
+            let rechecked = state.recheck_until.take_if(|until| *until <= ack.upto).is_some();
             self.note_ack(connection, room, ack.lane, ack.upto)?;
+            if rechecked {
+                self.end_recheck(connection, room)?;
+            }
         }
         if leaving && self.own_leave(connection, room)?.is_none() {
             self.end_left(connection, room)?;
@@ -384,21 +388,22 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// As [`Self::note_ack`], also where the device holds less than was thought.
+    /// As [`Self::note_ack`], also where the device holds less than was thought. Gives what was thought.
     pub(crate) fn set_ack(
         &mut self,
         connection: ConnectionId,
         id: RoomId,
         lane: Lane,
         upto: Arrival,
-    ) -> Result<(), StoreError> {
-        let Some(device) = self.sessions.get(&connection).map(|session| session.device) else { return Ok(()) };
-        let Some(room) = self.rooms.get_mut(&id) else { return Ok(()) };
+    ) -> Result<Arrival, StoreError> {
+        let Some(device) = self.sessions.get(&connection).map(|session| session.device) else { return Ok(0) };
+        let Some(room) = self.rooms.get_mut(&id) else { return Ok(0) };
         let before = room.acks.get(lane).get(&device).copied().unwrap_or(0);
         if upto < before {
             room.acks.get_mut(lane).insert(device, upto);
             self.lazy_acks.insert((device, id, lane), upto);
         }
-        self.note_ack(connection, id, lane, upto)
+        self.note_ack(connection, id, lane, upto)?;
+        Ok(before)
     }
 }

@@ -72,6 +72,8 @@ pub(crate) struct LaneState {
     pub(crate) refused: bool,
     /// Whether what the peer acknowledges says nothing, until it has told its heads: something was withheld from it.
     pub(crate) unsure: bool,
+    /// The arrival that the peer is to acknowledge before its cursors are believed again.
+    pub(crate) recheck_until: Option<Arrival>,
     /// A cursor that moved without anything to store, and is written when it is convenient.
     pub(crate) lazy_cursor: bool,
     /// The cursor into the peer's store.

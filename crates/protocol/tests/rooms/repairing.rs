@@ -194,6 +194,53 @@ fn a_member_that_was_away_while_something_was_lost_gets_it_though_its_cursor_is_
     assert_eq!(world.texts(CAROL, room), world.texts(ALICE, room));
 }
 
+/// Carol tells her heads, and is gone before she took what she lacks by them: her cursor is still the one from when it was
+/// withheld from her.
+#[test]
+fn a_cursor_is_believed_again_only_when_what_was_withheld_arrived() {
+    for delivered in 0..40 {
+        let mut world = World::new(&["alice", "bob", "carol"]);
+        let room = world.room_of(3);
+        world.settle();
+        world.cut(ALICE, CAROL);
+        let entries = said(&mut world, ALICE, room, 6);
+        world.settle();
+        world.cut(ALICE, BOB);
+        damage(&mut world, ALICE, &[entries[2]], true);
+        world.connect(CAROL, ALICE);
+        world.settle();
+        world.cut(ALICE, CAROL);
+        world.connect(BOB, ALICE);
+        world.settle();
+        world.cut(ALICE, BOB);
+        let carol = world.replica(CAROL).device_id();
+        let told_truly = |world: &mut World| {
+            for device in [ALICE, CAROL] {
+                world.commit(device);
+            }
+            for id in &entries {
+                let stored = world.replica(ALICE).receipts(*id).unwrap().stored.contains(&carol);
+                assert!(!stored || world.replica(CAROL).message(*id).is_ok(), "{delivered} delivered");
+            }
+        };
+        world.connect(CAROL, ALICE);
+        for _ in 0..delivered {
+            world.deliver_one(&mut |_| 0);
+            told_truly(&mut world);
+        }
+        world.cut(ALICE, CAROL);
+        // Alice remembers over a restart whom she does not believe.
+        world.crash(ALICE);
+        world.connect(CAROL, ALICE);
+        while world.deliver_one(&mut |_| 0) {
+            told_truly(&mut world);
+        }
+        world.settle();
+        assert_eq!(world.texts(CAROL, room).len(), 6);
+        assert!(world.replica(ALICE).receipts(entries[5]).unwrap().stored.contains(&carol));
+    }
+}
+
 #[test]
 fn what_is_said_after_ones_own_words_were_lost_reaches_everybody_at_once() {
     let mut world = World::new(&["alice", "bob", "carol"]);

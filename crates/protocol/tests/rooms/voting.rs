@@ -224,6 +224,48 @@ fn who_wrote_the_act_and_was_removed_beside_it_is_heard_all_the_same() {
     }
 }
 
+/// Erin said something that alice's removal of her cut off, and came back to alice, who acknowledged what came after it.
+/// By an act of the majority that erin then hears of it counts after all, and alice lacks it.
+#[test]
+fn what_counts_again_is_not_called_stored_where_it_was_withheld() {
+    let mut world = World::new(&NAMES);
+    let room = world.room_of(5);
+    world.listen(ALICE);
+    world.settle();
+    part_all(&mut world);
+    let late = world.say(ERIN, room, "late");
+    world.commit(ERIN);
+    let (erin, alice, now) = (id(&mut world, ERIN), id(&mut world, ALICE), world.now);
+    world.replica(ALICE).remove_member(now, room, erin).unwrap();
+    world.commit(ALICE);
+    let link = world.invite(ALICE, room);
+    world.join(ERIN, ALICE, &link);
+    world.say(ERIN, room, "back");
+    world.settle();
+    assert_eq!(world.texts(ALICE, room), ["back"]);
+    part_all(&mut world);
+    meet(&mut world, &[BOB, CAROL, DAVE]);
+    elect(&mut world, BOB, room, CAROL);
+    elect(&mut world, DAVE, room, CAROL);
+    world.settle();
+    assert_eq!(elect(&mut world, CAROL, room, CAROL), (3, 3, true));
+    part_all(&mut world);
+    meet(&mut world, &[CAROL, ERIN]);
+    let stored = |world: &mut World| world.replica(ERIN).receipts(late).unwrap().stored.contains(&alice);
+    assert!(!stored(&mut world));
+    world.crash(ERIN);
+    assert!(!stored(&mut world));
+    world.connect(ERIN, ALICE);
+    while world.deliver_one(&mut |_| 0) {
+        world.commit(ALICE);
+        world.commit(ERIN);
+        assert!(!stored(&mut world) || world.replica(ALICE).message(late).is_ok());
+    }
+    world.settle();
+    assert!(stored(&mut world));
+    assert_eq!(world.texts(ALICE, room), ["late", "back"]);
+}
+
 #[test]
 fn an_owner_who_stays_one_does_again_what_the_majority_outranked() {
     let mut world = World::new(&NAMES);
