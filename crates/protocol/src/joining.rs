@@ -14,7 +14,7 @@ use crate::membership::Role;
 use crate::planted::{self, Bug};
 use crate::replica::{Event, Output, Replica};
 use crate::room::Room;
-use crate::session::{ConnectionId, FrameLimit, Joining};
+use crate::session::{ConnectionId, FrameLimit, Joining, Shared};
 use crate::store::{Store, StoreError};
 
 impl<S: Store> Replica<S> {
@@ -174,17 +174,31 @@ impl<S: Store> Replica<S> {
         Ok((!added).then_some(Refusal::Unavailable))
     }
 
-    pub(crate) fn on_joined(&mut self, connection: ConnectionId, joined: &Joined) -> bool {
-        let Some(refusal) = joined.refusal else { return true };
-        let Some(session) = self.sessions.get_mut(&connection) else { return true };
-        let Some(index) = session.joining.iter().position(|joining| joining.tag == joined.tag) else { return true };
-        let room = session.joining.remove(index).room;
+    /// The peer says whether it lets this device in.
+    pub(crate) fn on_joined(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        joined: &Joined,
+    ) -> Result<bool, StoreError> {
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
+        let asked = session.joining.iter().find(|joining| joining.tag == joined.tag);
+        let Some(room) = asked.map(|joining| joining.room) else { return Ok(true) };
+        let Some(refusal) = joined.refusal else {
+            // A member that has been told all of who belongs is told nothing more by which it would find itself in.
+            let told = |shared: &Shared| shared.open() && shared.lanes.get(Lane::Membership).their_end;
+            if session.shared.get(&room).is_some_and(|shared| told(shared)) {
+                self.finish_join(now, connection, room)?;
+            }
+            return Ok(true);
+        };
+        session.joining.retain(|joining| joining.room != room);
         self.forget_unjoined(room);
         self.out.push(Output::Event(Event::JoinRefused(connection, room, refusal)));
-        true
+        Ok(true)
     }
 
-    /// Whether membership entries that just came make this device a member of the room it is joining.
+    /// Whether the membership entries held make this device a member of the room it is joining.
     pub(crate) fn finish_join(&mut self, now: Time, connection: ConnectionId, id: RoomId) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get_mut(&connection).filter(|session| session.is_joining(id)) else {
             return Ok(());

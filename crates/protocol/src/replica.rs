@@ -354,7 +354,7 @@ impl<S: Store> Replica<S> {
             Ok(Frame::Ack(ack)) => self.on_ack(connection, &ack)?,
             Ok(Frame::Digest(digest)) => self.on_digest(connection, &digest)?,
             Ok(Frame::Join(join)) => self.on_join(now, connection, &join)?,
-            Ok(Frame::Joined(joined)) => self.on_joined(connection, &joined),
+            Ok(Frame::Joined(joined)) => self.on_joined(now, connection, &joined)?,
             Ok(Frame::WantEntries(want)) => self.on_want_entries(connection, want)?,
             Ok(Frame::Entries(answer)) => self.on_entries(connection, answer)?,
             Ok(Frame::Pair(pair)) => self.on_pair(now, connection, &pair),

@@ -241,6 +241,30 @@ fn ask_at_once(world: &mut World, link: &InviteLink) {
     world.settle();
 }
 
+/// Bob is a member, and asks all the same: what of who belongs alice would tell him he holds.
+#[test]
+fn a_member_that_asks_to_be_let_in_where_all_is_told_is_in_and_goes_on_speaking() {
+    for anew in [false, true] {
+        let mut world = World::new(&["alice", "bob"]);
+        let room = world.room_of(2);
+        let link = world.invite(ALICE, room);
+        world.settle();
+        world.events(BOB);
+        if anew {
+            world.cut(ALICE, BOB);
+            ask_at_once(&mut world, &link);
+        } else {
+            world.join(BOB, ALICE, &link);
+        }
+        let events = world.events(BOB);
+        assert!(events.iter().any(|event| matches!(event, Event::Joined(_, joined) if *joined == room)), "{events:?}");
+        world.say(BOB, room, "heard");
+        world.commit(BOB);
+        world.settle();
+        assert_eq!(world.texts(ALICE, room), ["heard"], "anew: {anew}");
+    }
+}
+
 /// Bob leaves where nobody hears it, and opens a new link: to alice he is a member still, and what she answers is true.
 #[test]
 fn who_comes_back_before_its_leaving_was_heard_tells_of_it_first() {
