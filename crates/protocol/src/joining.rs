@@ -3,7 +3,7 @@
 use crate::body::{Add, Admit, Body, Link};
 use crate::clock::Time;
 use crate::command::{CommandError, check_name};
-use crate::frame::{Frame, Join, Joined, Refusal, room_tag};
+use crate::frame::{Frame, Join, Joined, Refusal, Unknown, room_tag};
 use crate::id::{EntryId, RoomId};
 use crate::identity::PublicKey;
 use crate::kind::Lane;
@@ -49,15 +49,18 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// The peer has heard that this device left a room, and shares it no more. Where this device asked meanwhile to be let
-    /// in again, it was answered as a member: now it is none, and asks anew.
+    /// The peer has heard that this device left a room. It shares that no more, unless somebody let this device in again
+    /// before it looked: it is told that both begin anew. Where this device asked meanwhile to be let in again, it was
+    /// answered as a member: now it is none, and asks anew.
     pub(crate) fn end_left(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
-        if let Some(slot) = session.unshare(room).and_then(|gone| gone.their_slot) {
-            session.their_slots.remove(&slot);
+        let slot = session.unshare(room).and_then(|gone| gone.their_slot);
+        let joining = session.joining.iter().find(|joining| joining.room == room);
+        let joining = joining.and_then(|joining| joining.frame.clone());
+        if let Some(slot) = slot {
+            self.send(connection, &Frame::Unknown(Unknown { slot }));
         }
-        let asked = session.joining.iter().find(|joining| joining.room == room);
-        if let Some(frame) = asked.and_then(|joining| joining.frame.clone()) {
+        if let Some(frame) = joining {
             self.send(connection, &frame);
             self.open_rooms(connection)?;
         }

@@ -184,9 +184,9 @@ impl<S: Store> Replica<S> {
 
     /// The peer says how far it holds this store.
     pub(crate) fn on_resume(&mut self, connection: ConnectionId, resume: &Resume) -> Result<bool, StoreError> {
-        let Some(room) = self.room_of_slot(connection, resume.slot) else { return Ok(true) };
+        let Some(room) = self.open_room(connection, resume.slot) else { return Ok(true) };
         let lane = resume.lane;
-        if let Some(shared) = self.shared_mut(connection, room).filter(|shared| shared.open()) {
+        if let Some(shared) = self.shared_mut(connection, room) {
             shared.lanes.get_mut(lane).stands = true;
         }
         if resume.arrival == 0 && resume.anchor.is_none() {
@@ -197,9 +197,7 @@ impl<S: Store> Replica<S> {
         let device = self.sessions.get(&connection).map(|session| session.device);
         let doubted = lane == Lane::Content
             && self.rooms.get(&room).is_some_and(|room| device.is_some_and(|d| room.damage.recheck.contains(&d)));
-        let Some(shared) = self.shared_mut(connection, room).filter(|shared| shared.open()) else {
-            return Ok(true);
-        };
+        let Some(shared) = self.shared_mut(connection, room) else { return Ok(true) };
         // Further than anything here: it was told by a database that was rolled back since, or made up.
         let elsewhere = anchor != resume.anchor && !planted::is(Bug::CursorWithoutEntry);
         if doubted || elsewhere || resume.arrival > newest {
@@ -222,20 +220,16 @@ impl<S: Store> Replica<S> {
     }
 
     pub(crate) fn on_want_heads(&mut self, connection: ConnectionId, want: &WantHeads) -> Result<bool, StoreError> {
-        let Some(room) = self.room_of_slot(connection, want.slot) else { return Ok(true) };
-        if self.shared_mut(connection, room).is_some_and(|shared| shared.open()) {
-            self.send_heads(connection, room, want.lane)?;
-        }
+        let Some(room) = self.open_room(connection, want.slot) else { return Ok(true) };
+        self.send_heads(connection, room, want.lane)?;
         Ok(true)
     }
 
     /// The peer tells its heads: from now on it is sent what it lacks by them.
     pub(crate) fn on_heads(&mut self, connection: ConnectionId, heads: Heads) -> Result<bool, StoreError> {
-        let Some(room) = self.room_of_slot(connection, heads.slot) else { return Ok(true) };
+        let Some(room) = self.open_room(connection, heads.slot) else { return Ok(true) };
         let lane = heads.lane;
-        let Some(shared) = self.shared_mut(connection, room).filter(|shared| shared.open()) else {
-            return Ok(true);
-        };
+        let Some(shared) = self.shared_mut(connection, room) else { return Ok(true) };
         let state = shared.lanes.get_mut(lane);
         if std::mem::take(&mut state.heads_told) {
             state.heads_in.clear(); // told anew before they were used
@@ -288,12 +282,12 @@ impl<S: Store> Replica<S> {
 
     /// The peer believes that both hold the same.
     pub(crate) fn on_digest(&mut self, connection: ConnectionId, digest: &Digest) -> Result<bool, StoreError> {
-        let Some(room) = self.room_of_slot(connection, digest.slot) else { return Ok(true) };
+        let Some(room) = self.open_room(connection, digest.slot) else { return Ok(true) };
         let lane = digest.lane;
         let Some(held) = self.rooms.get(&room) else { return Ok(true) };
         let newest = *held.newest.get(lane);
         let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
-        let Some(shared) = session.shared.get(&room).filter(|shared| shared.open()) else { return Ok(true) };
+        let Some(shared) = session.shared.get(&room) else { return Ok(true) };
         let state = shared.lanes.get(lane);
         let told = session.tellings.is_empty() && !state.records_due;
         let settled = state.flowing && state.sent == newest && state.in_flight.is_empty() && told;
@@ -357,11 +351,8 @@ impl<S: Store> Replica<S> {
             let slot = session.next_slot;
             session.next_slot += 1;
             session.told.remove(id);
-            // The peer may have named it when it was not believed yet.
-            let theirs = session.their_slots.iter().rev().find(|(_, room)| *room == id).map(|(slot, _)| *slot);
-            let shared = session.shared.entry(*id).or_default();
-            shared.my_slot = Some(slot);
-            shared.their_slot = shared.their_slot.or(theirs);
+            // A slot of before was answered with `unknown`: the peer names it anew, too.
+            session.shared.entry(*id).or_default().my_slot = Some(slot);
             tags.push(Tag { slot, tag: crate::frame::room_tag(*id, &session.exporter, self.device) });
         }
         for rooms in tags.chunks(limits::OPEN_TAGS) {
@@ -377,6 +368,14 @@ impl<S: Store> Replica<S> {
     /// The room that a frame speaks of, by the sender's slot.
     pub(crate) fn room_of_slot(&self, connection: ConnectionId, slot: u32) -> Option<RoomId> {
         self.sessions.get(&connection)?.their_slots.get(&slot).copied()
+    }
+
+    /// As [`Self::room_of_slot`], where the peer goes by that slot still: what comes under an older one was sent before it
+    /// heard that both begin anew.
+    pub(crate) fn open_room(&self, connection: ConnectionId, slot: u32) -> Option<RoomId> {
+        let room = self.room_of_slot(connection, slot)?;
+        let shared = self.sessions.get(&connection)?.shared.get(&room)?;
+        (shared.open() && shared.their_slot == Some(slot)).then_some(room)
     }
 
     pub(crate) fn shared_mut(&mut self, connection: ConnectionId, room: RoomId) -> Option<&mut Shared> {
@@ -438,16 +437,11 @@ impl<S: Store> Replica<S> {
             return Ok(()); // this device left, and the peer is being told
         }
         let removed = !room.is_member(&peer);
-        let disputable = !removed || room.removed(&peer);
         self.push_rest_of_membership(connection, id)?;
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
         if let Some(slot) = session.unshare(id).and_then(|gone| gone.their_slot) {
-            if disputable {
-                // The peer may know of an act by which both are members, and would go on to be heard by nobody.
-                self.send(connection, &Frame::Unknown(Unknown { slot }));
-            } else {
-                session.their_slots.remove(&slot);
-            }
+            // The peer may know of something by which both are members, and would go on to be heard by nobody.
+            self.send(connection, &Frame::Unknown(Unknown { slot }));
         }
         if let Some(session) = self.sessions.get_mut(&connection) {
             session.ending |= removed;

@@ -63,7 +63,7 @@ impl<S: Store> Replica<S> {
         let session = self.sessions.get(&connection)?;
         let taken = match lane {
             Lane::Content => {
-                let open = session.shared.get(&id).is_some_and(|shared| shared.open());
+                let open = self.open_room(connection, slot).is_some();
                 open && self.rooms.get(&id).is_some_and(|r| r.is_member(&session.peer) && r.is_member(&self.me))
             }
             Lane::Membership => session.is_joining(id) || self.rooms.contains_key(&id),
@@ -82,7 +82,7 @@ impl<S: Store> Replica<S> {
         let Some(id) = self.room_of_batch(connection, batch.slot, lane) else { return Ok(true) };
         let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
         let peer = session.peer;
-        let open = session.shared.get(&id).is_some_and(|shared| shared.open());
+        let open = self.open_room(connection, batch.slot).is_some();
         if lane == Lane::Membership && session.is_joining(id) {
             self.rooms.entry(id).or_insert_with(|| Room::empty(id));
         }

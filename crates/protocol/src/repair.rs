@@ -179,11 +179,11 @@ impl<S: Store> Replica<S> {
 
     /// A member lost entries, and asks for them.
     pub(crate) fn on_want_entries(&mut self, connection: ConnectionId, want: WantEntries) -> Result<bool, StoreError> {
-        let Some(id) = self.room_of_slot(connection, want.slot) else { return Ok(true) };
+        let Some(id) = self.open_room(connection, want.slot) else { return Ok(true) };
         let Some(session) = self.sessions.get(&connection) else { return Ok(true) };
         let between_members =
             self.rooms.get(&id).is_some_and(|room| room.is_member(&session.peer) && room.is_member(&self.me));
-        let shared = session.shared.get(&id).filter(|shared| shared.open());
+        let shared = session.shared.get(&id);
         let Some(slot) = shared.and_then(|shared| shared.my_slot).filter(|_| between_members) else { return Ok(true) };
         // Whoever asks waits for the answer before it asks again.
         let busy = session.tellings.iter().any(|t| matches!(t, Telling::Entries { room, .. } if *room == id));
@@ -221,7 +221,7 @@ impl<S: Store> Replica<S> {
 
     /// Entries that were asked for.
     pub(crate) fn on_entries(&mut self, connection: ConnectionId, answer: Entries) -> Result<bool, StoreError> {
-        let Some(id) = self.room_of_slot(connection, answer.slot) else { return Ok(true) };
+        let Some(id) = self.open_room(connection, answer.slot) else { return Ok(true) };
         for wire in answer.entries {
             let Ok(entry) = Entry::read(wire) else { return Ok(false) };
             // Late is better than never.

@@ -329,7 +329,7 @@ impl<S: Store> Replica<S> {
 
     /// The peer has everything up to an arrival on its disk.
     pub(crate) fn on_ack(&mut self, connection: ConnectionId, ack: &Ack) -> Result<bool, StoreError> {
-        let Some(room) = self.room_of_slot(connection, ack.slot) else { return Ok(true) };
+        let Some(room) = self.open_room(connection, ack.slot) else { return Ok(true) };
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
         let Some(shared) = session.shared.get_mut(&room) else { return Ok(true) };
         let state = shared.lanes.get_mut(ack.lane);

@@ -241,9 +241,11 @@ impl Session {
         }
     }
 
-    /// Forgets where the two are with a room; what was on its way of it holds nothing back any more.
+    /// Forgets where the two are with a room; what was on its way of it holds nothing back any more, and what came is
+    /// acknowledged by no slot of later.
     pub(crate) fn unshare(&mut self, room: RoomId) -> Option<Box<Shared>> {
         let gone = self.shared.remove(&room)?;
+        self.acks.retain(|(of, _), _| *of != room);
         for lane in Lane::ALL {
             let bytes: usize = gone.lanes.get(lane).in_flight.iter().map(|(_, bytes)| bytes).sum();
             self.in_flight = self.in_flight.saturating_sub(bytes);

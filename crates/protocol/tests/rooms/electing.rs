@@ -412,3 +412,11 @@ fn who_is_asked_to_let_a_member_in_and_left_comes_back() {
     use Step::{Commit, Deliver, Join, Leave, Remove};
     run(&[Leave(2), Leave(3), Commit(2), Commit(3), Deliver(3), Join(0, 2), Join(2, 0), Remove(0, 1)], 0);
 }
+
+/// Alice leaves and asks carol to be let in again before carol looks at either, so that to her she was a member all the
+/// time. Alice begins anew once she hears that carol knows, and nobody else is left.
+#[test]
+fn who_left_and_is_let_in_before_the_host_looks_begins_anew_with_it() {
+    use Step::{Connect, Deliver, Join, Leave, Say, Split};
+    run(&[Leave(0), Split(21), Say(0), Join(0, 2), Leave(1), Connect(4, 0), Leave(3), Deliver(4)], 0);
+}

@@ -412,3 +412,102 @@ fn it_is_told_with_the_whole_group_that_says_so() {
     world.settle();
     knows_that_it_is_no_member(&mut world, room, ERIN);
 }
+
+/// What one said to another arrives, and no more.
+fn carry(world: &mut World, from: usize, to: usize) {
+    for bytes in world.heard(from, to) {
+        world.tell(from, to, &bytes);
+    }
+    world.commit(to);
+}
+
+/// A room of three, each connected to both others, and a link to it; bob has left, which nobody has heard. They share
+/// another room, so that the connections go on.
+fn bob_leaves() -> (World, RoomId, InviteLink) {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    let other = world.create_room(ALICE, "other");
+    for member in [BOB, CAROL] {
+        let link = world.invite(ALICE, other);
+        world.join(member, ALICE, &link);
+    }
+    let link = world.invite(ALICE, room);
+    world.connect(BOB, CAROL);
+    world.settle();
+    let now = world.now;
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    (world, room, link)
+}
+
+/// Alice hears of it, and bob asks her to let him in again.
+fn bob_asks_alice(world: &mut World, link: &InviteLink) {
+    carry(world, BOB, ALICE);
+    carry(world, ALICE, BOB);
+    let alice = world.replica(ALICE).device_id();
+    let connection = world.replica(BOB).connection(alice).unwrap();
+    world.replica(BOB).join(connection, link).unwrap();
+    world.commit(BOB);
+}
+
+/// Alice lets bob in again, while nothing goes between him and carol.
+fn alice_lets_him_in(world: &mut World, link: &InviteLink) {
+    bob_asks_alice(world, link);
+    for _ in 0..8 {
+        carry(world, BOB, ALICE);
+        carry(world, ALICE, BOB);
+    }
+}
+
+/// Whether carol and bob hear each other without alice.
+fn assert_in_touch(world: &mut World, room: RoomId) {
+    world.settle();
+    world.cut(ALICE, BOB);
+    world.cut(ALICE, CAROL);
+    world.say(BOB, room, "of bob");
+    world.say(CAROL, room, "of carol");
+    world.settle();
+    assert!(world.connected(BOB, CAROL));
+    for device in [BOB, CAROL] {
+        assert_eq!(world.texts(device, room), ["of bob", "of carol"], "at {device}");
+    }
+}
+
+#[test]
+fn who_is_let_in_again_before_it_hears_that_its_leaving_is_known_stays_in_touch() {
+    let (mut world, room, link) = bob_leaves();
+    carry(&mut world, BOB, CAROL);
+    alice_lets_him_in(&mut world, &link);
+    assert_in_touch(&mut world, room);
+}
+
+#[test]
+fn who_is_let_in_again_before_its_leaving_is_heard_stays_in_touch() {
+    let (mut world, room, link) = bob_leaves();
+    alice_lets_him_in(&mut world, &link);
+    assert_in_touch(&mut world, room);
+}
+
+#[test]
+fn whose_leaving_is_heard_from_another_first_is_in_touch_once_let_in_again() {
+    let (mut world, room, link) = bob_leaves();
+    carry(&mut world, BOB, ALICE);
+    carry(&mut world, ALICE, CAROL);
+    carry(&mut world, BOB, CAROL);
+    alice_lets_him_in(&mut world, &link);
+    assert_in_touch(&mut world, room);
+}
+
+/// Carol looks once at both: that he left, and that alice let him in.
+#[test]
+fn who_left_and_came_back_in_one_look_begins_anew() {
+    let (mut world, room, link) = bob_leaves();
+    for bytes in world.heard(BOB, CAROL) {
+        world.tell(BOB, CAROL, &bytes);
+    }
+    bob_asks_alice(&mut world, &link);
+    carry(&mut world, BOB, ALICE);
+    carry(&mut world, ALICE, CAROL);
+    carry(&mut world, CAROL, BOB);
+    assert_in_touch(&mut world, room);
+}
