@@ -51,7 +51,7 @@ fn bad_input_is_one_sentence_and_exit_code_2_and_a_failed_command_1() {
         assert_failed(&run(home.path(), &["call", "status", r#"{"x": 1}"#]), 2, &["status", "x"]);
         assert_failed(&run(home.path(), &["call", "join", r#"{"link": null}"#]), 2, &["link"]);
         let code = r#"{"address": "10.0.0.1", "code": "123"}"#;
-        assert_failed(&run(home.path(), &["call", "join", code]), 2, &["link only"]);
+        assert_failed(&run(home.path(), &["call", "join", code]), 2, &["six digits"]);
         assert_failed(&run(home.path(), &["call", "set_profile", &long]), 2, &["128"]);
         assert_failed(&run(home.path(), &["call", "messages", &nowhere]), 1, &["room"]);
     };

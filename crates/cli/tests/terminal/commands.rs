@@ -97,11 +97,15 @@ fn an_invite_needs_a_server_and_says_how_to_start_one() {
     assert_failed(&run(home.path(), &["invite", "Garden"]), 2, &["start_server", "`lanline serve`"]);
     alice.ask("start_server", Value::Null);
     let invited = json(home.path(), &["invite", "Garden", "--ttl", "1h", "--uses", "2"]);
-    assert_eq!(fields(&invited), ["expires_at", "link"].into());
+    assert_eq!(fields(&invited), ["code", "code_expires_at", "expires_at", "link"].into());
     let output = run(home.path(), &["invite", "Garden"]);
     let link = printed(&output);
     assert!(link.starts_with("lanline:j/") && link.lines().count() == 1, "{link}");
-    assert!(String::from_utf8(output.stderr).unwrap().contains("one device into <Garden>"));
+    let explained = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        explained.contains("one device into <Garden>") && explained.contains("lanline join 127.0.0.1:"),
+        "{explained}"
+    );
 
     let bob = tempfile::tempdir().unwrap();
     let joined = json(bob.path(), &["join", link.trim(), "--name", "Bob"]);
