@@ -9,10 +9,11 @@ export const HUES = 8;
  * @returns {string}
  */
 export function initials(name) {
-  const words = name.split(/[\s\-_.]+/u).filter((word) => /[\p{L}\p{N}]/u.test(word));
+  // Without the beginning of an id, by which those that look alike are told apart.
+  const words = name.replace(/ #[\w]{7}$/u, "").split(/[\s\-_.]+/u).filter((word) => /[\p{L}\p{N}]/u.test(word));
   const ends = words.length > 1 ? [words[0], words[words.length - 1]] : words;
   return ends
-    .map((word) => /[\p{L}\p{N}]\p{M}*/u.exec(word ?? "")?.[0] ?? "")
+    .map((word) => /[\p{L}\p{N}]\p{M}{0,6}/u.exec(word ?? "")?.[0] ?? "")
     .join("")
     .toLocaleUpperCase();
 }

@@ -11,6 +11,8 @@
 // Names come from other people and may run in either direction: isolated, they cannot reorder the sentence around them.
 const ISOLATE = "\u2068";
 const POP = "\u2069";
+// What would end the isolation, or reach beyond it.
+const BIDI = /[\u202a-\u202e\u2066-\u2069]/gu;
 
 /**
  * @param {Table} table
@@ -58,7 +60,7 @@ export function makePhrases(table, fallback, lang) {
       .map((piece) => {
         if (typeof piece === "string") return piece;
         const value = params[piece.name] ?? "";
-        return typeof value === "number" ? numbers.format(value) : ISOLATE + value + POP;
+        return typeof value === "number" ? numbers.format(value) : ISOLATE + value.replace(BIDI, "") + POP;
       })
       .join("");
   }

@@ -157,17 +157,24 @@ impl Look {
     }
 }
 
-/// What to call a device: its name, or the beginning of its id while no name of it has arrived; both where the name
-/// alone does not say who. Harmless.
-pub(crate) fn called(device: &str, name: &str, ambiguous: bool) -> String {
-    let short: String = device.chars().take(SHORT_ID).collect();
-    if name.trim().is_empty() {
-        plain::name(&short)
-    } else if ambiguous {
-        plain::name(&format!("{name} {short}"))
+/// What to call a device: its name, or the beginning of its id while no name of it has arrived.
+pub(crate) fn called(device: &str, name: &str) -> String {
+    if name.trim().is_empty() { plain::name(&short(device)) } else { plain::name(name) }
+}
+
+/// Its name with the beginning of its id, where it may be meant by that.
+pub(crate) fn called_with_id(device: &str, name: &str) -> String {
+    let (name, short) = (name.trim(), short(device));
+    // In a room, those that look alike carry it already.
+    if name.is_empty() || name.ends_with(&short) {
+        called(device, name)
     } else {
-        plain::name(name)
+        plain::name(&format!("{name} {short}"))
     }
+}
+
+fn short(device: &str) -> String {
+    device.chars().take(SHORT_ID).collect()
 }
 
 /// How far an own message got, in one word.
@@ -216,7 +223,7 @@ pub(crate) mod tests {
     }
 
     fn who(device: &str, name: &str) -> String {
-        called(device, name, false)
+        called(device, name)
     }
 
     fn printed(message: &Message, look: &Look) -> String {
@@ -288,7 +295,8 @@ pub(crate) mod tests {
 
     #[test]
     fn two_of_one_name_are_told_apart() {
-        assert_eq!(called("ABCDEFG-HIJ", "Bob", true), "<Bob ABCDEFG>");
-        assert_eq!(called("ABCDEFG-HIJ", " ", true), "<ABCDEFG>");
+        assert_eq!(called_with_id("ABCDEFG-HIJ", "Bob"), "<Bob ABCDEFG>");
+        assert_eq!(called_with_id("ABCDEFG-HIJ", "Bob #ABCDEFG"), "<Bob #ABCDEFG>");
+        assert_eq!(called_with_id("ABCDEFG-HIJ", " "), "<ABCDEFG>");
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn find<'a>(members: &'a [Member], given: &str) -> Result<&'a Member,
 
 /// Members, as a sentence lists them: each with the beginning of its id, since names are not unique.
 fn list(members: &[&Member]) -> String {
-    let called = |member: &&Member| line::called(&member.device_id, &member.name, true);
+    let called = |member: &&Member| line::called_with_id(&member.device_id, &member.name);
     let mut shown: Vec<String> = members.iter().take(LISTED).map(called).collect();
     if members.len() > LISTED {
         shown.push(format!("{} more", members.len() - LISTED));

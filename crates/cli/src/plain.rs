@@ -139,6 +139,21 @@ mod tests {
     }
 
     #[test]
+    fn all_that_the_window_is_tried_with_is_harmless_here() {
+        let payloads = include_str!("../../../tests/hostile/payloads.jsonl");
+        for payload in payloads.lines().map(|payload| serde_json::from_str::<String>(payload).unwrap()) {
+            let shown =
+                [line(&payload), name(&payload), excerpt(&payload), lines(&payload).collect::<Vec<_>>().join("|")];
+            for shown in shown {
+                assert!(!shown.chars().any(is_unsafe), "{payload:?}: {shown:?}");
+            }
+            let escaped = json(&serde_json::to_string(&payload).unwrap()).into_owned();
+            assert!(!escaped.chars().any(is_unsafe));
+            assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), payload);
+        }
+    }
+
+    #[test]
     fn an_excerpt_is_short_and_on_one_line() {
         assert_eq!(excerpt("hello"), "“hello”");
         assert_eq!(excerpt(" one\ntwo"), "“one…”");

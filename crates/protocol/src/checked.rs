@@ -9,7 +9,7 @@ use std::vec;
 use crate::entry::{Entry, WireEntry};
 use crate::frame::{Batch, Frame};
 use crate::id::EntryId;
-use crate::identity::Context;
+use crate::identity::{Context, DeviceId};
 use crate::kind::Lane;
 use crate::limits;
 use crate::planted::{self, Bug};
@@ -88,6 +88,13 @@ impl CheckedBatch {
         let mut checking = Checking::of(batch);
         while !checking.step()? {}
         Ok(checking.checked)
+    }
+
+    /// Bytes that entries of one author take, about.
+    pub fn size_by(&self, author: DeviceId) -> usize {
+        let groups = self.groups.iter().map(Group::entries);
+        let by_it = groups.filter(|group| group.first().is_some_and(|entry| entry.header.author.device_id() == author));
+        by_it.flatten().map(|entry| entry.size() + limits::ENTRY_BYTES).sum()
     }
 
     /// Bytes that it takes, about.

@@ -10,6 +10,7 @@ use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::link::{InviteLink, InviteSecret, LinkHost};
 use crate::membership::{Membership, Role};
+use crate::name;
 use crate::planted::{self, Bug};
 use crate::replica::{Event, Output, Replica};
 use crate::room::{Log, Room, encode_read, read_name};
@@ -47,8 +48,8 @@ pub enum CommandError {
 /// # Errors
 /// [`CommandError`]
 pub fn check_name(name: &str) -> Result<(), CommandError> {
-    if name.trim().is_empty() {
-        Err(CommandError::Invalid("a name must not be empty; type one"))
+    if name::clean(name).is_empty() {
+        Err(CommandError::Invalid("a name must have something to be seen; type one"))
     } else if name.len() > limits::NAME_BYTES {
         Err(CommandError::TooLarge("a name may have at most 128 bytes; shorten it"))
     } else if name.chars().any(char::is_control) {

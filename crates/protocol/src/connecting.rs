@@ -5,6 +5,7 @@ use crate::frame::{Frame, Hello};
 use crate::id::Hash;
 use crate::identity::{DeviceId, PublicKey};
 use crate::limits;
+use crate::name;
 use crate::replica::{CloseReason, Event, Output, Peer, Replica};
 use crate::session::{ConnectionId, Session};
 use crate::store::{Device, Store, StoreError};
@@ -191,7 +192,7 @@ impl<S: Store> Replica<S> {
                 Some(Peer {
                     connection: *connection,
                     device: session.device,
-                    name: self.known.name(&session.peer).unwrap_or(&hello.name).clone(),
+                    name: name::of_device(self.known.name(&session.peer).unwrap_or(&hello.name), &session.peer),
                     address: session.address.clone(),
                     dialled: session.dialled,
                     rooms: session.shared.iter().filter(|(_, shared)| shared.open()).map(|(room, _)| *room).collect(),

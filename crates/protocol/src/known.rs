@@ -9,6 +9,7 @@ use crate::clock::Time;
 use crate::command::{CommandError, check_name};
 use crate::id::RoomId;
 use crate::identity::{DeviceId, PublicKey};
+use crate::name;
 use crate::replica::{CloseReason, Event, Output, Replica};
 use crate::store::{Store, StoreError};
 
@@ -121,7 +122,7 @@ impl<S: Store> Replica<S> {
                 let opinion = self.known.0.get(&device.key).cloned().unwrap_or_default();
                 DeviceSummary {
                     device: device.key.device_id(),
-                    name: device.name.clone(),
+                    name: name::of_device(&device.name, &device.key),
                     given_name: opinion.name,
                     verified: opinion.verified,
                     first_seen_at_ms: device.first_seen_at,
@@ -160,6 +161,7 @@ impl<S: Store> Replica<S> {
         if let Some(blocked) = blocked {
             opinion.blocked = Some(blocked).filter(|blocked| *blocked);
         }
+        self.call_anew();
         self.keep_known()?;
         self.gathering.found();
         if self.known.is_blocked(&key)
@@ -183,6 +185,7 @@ impl<S: Store> Replica<S> {
         let key = self.met(device)?;
         self.devices.remove(&key);
         self.known.0.remove(&key);
+        self.call_anew();
         self.keep_known()?;
         self.store.forget_device(&key)?;
         self.gathering.found();
@@ -197,6 +200,13 @@ impl<S: Store> Replica<S> {
         }
         opinion.verified = Some(Verified { way, at_ms: now.wall_ms() });
         self.keep_known()
+    }
+
+    /// What the members of rooms are called is found again.
+    fn call_anew(&mut self) {
+        for room in self.rooms.values_mut() {
+            room.called.take();
+        }
     }
 
     fn met(&self, device: DeviceId) -> Result<PublicKey, CommandError> {

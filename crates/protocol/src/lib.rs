@@ -39,6 +39,7 @@ pub mod link;
 mod meeting;
 pub mod membership;
 pub mod memory;
+pub mod name;
 mod opening;
 pub mod pairing;
 pub mod pake;

@@ -1,5 +1,6 @@
 //! One room as a device holds it: who belongs, the tips of its logs, what members told of themselves.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::branches::Branches;
@@ -118,6 +119,8 @@ pub(crate) struct Room {
     pub(crate) ended: Vec<u64>,
     pub(crate) record_versions: BTreeMap<(PublicKey, StoreId, RecordName), (u64, Hash)>,
     pub(crate) profiles: BTreeMap<PublicKey, (Order, String)>,
+    /// What each that was added is called here, once somebody asks; found again after what it follows from changed.
+    pub(crate) called: OnceCell<BTreeMap<PublicKey, String>>,
     pub(crate) acks: PerLane<BTreeMap<DeviceId, Arrival>>,
     pub(crate) own_logs: PerLane<Option<LogId>>,
     pub(crate) groups: PerLane<Group>,
@@ -169,6 +172,7 @@ impl Room {
             ended: Vec::new(),
             record_versions: BTreeMap::new(),
             profiles: BTreeMap::new(),
+            called: OnceCell::new(),
             acks: PerLane::default(),
             own_logs: PerLane::default(),
             groups: PerLane::default(),
@@ -272,6 +276,7 @@ impl Room {
             }
             self.note_ends();
             self.stale = false;
+            self.called.take();
             self.settle_doubt();
             self.changed = true;
             self.unsettled = true;
@@ -318,6 +323,7 @@ impl Room {
             && self.profiles.get(&order.author).is_none_or(|(before, _)| *before < order)
         {
             self.profiles.insert(order.author, (order, profile.name));
+            self.called.take();
         }
     }
 

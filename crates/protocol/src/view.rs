@@ -6,6 +6,7 @@ use crate::id::{EntryId, RoomId};
 use crate::identity::{DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
 use crate::membership::{Frozen, Role};
+use crate::name;
 use crate::receipt::Standing;
 use crate::replica::Replica;
 use crate::room::Room;
@@ -118,6 +119,11 @@ impl<S: Store> Replica<S> {
                 last: self.page(room, None, 1)?.0.pop(),
             });
         }
+        // Whoever makes a room may call it as another that this device is in.
+        let mut names = name::told_apart(summaries.iter_mut().map(|room| (room.id, std::mem::take(&mut room.name))));
+        for room in &mut summaries {
+            room.name = names.remove(&room.id).unwrap_or_default();
+        }
         Ok(summaries)
     }
 
@@ -168,7 +174,6 @@ impl<S: Store> Replica<S> {
     /// [`CommandError`]
     pub fn members(&self, id: RoomId) -> Result<Vec<MemberSummary>, CommandError> {
         let room = self.known_room(id)?;
-        let mut names = room.names();
         let mut members: Vec<MemberSummary> = room
             .membership
             .iter()
@@ -177,7 +182,7 @@ impl<S: Store> Replica<S> {
                 let device = key.device_id();
                 MemberSummary {
                     device,
-                    name: self.known.name(key).cloned().or_else(|| names.remove(key)).unwrap_or_default(),
+                    name: self.called(room, key),
                     role: member.role,
                     voter: membership.voters.contains_key(key),
                     online: *key == self.me || self.is_online(device),
@@ -193,7 +198,7 @@ impl<S: Store> Replica<S> {
 
     /// The name of a room that is held.
     pub fn room_name(&self, id: RoomId) -> Option<String> {
-        Some(self.rooms.get(&id)?.membership.as_ref()?.settings.name.clone())
+        Some(name::shown(&self.rooms.get(&id)?.membership.as_ref()?.settings.name, &id))
     }
 
     /// The name of a device in a room, a member or not any more.
@@ -204,9 +209,14 @@ impl<S: Store> Replica<S> {
         Some(self.called(room, &key))
     }
 
-    /// What a device is called in a room, on this device.
+    /// What a device is called in a room, on this device; empty where no name of it is known.
     fn called(&self, room: &Room, key: &PublicKey) -> String {
-        self.known.name(key).cloned().unwrap_or_else(|| room.name_of(key))
+        let called = room.called.get_or_init(|| {
+            let names = room.names().into_iter();
+            let names = names.map(|(key, own)| (key, self.known.name(&key).cloned().unwrap_or(own)));
+            name::told_apart(names.filter(|(_, name)| !name.is_empty()))
+        });
+        called.get(key).cloned().unwrap_or_default()
     }
 
     fn is_online(&self, device: DeviceId) -> bool {

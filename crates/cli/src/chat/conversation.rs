@@ -188,7 +188,7 @@ impl Conversation {
             // Who came or left is told by messages; here it is who changed.
             let Some(was) = before.get(device) else { continue };
             if was.name != person.name {
-                let (old, new) = (line::called(device, &was.name, false), self.who(device, &person.name));
+                let (old, new) = (line::called(device, &was.name), self.who(device, &person.name));
                 steps.push(note(now, format!("{old} is called {new} now.")));
             }
             if was.online != person.online && *device != self.me {
@@ -317,7 +317,7 @@ impl Conversation {
     pub(crate) fn names(&self) -> impl Fn(&str) -> String + Send + use<> {
         let names: BTreeMap<String, String> =
             self.members.iter().map(|(device, person)| (device.clone(), self.who(device, &person.name))).collect();
-        move |device| names.get(device).cloned().unwrap_or_else(|| line::called(device, "", false))
+        move |device| names.get(device).cloned().unwrap_or_else(|| line::called(device, ""))
     }
 
     /// The last own message that was said here.
@@ -331,8 +331,7 @@ impl Conversation {
             Some(person) if !person.name.is_empty() => person.name.as_str(),
             _ => name,
         };
-        let is_other = |(other, person): (&String, &Person)| other != device && person.name.trim() == name.trim();
-        line::called(device, name, self.members.iter().any(is_other))
+        line::called(device, name)
     }
 
     /// The next page of what is to be shown on entering. What is unread may stand far up, since it may have come late: it

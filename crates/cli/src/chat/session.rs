@@ -305,7 +305,7 @@ impl<'a> Session<'a> {
                     && message.kind == MessageKind::Text
                     && self.elsewhere.insert(message.room.clone()) =>
             {
-                let who = crate::line::called(&message.author, &message.author_name, false);
+                let who = crate::line::called(&message.author, &message.author_name);
                 self.untold.insert(message.room.clone(), who);
                 self.asked.push(answer::rooms(self.device));
             }

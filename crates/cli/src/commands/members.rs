@@ -39,7 +39,7 @@ pub(crate) fn table(members: &[Member], me: &str) -> String {
             (_, _, Some(at)) => format!("last seen {}", clock::full(at, &zone)),
             _ => "not seen yet".to_owned(),
         };
-        [member.device_id.clone(), role.to_owned(), here, line::called(&member.device_id, &member.name, false)]
+        [member.device_id.clone(), role.to_owned(), here, line::called(&member.device_id, &member.name)]
     };
     print::table(&members.iter().map(row).collect::<Vec<_>>())
 }

@@ -31,13 +31,8 @@ pub(crate) async fn run(
         return Ok(());
     }
     let look = Look { colours: print::has_colours(), columns: print::columns(), zone: TimeZone::system() };
-    // Two devices of one name are told apart.
-    let is_ambiguous = |device: &str, name: &str| {
-        page.messages.iter().any(|message| message.author_name == name && message.author != device)
-    };
-    let who = |device: &str, name: &str| line::called(device, name, is_ambiguous(device, name));
     let line = |message: &Message| {
-        let mut line = Line::of(message, &who);
+        let mut line = Line::of(message, &line::called);
         if message.author == me {
             line.mark(line::reached(message.status));
         }

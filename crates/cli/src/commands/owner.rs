@@ -25,7 +25,7 @@ async fn of_member(settings: &Settings, command: &str, room: &str, who: &str) ->
         let member = member::find(&members, who).map_err(Failure::input)?;
         let params = OfMember { room, device_id: member.device_id.clone() };
         device.call::<_, Nothing>(command, params).await?;
-        Ok(line::called(&member.device_id, &member.name, false))
+        Ok(line::called(&member.device_id, &member.name))
     });
     asked.await
 }

@@ -24,7 +24,7 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> Result<(), Failure> 
                 Direction::In => "dialled this device",
                 Direction::Out => "was dialled",
             };
-            let (address, name) = (plain::line(&peer.address), line::called(&peer.device_id, &peer.name, false));
+            let (address, name) = (plain::line(&peer.address), line::called(&peer.device_id, &peer.name));
             [peer.device_id.clone(), address, dialled.to_owned(), format!("{} ms", peer.rtt_ms), name]
         };
         print::text(&print::table(&peers.iter().map(row).collect::<Vec<_>>()));

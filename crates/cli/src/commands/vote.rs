@@ -67,7 +67,7 @@ fn what(members: &[Member], act: &Act) -> String {
 /// A member by its name and the beginning of its id; harmless.
 fn called(members: &[Member], device: &str) -> String {
     let name = members.iter().find(|member| member.device_id == device).map_or("", |member| &member.name);
-    line::called(device, name, true)
+    line::called_with_id(device, name)
 }
 
 /// How a vote stands, in a sentence.

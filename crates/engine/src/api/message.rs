@@ -15,7 +15,7 @@ pub struct Message {
     pub room: String,
     /// The device that wrote it.
     pub author: String,
-    /// The name the author gave itself; empty where none is known.
+    /// What the author is called in the room, as [`Member::name`](super::Member::name) has it.
     pub author_name: String,
     /// When the author says it was written, milliseconds since the Unix epoch; where that was more than five minutes
     /// ahead of this device's clock, when it came.
@@ -31,7 +31,7 @@ pub struct Message {
     /// The device it is about, where it tells of a member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// That device's name; empty where none is known.
+    /// What that device is called in the room, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_name: Option<String>,
     /// Whether the majority did it, and the author only wrote it down.

@@ -38,7 +38,7 @@ pub type Rooms = Vec<RoomSummary>;
 pub struct RoomSummary {
     /// Its id.
     pub room: String,
-    /// Its name.
+    /// Its name, without what cannot be seen; where it looks like another room's, with the beginning of its id.
     pub name: String,
     /// How many members it has, this device included.
     pub members: u64,
@@ -94,7 +94,8 @@ pub type Members = Vec<Member>;
 pub struct Member {
     /// The member's device.
     pub device_id: String,
-    /// The name it gave itself; empty where none is known.
+    /// What it is called: by this device's person, else by itself; empty where none is known. Without what cannot be seen,
+    /// and where that looks like another's in the room, with the beginning of its id: `Alice #ABCDEFG`.
     pub name: String,
     /// What it may do.
     pub role: Role,

@@ -384,3 +384,50 @@ fn made_up_acts_take_the_place_of_none_that_most_signed() {
     let (carol, roles) = (world.replica(CAROL).device_id(), world.replica(ALICE).members(room).unwrap());
     assert!(roles.iter().any(|member| member.device == carol && member.role == Role::Owner));
 }
+
+/// Bob's device writes as if it were 1970, and then as late as there are numbers for.
+#[test]
+fn absurd_times_move_no_clock_and_break_no_order() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.say(ALICE, room, "one");
+    world.settle();
+    world.say(BOB, room, "hello");
+    world.settle();
+    let key = DeviceKey::from_seed(&[2; 32]);
+    let tips = world.store(BOB).tips(room, Lane::Content).unwrap();
+    let add = tips.into_iter().find(|tip| tip.head.log.author == key.public()).unwrap().add;
+    let mut entries: Vec<Entry> = Vec::new();
+    for (seq, timestamp_us) in [(1, 1), (2, 2), (3, limits::NUMBER - 1), (4, limits::NUMBER)] {
+        let body = Body::Text(Text { text: format!("at {timestamp_us}"), reply_to: None }).encode([0; SALT_BYTES]);
+        let header = Header {
+            room: Some(room),
+            author: key.public(),
+            log: LogId::new([8; 16]).of_lane(Lane::Content),
+            seq,
+            previous: entries.last().map(|entry| entry.id),
+            timestamp_us,
+            kind: 65,
+            body_hash: Hash::of(&body),
+            body_bytes: body.len() as u32,
+            add: (seq == 1).then_some(add),
+        };
+        let mut entry = Entry::write(header, body);
+        entry.sign(&key);
+        entries.push(entry);
+    }
+    world.inject(BOB, ALICE, &batch(&entries));
+    world.settle();
+    world.advance(1000);
+    world.say(ALICE, room, "two");
+    world.settle();
+    let now_ms = world.now.wall_ms();
+    for device in [ALICE, CAROL] {
+        let shown = world.messages(device, room);
+        assert!(shown.iter().map(|message| message.sent_at_ms).is_sorted());
+        assert!(shown.iter().all(|message| message.sent_at_ms <= now_ms));
+        let texts = world.texts(device, room);
+        let far = [format!("at {}", limits::NUMBER - 1), format!("at {}", limits::NUMBER)];
+        assert_eq!(texts, ["at 1", "at 2", "one", "hello", &far[0], &far[1], "two"]);
+    }
+}

@@ -19,6 +19,7 @@ mod gathering;
 mod hostile;
 mod joining;
 mod known;
+mod naming;
 mod queueing;
 mod receipts;
 mod removing;

@@ -293,14 +293,6 @@ fn people_come_and_go_by_name_if_they_are_of_this_room() {
 }
 
 #[test]
-fn two_of_one_name_are_told_apart() {
-    let mut conversation = entered(&[]);
-    conversation.members(&[member(BOB, "Bob", true), member("CAROLCAROL", "Bob ", true)], NOON);
-    let told = lines(&conversation.event(&incoming(said("1", BOB, "hello")), NOON));
-    assert_eq!(told, ["12:00 <Bob BOBBOB-> hello"]);
-}
-
-#[test]
 fn the_server_and_the_disk_are_told_of() {
     let mut conversation = entered(&[]);
     let listening = ServerState { running: true, port: Some(1), addresses: vec!["10.0.0.1:1".into()], failure: None };
