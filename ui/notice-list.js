@@ -4,9 +4,16 @@
 import { call } from "./backend.js";
 import { h, icon, refocus } from "./element.js";
 import { say, tell } from "./locale.js";
+import { called } from "./logic/face.js";
 
 /** The drawing of each kind; others have the plain one. */
-const DRAWINGS = /** @type {Record<string, string>} */ ({ damaged: "alert", forked: "alert", frozen: "alert", repaired: "check" });
+const DRAWINGS = /** @type {Record<string, string>} */ ({
+  damaged: "alert",
+  forked: "alert",
+  frozen: "alert",
+  slowed: "alert",
+  repaired: "check",
+});
 
 /** What this device found out about what it keeps, until the person puts it away. */
 export class NoticeList extends HTMLElement {
@@ -107,8 +114,12 @@ export class NoticeList extends HTMLElement {
   }
 
   /** @param {Notice} notice */
-  #words({ kind, room, count, text }) {
+  #words({ kind, room, device_id, count, text }) {
     const name = room ? this.#session.room(room)?.name : undefined;
+    if (kind === "slowed" && device_id) {
+      const peer = this.#session.peers.find((peer) => peer.device_id === device_id);
+      return tell("notice.slowed", { name: called(peer?.name ?? "", device_id) });
+    }
     if (kind === "renewed") return tell("notice.renewed", {});
     if (name && (kind === "damaged" || kind === "repaired")) return tell(`notice.${kind}`, { count: count ?? 1, room: name });
     if (name && (kind === "forked" || kind === "frozen")) return tell(`notice.${kind}`, { room: name });

@@ -17,7 +17,7 @@ export type StoreState = { state: "ok" | "read_only" | "failed"; reason?: string
 export type Notice = {
     /** For `dismiss_notice`. */
     id: number;
-    /** `damaged`, `repaired`, `renewed`, `forked`, `frozen`; a kind this page does not know is told by its text. */
+    /** `damaged`, `repaired`, `renewed`, `forked`, `slowed`, `frozen`; a kind this page does not know is told by its text. */
     kind: string;
     at: number;
     room?: string | null;

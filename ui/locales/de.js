@@ -109,6 +109,8 @@ export default {
     "Ein Gerät hat in {room} zugleich Verschiedenes gesagt: Seine Daten wurden womöglich kopiert. Alles wird gezeigt.",
   "notice.frozen":
     "Das Gerät, das {room} besitzt, hat den Raum zugleich auf zwei Arten geändert: Seine Daten wurden womöglich kopiert. Was es ändert, zählt nicht mehr, bis die Mitglieder abgestimmt haben, wer den Raum besitzt.",
+  "notice.slowed":
+    "{name} hat auf einmal so viel geschrieben, dass der Rest langsam angenommen wird, damit Platz auf dem Datenträger bleibt. Wer einen Raum besitzt, kann Mitglieder entfernen.",
   "notice.dismiss": "Ausblenden",
   "notice.more": { one: "{count} weiterer", other: "{count} weitere" },
   "notice.fewer": "Weniger",

@@ -102,6 +102,8 @@ export default {
     "A device said different things at once in {room}: its data may have been copied. All of it is shown.",
   "notice.frozen":
     "The owner of {room} changed it in two ways at once: its data may have been copied. What the owner changes counts no more until the members vote for an owner.",
+  "notice.slowed":
+    "{name} wrote so much at once that the rest is taken slowly, to leave room on this disk. An owner of a room can remove a member.",
   "notice.dismiss": "Put away",
   "notice.more": { one: "{count} more", other: "{count} more" },
   "notice.fewer": "Fewer",

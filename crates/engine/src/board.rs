@@ -120,9 +120,10 @@ impl Board {
         notice.id = notes.notices.back().map_or(0, |last| last.id.saturating_add(1)).max(notice.at);
         notes.notices.retain(|before| !notice.says_all_of(before));
         if notes.notices.len() >= NOTICES {
-            // A member may have as many devices fork as it likes: what they did takes nothing else's place.
-            let forked = notes.notices.iter().position(|before| before.kind == NoticeKind::Forked);
-            notes.notices.remove(forked.unwrap_or(0));
+            // A member may have as many devices fork or flood as it likes: what they did takes nothing else's place.
+            let by_others = |before: &Notice| matches!(before.kind, NoticeKind::Forked | NoticeKind::Slowed);
+            let theirs = notes.notices.iter().position(by_others);
+            notes.notices.remove(theirs.unwrap_or(0));
         }
         notes.notices.push_back(notice.clone());
         drop(notes);

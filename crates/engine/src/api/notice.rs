@@ -53,6 +53,8 @@ pub enum NoticeKind {
     Renewed,
     /// A device of a room, or a copy of it, said different things under one number; all is kept.
     Forked,
+    /// A member writes more at once than its share of this disk: the rest is taken slowly.
+    Slowed,
     /// The owner of a room, or a copy of it, changed the room in two ways: what it changes counts no more, until the
     /// members vote for an owner.
     Frozen,

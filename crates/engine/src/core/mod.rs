@@ -3,6 +3,7 @@
 //! It takes all that is waiting, feeds it to the replica, commits once, carries out what the replica says, and only
 //! then answers. So what queued up during one commit is the next one, which is group commit without a timer.
 
+mod allowance;
 mod clock;
 mod connections;
 mod fault;

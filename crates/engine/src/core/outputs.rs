@@ -5,6 +5,7 @@ use lanline_protocol::{
     command::CommandError,
     id::{EntryId, RoomId},
     identity::DeviceId,
+    name,
     replica::{self, Event as Happened, Output},
 };
 
@@ -169,6 +170,26 @@ impl Machine {
             count,
             text,
         })
+    }
+
+    /// Tells that what a member writes is taken slowly; not of one who is in no room of this device.
+    pub(super) fn tell_slowed(&self, now: Time, device: DeviceId, board: &Board) -> bool {
+        let peer = self.replica.peers().into_iter().find(|peer| peer.device == device);
+        let Some(peer) = peer.filter(|peer| self.replica.is_with_fellow(peer.connection)) else { return false };
+        let name = name::shown(&peer.name, &device);
+        board.notice(Notice {
+            id: 0, // given where it is kept
+            kind: NoticeKind::Slowed,
+            at: now.wall_ms(),
+            room: None,
+            device_id: Some(device.to_string()),
+            count: None,
+            text: format!(
+                "{name} wrote so much at once that the rest is taken slowly, to leave room on this disk. An owner of a \
+                 room can remove a member."
+            ),
+        });
+        true
     }
 
     /// By its device: another connection may have taken over since it said hello.

@@ -1,5 +1,7 @@
 //! What becomes of a device whose store or core fails while it runs.
 
+mod flooding;
+
 use std::{path::Path, time::Duration};
 
 use lanline_protocol::{command::CommandError, id::EntryId, identity::DeviceKey, store::StoreError};

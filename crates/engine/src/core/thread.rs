@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
-    Clock, Connections, Machine, Replica, database, fault,
+    Clock, Connections, Machine, Replica,
+    allowance::Allowances,
+    database, fault,
     input::{Burst, Input},
     notices, open_replica, open_store,
 };
@@ -27,7 +29,8 @@ use crate::{
     api::{ApiError, StoreCondition, StoreState},
     board::Board,
     folder::Folder,
-    net::{CloseReason, ConnectionEvent, QUEUE_LOW, show},
+    net::{CloseReason, ConnectionEvent, FramePermit, QUEUE_LOW, show},
+    platform,
     store::trouble,
 };
 
@@ -65,6 +68,7 @@ pub(super) struct Thread {
     looked: Option<u64>,
     inputs: Receiver<Input>,
     clock: Clock,
+    allowances: Allowances<FramePermit>,
     pub(super) board: Arc<Board>,
     /// Done when nothing is taken in any more, for good.
     failed: CancellationToken,
@@ -103,6 +107,7 @@ impl Thread {
             looked: None,
             inputs,
             clock,
+            allowances: Allowances::default(),
             board,
             failed,
             seed,
@@ -144,7 +149,8 @@ impl Thread {
             let wake = machine.and_then(|machine| machine.replica.next_wake_ms(now));
             let wake = if machine.is_some_and(Machine::has_room_again) { Some(0) } else { wake };
             let overdue = machine.and_then(|machine| machine.connections.overdue_at()).map(at);
-            [wake, overdue].into_iter().flatten().min().unwrap_or(PAUSE_MS)
+            let released = self.allowances.next_ms().map(at);
+            [wake, overdue, released].into_iter().flatten().min().unwrap_or(PAUSE_MS)
         };
         Duration::from_millis(ms.min(PAUSE_MS))
     }
@@ -153,6 +159,7 @@ impl Thread {
     fn burst(&mut self, first: Option<Input>) -> bool {
         let (begun, now) = (Instant::now(), self.clock.now());
         let mut burst = Burst::default();
+        self.allowances.release(now.steady_ms, || platform::free(self.folder.path()));
         if let Some(machine) = self.machine.as_mut() {
             machine.note_queues();
         }
@@ -223,8 +230,17 @@ impl Thread {
                 machine.replica.frame(now, ConnectionId(id.0), &bytes)?;
             }
             Input::Net(ConnectionEvent::Batch { id, batch, permit }) => {
-                burst.permits.push(permit);
-                machine.replica.batch(now, ConnectionId(id.0), batch)?;
+                let id = ConnectionId(id.0);
+                let author = machine.connections.open.get(&id).map(|open| open.device);
+                let own = author.map(|author| (author, batch.size_by(author)));
+                machine.replica.batch(now, id, batch)?;
+                let folder = &self.folder;
+                burst.permits.extend(match own {
+                    Some((author, bytes)) => {
+                        self.allowances.spend(now.steady_ms, author, bytes, permit, || platform::free(folder.path()))
+                    }
+                    None => Some(permit),
+                });
             }
             Input::Net(event) => machine.take_event(now, event)?,
             Input::Unreached(device) => machine.replica.unreached(now, device),
@@ -262,7 +278,10 @@ impl Thread {
 
     fn carry_out(&mut self, now: Time, outputs: Vec<Output>) {
         let Some(machine) = self.machine.as_mut() else { return };
-        let noticed = machine.carry_out(now, outputs, &self.board);
+        let mut noticed = machine.carry_out(now, outputs, &self.board);
+        for device in self.allowances.take_news() {
+            noticed |= machine.tell_slowed(now, device, &self.board);
+        }
         if machine.replica.name() != self.board.name() {
             self.board.set_name(machine.replica.name());
         }

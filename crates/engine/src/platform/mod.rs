@@ -17,4 +17,4 @@ pub(crate) use host::host_name;
 pub(crate) use network::{PORT_ADVICE, REUSES_ADDRESSES, is_up};
 pub(crate) use pin::Pin;
 pub(crate) use socket::{for_this_user, is_same_user, remove_socket, socket_elsewhere, socket_in};
-pub(crate) use space::is_full;
+pub(crate) use space::{free, is_full};

@@ -23,6 +23,11 @@ pub(crate) fn is_full(folder: &Path) -> bool {
     probed.is_err_and(|error| says_full(&error))
 }
 
+/// Bytes that this user may still write to the disk of a folder, where the system says so.
+pub(crate) fn free(folder: &Path) -> Option<u64> {
+    fs4::available_space(folder).inspect_err(|error| tracing::debug!(%error, "the free space is unknown")).ok()
+}
+
 fn says_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
