@@ -12,6 +12,7 @@ mod deciding;
 mod driver;
 mod failures;
 mod history;
+mod hostile;
 mod invite;
 mod keeping;
 mod links;

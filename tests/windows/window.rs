@@ -149,6 +149,16 @@ impl Window {
         Ok(self.client()?.execute_async(&script, Vec::new()).await?)
     }
 
+    /// Waits until a script returns this.
+    pub(crate) async fn gives(&self, script: &str, expected: &Value) -> Result<()> {
+        self.until(&expected.to_string(), async || {
+            let given = self.script(script).await?;
+            ensure!(given == *expected, "it gives {given}");
+            Ok(())
+        })
+        .await
+    }
+
     /// Keeps a picture of the window in the target folder.
     pub(crate) fn picture(&self, name: &str) -> Result<()> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../windows");
