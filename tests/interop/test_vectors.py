@@ -10,6 +10,7 @@ from typing import Any
 from lanline import body, cbor, entry, frame, identity, shape
 from lanline.body import Control
 from lanline.cbor import Refused
+from lanline.comparison import WORDS, Parties, words
 from lanline.entry import Entry
 from lanline.frame import Head, Lane, WireEntry, WireRecord
 from lanline.identity import Identity
@@ -127,6 +128,16 @@ class Vectors(unittest.TestCase):
         joiner, host = actor(vector["joiner"]).device, actor(vector["host"]).device
         self.assertEqual(shape.encode(Claim(link.room, exporter, joiner, host)), claim)
         self.assertEqual(link.sign(exporter, joiner, host), signature)
+
+    def test_comparison(self) -> None:
+        vector = VECTORS["comparison"]
+        askers, askeds, commitment = bytes_of(vector, "askers_nonce", "askeds_nonce", "commitment")
+        exporter = bytes.fromhex(VECTORS["connection"]["exporter"])
+        parties = Parties(exporter, actor(vector["asker"]).device, actor(vector["asked"]).device)
+        self.assertEqual(parties.commitment(askers), commitment)
+        self.assertEqual(parties.pictures(askers, askeds), vector["pictures"])
+        self.assertEqual(words(vector["pictures"]), vector["words"])
+        self.assertEqual(len(set(WORDS)), 64)
 
     def test_heads_and_digests(self) -> None:
         vector = VECTORS["heads"]

@@ -1,6 +1,7 @@
 //! Connections: who is there, and which of two survives.
 
 use crate::clock::Time;
+use crate::comparing::CompareOver;
 use crate::frame::{Frame, Hello};
 use crate::id::Hash;
 use crate::identity::{DeviceId, PublicKey};
@@ -95,6 +96,9 @@ impl<S: Store> Replica<S> {
         }
         for joining in &session.joining {
             self.forget_unjoined(joining.room);
+        }
+        if let Some(comparing) = &session.comparing {
+            self.out.extend(comparing.over(session.device, CompareOver::Gone));
         }
         let announced = session.hello.is_some();
         Some((session, announced))

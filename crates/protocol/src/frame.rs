@@ -7,7 +7,11 @@
 //! A room is named by its tag once and from then on by a slot that the sender of the name chose: slots in a
 //! frame are those of the frame's sender, but for [`Unknown`], which answers a name and so repeats the peer's.
 
+mod comparing;
+
 use minicbor::{Decode, Decoder, Encode, Encoder};
+
+pub use comparing::{Compare, CompareAnswer, CompareEnd, CompareEndReason, CompareReveal};
 
 use crate::body::name_fits;
 use crate::cbor::{self, CborError};
@@ -426,6 +430,10 @@ pub enum Frame {
     PairAnswer(PairAnswer),
     PairProof(PairProof),
     Paired(Paired),
+    Compare(Compare),
+    CompareAnswer(CompareAnswer),
+    CompareReveal(CompareReveal),
+    CompareEnd(CompareEnd),
     /// A type of a newer version.
     Other(u16),
 }
@@ -470,6 +478,10 @@ impl Frame {
             Self::PairAnswer(body) => frame(18, body),
             Self::PairProof(body) => frame(19, body),
             Self::Paired(body) => frame(20, body),
+            Self::Compare(body) => frame(21, body),
+            Self::CompareAnswer(body) => frame(22, body),
+            Self::CompareReveal(body) => frame(23, body),
+            Self::CompareEnd(body) => frame(24, body),
             Self::Other(_) => Vec::new(),
         }
     }
@@ -508,6 +520,10 @@ impl Frame {
             18 => Self::PairAnswer(cbor::decode_checked(body)?),
             19 => Self::PairProof(cbor::decode_checked(body)?),
             20 => Self::Paired(cbor::decode_checked(body)?),
+            21 => Self::Compare(cbor::decode_checked(body)?),
+            22 => Self::CompareAnswer(cbor::decode_checked(body)?),
+            23 => Self::CompareReveal(cbor::decode_checked(body)?),
+            24 => Self::CompareEnd(cbor::decode_checked(body)?),
             other => Self::Other(other),
         };
         if frame.bounded() { Ok(frame) } else { Err(CborError::Unexpected("over a limit".into())) }

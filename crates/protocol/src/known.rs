@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use crate::cbor;
 use crate::clock::Time;
 use crate::command::{CommandError, check_name};
+use crate::comparison::Pictures;
 use crate::id::RoomId;
 use crate::identity::{DeviceId, PublicKey};
 use crate::name;
@@ -26,6 +27,9 @@ pub enum Way {
     /// Both proved to know a code of six digits.
     #[n(1)]
     Code,
+    /// This device's person saw the same pictures there as here.
+    #[n(2)]
+    Compared,
 }
 
 /// That it was made sure who a device is.
@@ -106,6 +110,8 @@ pub struct DeviceSummary {
     pub address: Option<String>,
     /// Whether it is neither dialled nor let in.
     pub blocked: bool,
+    /// What both show while their people compare, and this one has not said yet what it sees.
+    pub comparing: Option<Pictures>,
 }
 
 const UNKNOWN: CommandError =
@@ -129,6 +135,7 @@ impl<S: Store> Replica<S> {
                     last_seen_at_ms: device.last_seen_at,
                     address: device.address.clone(),
                     blocked: opinion.blocked == Some(true),
+                    comparing: self.undecided(device.key.device_id()),
                 }
             })
             .collect();
@@ -195,7 +202,8 @@ impl<S: Store> Replica<S> {
     /// It was made sure who a device is. What was surer stands.
     pub(crate) fn verified(&mut self, now: Time, key: &PublicKey, way: Way) -> Result<(), StoreError> {
         let opinion = self.known.0.entry(*key).or_default();
-        if opinion.verified.is_some_and(|before| before.way >= way) {
+        // A link is shown again and again; who compares again is sure anew.
+        if opinion.verified.is_some_and(|before| before.way > way || before.way == way && way < Way::Compared) {
             return Ok(());
         }
         opinion.verified = Some(Verified { way, at_ms: now.wall_ms() });
@@ -207,6 +215,12 @@ impl<S: Store> Replica<S> {
         for room in self.rooms.values_mut() {
             room.called.take();
         }
+    }
+
+    /// It is sure no more who a device is.
+    pub(crate) fn doubted(&mut self, key: &PublicKey) -> Result<(), StoreError> {
+        let before = self.known.0.get_mut(key).and_then(|opinion| opinion.verified.take());
+        if before.is_some() { self.keep_known() } else { Ok(()) }
     }
 
     fn met(&self, device: DeviceId) -> Result<PublicKey, CommandError> {

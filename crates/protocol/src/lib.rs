@@ -17,6 +17,8 @@ pub mod checked;
 pub mod clock;
 pub mod code;
 pub mod command;
+pub mod comparing;
+pub mod comparison;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connecting;

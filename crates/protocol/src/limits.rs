@@ -122,6 +122,12 @@ pub const WRONG_GUESSES: usize = 5;
 pub const WRONG_GUESSES_MS: u64 = 3600 * 1000;
 /// What one side of the exchange of a code sends.
 pub const PAIRING_BYTES: usize = 64;
+/// How long two people have to compare what their devices show, in milliseconds.
+pub const COMPARE_MS: u64 = 120_000;
+/// How often one device may begin to compare within [`COMPARISONS_MS`].
+pub const COMPARISONS: usize = 8;
+/// See [`COMPARISONS`], in milliseconds.
+pub const COMPARISONS_MS: u64 = 600_000;
 /// Records one member may have in one room, over all its stores and names.
 pub const RECORDS_PER_MEMBER: usize = 64;
 /// A connection with a stranger ends after this long without a `join`, in milliseconds.

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checked::CheckedBatch;
 use crate::clock::{HybridClock, Time};
+use crate::comparing::CompareOver;
+use crate::comparison::Pictures;
 use crate::counting::Counting;
 use crate::fate::{Fates, Recent};
 use crate::frame::{Frame, Hello};
@@ -90,6 +92,10 @@ pub enum Event {
     PairRefused(ConnectionId, crate::frame::PairRefusal),
     /// The code that this device showed for a room is over: somebody typed it, or another one.
     CodeEnded(RoomId, CodeEnd),
+    /// This device and another show their people these pictures to compare.
+    ComparisonShown(DeviceId, Pictures),
+    /// A comparison with a device is over, here or on both; with whether pictures were shown here.
+    ComparisonEnded(DeviceId, CompareOver, bool),
 }
 
 /// How a code ended that was shown.
@@ -179,6 +185,8 @@ pub struct Replica<S> {
     pub(crate) joined: Vec<RoomId>,
     pub(crate) codes: Codes,
     pub(crate) known: Known,
+    /// When devices began to compare, in steady milliseconds.
+    pub(crate) asked_to_compare: BTreeMap<DeviceId, Vec<u64>>,
     pub(crate) out: Vec<Output>,
     /// What the store said when, after a commit, it was looked up what follows.
     failed: Option<StoreError>,
@@ -255,6 +263,7 @@ impl<S: Store> Replica<S> {
             joined: Vec::new(),
             codes,
             known,
+            asked_to_compare: BTreeMap::new(),
             out: Vec::new(),
             failed: None,
         })
@@ -361,6 +370,10 @@ impl<S: Store> Replica<S> {
             Ok(Frame::PairAnswer(answer)) => self.on_pair_answer(connection, &answer),
             Ok(Frame::PairProof(proof)) => self.on_pair_proof(now, connection, &proof)?,
             Ok(Frame::Paired(paired)) => self.on_paired(now, connection, &paired)?,
+            Ok(Frame::Compare(compare)) => self.on_compare(now, connection, &compare),
+            Ok(Frame::CompareAnswer(answer)) => self.on_compare_answer(now, connection, &answer),
+            Ok(Frame::CompareReveal(reveal)) => self.on_compare_reveal(now, connection, &reveal),
+            Ok(Frame::CompareEnd(end)) => self.on_compare_end(connection, &end)?,
         };
         if !fine {
             self.close(connection, CloseReason::BadFrame);
@@ -405,6 +418,7 @@ impl<S: Store> Replica<S> {
             return Err(error.clone());
         }
         self.close_strangers(now);
+        self.end_comparisons(now);
         self.introduce(now)?;
         self.look_after_damage(now)?;
         self.do_duties(now)?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::clock::Time;
+use crate::comparing::Comparing;
 use crate::entry::LogKey;
 use crate::frame::{Frame, Head, Hello, room_tag};
 use crate::id::{EntryId, Hash, RoomId};
@@ -165,6 +166,7 @@ pub(crate) struct Session {
     pub(crate) pairs: (u64, u32),
     /// Boxed: most connections have none.
     pub(crate) pairing: Option<Box<Pairing>>,
+    pub(crate) comparing: Option<Box<Comparing>>,
     /// Bytes sent and not acknowledged, over all rooms.
     pub(crate) in_flight: usize,
     /// What is told beside, in order.
@@ -207,6 +209,7 @@ impl Session {
             join_attempts: 0,
             pairs: (0, 0),
             pairing: None,
+            comparing: None,
             in_flight: 0,
             tellings: VecDeque::new(),
             queued: None,

@@ -201,9 +201,39 @@ class Paired:
     refusal: PairRefusal | None
 
 
+@dataclass(frozen=True)
+class Compare:
+    commitment: Hash
+
+
+@dataclass(frozen=True)
+class CompareAnswer:
+    commitment: Hash
+    nonce: Hash
+
+
+@dataclass(frozen=True)
+class CompareReveal:
+    commitment: Hash
+    nonce: Hash
+
+
+class CompareEndReason(enum.IntEnum):
+    DIFFER = 0
+    BUSY = 1
+    NO_FELLOW = 2
+    WITHDRAWN = 3
+
+
+@dataclass(frozen=True)
+class CompareEnd:
+    commitment: Hash
+    why: CompareEndReason
+
+
 TYPES: list[type] = [
     Goodbye, Ping, Pong, Hello, Open, Unknown, Resume, WantHeads, Heads, Batch, Ack, Digest, Join, Joined,
-    WantEntries, Entries, Pair, PairAnswer, PairProof, Paired,
+    WantEntries, Entries, Pair, PairAnswer, PairProof, Paired, Compare, CompareAnswer, CompareReveal, CompareEnd,
 ]  # fmt: skip
 """From type 1 on."""
 

@@ -61,6 +61,8 @@ pub enum Verified {
     Link,
     /// One of the two typed the code that the other showed.
     Code,
+    /// The person here saw the same pictures there as on this device.
+    Compared,
 }
 
 impl From<known::Way> for Verified {
@@ -68,6 +70,7 @@ impl From<known::Way> for Verified {
         match way {
             known::Way::Link => Self::Link,
             known::Way::Code => Self::Code,
+            known::Way::Compared => Self::Compared,
         }
     }
 }

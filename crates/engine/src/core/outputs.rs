@@ -112,6 +112,8 @@ impl Machine {
                 let wrong = end == replica::CodeEnd::Wrong;
                 Some(Event::CodeEnded { room: room.to_string(), wrong })
             }
+            // No door asks for it yet.
+            Happened::ComparisonShown(..) | Happened::ComparisonEnded(..) => None,
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod belonging;
 mod by_code;
+mod comparing;
 mod converging;
 mod counting;
 mod crowding;

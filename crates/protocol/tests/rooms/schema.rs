@@ -13,7 +13,7 @@ static SCHEMA: LazyLock<BasicContext> = LazyLock::new(|| {
 });
 
 /// The rule of a frame's body, by the frame's type; the rule of the whole frame ends in `-frame`.
-const FRAMES: [&str; 20] = [
+const FRAMES: [&str; 24] = [
     "goodbye",
     "ping",
     "pong",
@@ -34,6 +34,10 @@ const FRAMES: [&str; 20] = [
     "pair-answer",
     "pair-proof",
     "paired",
+    "compare",
+    "compare-answer",
+    "compare-reveal",
+    "compare-end",
 ];
 
 /// The rule of a body, by the kind of its entry.

@@ -206,6 +206,11 @@ impl World {
         exporter
     }
 
+    /// The exporter of a connection.
+    pub(crate) fn exporter(&self, connection: ConnectionId) -> Hash {
+        Hash::of(&[self.seed.to_be_bytes(), connection.0.div_euclid(2).to_be_bytes()].concat())
+    }
+
     /// What is on its way, taken off it.
     pub(crate) fn heard(&mut self, from: usize, to: usize) -> Vec<Vec<u8>> {
         self.queue(from, to).map(|(wire, end)| wire.queues[end].drain(..).collect()).unwrap_or_default()

@@ -2,6 +2,7 @@
 
 use lanline_protocol::body::Ballot;
 use lanline_protocol::cbor;
+use lanline_protocol::comparison::{PICTURES, Parties};
 use lanline_protocol::frame::room_tag;
 use lanline_protocol::id::{Hash, LogId, RoomId, StoreId};
 use lanline_protocol::identity::{Context, DeviceId, PublicKey, Signature};
@@ -134,4 +135,35 @@ fn deterministic() {
     for name in names("/deterministic/refused") {
         assert!(cbor::check(&bytes(&format!("/deterministic/refused/{name}"))).is_err(), "{name}");
     }
+}
+
+#[test]
+fn a_comparison() {
+    let device = |place: &str| key(text(place)).public().device_id();
+    let parties = Parties {
+        exporter: Hash::new(array("/connection/exporter")),
+        asker: device("/comparison/asker"),
+        asked: device("/comparison/asked"),
+    };
+    let nonce = |of: &str| Hash::new(array(&format!("/comparison/{of}_nonce")));
+    assert_eq!(parties.commitment(&nonce("askers")).as_bytes().as_slice(), bytes("/comparison/commitment"));
+    let pictures = parties.pictures(&nonce("askers"), &nonce("askeds"));
+    assert_eq!(serde_json::to_value(pictures.numbers()).unwrap(), *at("/comparison/pictures"));
+    let words: Vec<&str> = pictures.iter().map(|(word, _)| word).collect();
+    assert_eq!(serde_json::to_value(words).unwrap(), *at("/comparison/words"));
+}
+
+/// The document's table of pictures is the code's.
+#[test]
+fn the_pictures() {
+    let document = include_str!("../../../../docs/protocol.md");
+    let (_, section) = document.split_once("The pictures by their numbers").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let cells = section.lines().skip_while(|line| !line.starts_with("| 0 |")).take(8);
+    let shown: Vec<(&str, &str)> = cells
+        .flat_map(|row| row.split(" | ").skip(1))
+        .filter_map(|cell| cell.trim_end_matches(" |").split_once(' '))
+        .map(|(emoji, word)| (word, emoji))
+        .collect();
+    assert_eq!(shown, PICTURES);
 }

@@ -6,6 +6,7 @@
 
 mod by_code;
 mod cbor;
+mod comparing;
 mod entries;
 mod frames;
 mod groups;
