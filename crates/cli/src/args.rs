@@ -171,6 +171,26 @@ pub(crate) enum Subcommand {
     },
     /// Lists the devices connected now.
     Peers(Common),
+    /// Lists the devices that this one has met, or changes what is kept of one.
+    #[command(after_help = help::DEVICES)]
+    Devices {
+        #[command(flatten)]
+        common: Common,
+        /// The device: its name, its id, or the beginning of either.
+        #[arg(value_name = "DEVICE", requires = "change")]
+        which: Option<String>,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Has the person of a connected device and you see the same pictures, unless somebody stands between.
+    #[command(after_help = help::COMPARE)]
+    Compare {
+        #[command(flatten)]
+        device: DeviceArgs,
+        /// The device: its name, its id, or the beginning of either.
+        #[arg(value_name = "DEVICE")]
+        which: String,
+    },
     /// Speaks JSON-RPC 2.0 over standard input and output, one object a line.
     Rpc(DeviceArgs),
     /// Calls one command, and prints what it answers as JSON.
@@ -227,6 +247,24 @@ pub(crate) struct Common {
     pub(crate) json: bool,
 }
 
+/// What is to be kept of a device.
+#[derive(Clone, Debug, clap::Args)]
+#[group(id = "change", multiple = false, requires = "which")]
+pub(crate) struct Change {
+    /// Calls it otherwise on this device; an empty name, what it calls itself.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) rename: Option<String>,
+    /// Neither dials it nor lets it in.
+    #[arg(long)]
+    pub(crate) block: bool,
+    /// Dials it and lets it in again.
+    #[arg(long)]
+    pub(crate) unblock: bool,
+    /// Forgets its name here, whether it is verified or blocked, and where it was met.
+    #[arg(long)]
+    pub(crate) forget: bool,
+}
+
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RoomArg {
     /// The room: its name, its id, or the beginning of either.
@@ -240,6 +278,7 @@ impl Args {
         match &self.subcommand {
             S::Rpc(device)
             | S::Serve(device)
+            | S::Compare { device, .. }
             | S::Call { device, .. }
             | S::Chat { device, .. }
             | S::Bridge { device, .. } => Some(device),
@@ -251,6 +290,7 @@ impl Args {
             | S::Join { common, .. }
             | S::Members { common, .. }
             | S::Settings { common, .. }
+            | S::Devices { common, .. }
             | S::Admit { common, .. }
             | S::HandOver { common, .. }
             | S::Vote { common, .. }

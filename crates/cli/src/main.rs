@@ -92,6 +92,10 @@ async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), F
         S::Status(common) => commands::status::run(&settings, common.json).await,
         S::Settings { common, tell_read } => commands::settings::run(&settings, tell_read, common.json).await,
         S::Peers(common) => commands::peers::run(&settings, common.json).await,
+        S::Devices { common, which, change } => {
+            commands::devices::run(&settings, which.as_deref(), &change, common.json).await
+        }
+        S::Compare { which, .. } => commands::compare::run(&settings, &which).await,
         S::Rpc(_) => rpc::run(settings).await,
         S::Call { method, params, .. } => call::run(settings, &method, params.as_deref()).await,
         S::Completions { .. } | S::Man { .. } => Ok(()),

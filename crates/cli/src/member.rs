@@ -1,45 +1,79 @@
-//! Which member is meant.
+//! Which member, or which device that was met, is meant.
 
-use lanline_engine::api::Member;
+use lanline_engine::api::{KnownDevice, Member};
 
 use crate::{line, plain};
 
 /// How many members a sentence lists.
 const LISTED: usize = 12;
 
-/// The member of this id, name or beginning of either; or else a sentence that lists who there is.
-pub(crate) fn find<'a>(members: &'a [Member], given: &str) -> Result<&'a Member, String> {
+/// Whom people name by an id or a name.
+pub(crate) trait Named {
+    /// Where one is looked for, as a sentence ends.
+    const AMONG: &str;
+    /// Its id.
+    fn id(&self) -> &str;
+    /// What it is called here.
+    fn name(&self) -> &str;
+}
+
+impl Named for Member {
+    const AMONG: &str = "member in this room";
+
+    fn id(&self) -> &str {
+        &self.device_id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for KnownDevice {
+    const AMONG: &str = "device that this one has met";
+
+    fn id(&self) -> &str {
+        &self.device_id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The one of this id, name or beginning of either; or else a sentence that lists who there is.
+pub(crate) fn find<'a, T: Named>(all: &'a [T], given: &str) -> Result<&'a T, String> {
     let given = given.trim();
     let wanted = given.to_lowercase();
     let id: String = wanted.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
-    let plain_id = |member: &Member| member.device_id.to_lowercase().replace('-', "");
-    // From what says it best to what might: the first that any member fits decides.
-    let fits: [&dyn Fn(&Member) -> bool; 4] = [
-        &|member| plain_id(member) == id,
-        &|member| member.name == given,
-        &|member| member.name.to_lowercase() == wanted,
-        &|member| {
-            !id.is_empty() && (plain_id(member).starts_with(&id) || member.name.to_lowercase().starts_with(&wanted))
-        },
-    ];
+    let plain_id = |one: &T| one.id().to_lowercase().replace('-', "");
+    // From what says it best to what might: the first that anybody fits decides.
+    let fits: [&dyn Fn(&T) -> bool; 4] =
+        [&|one| plain_id(one) == id, &|one| one.name() == given, &|one| one.name().to_lowercase() == wanted, &|one| {
+            !id.is_empty() && (plain_id(one).starts_with(&id) || one.name().to_lowercase().starts_with(&wanted))
+        }];
     for fits in fits {
-        let found: Vec<&Member> = members.iter().filter(|member| fits(member)).collect();
+        let found: Vec<&T> = all.iter().filter(|one| fits(one)).collect();
         match found.as_slice() {
             [] => {}
-            [member] => return Ok(member),
+            [one] => return Ok(one),
             several => {
                 let meant = plain::excerpt(given);
                 return Err(format!("{meant} can be {}: type more of the id of the one you mean.", list(several)));
             }
         }
     }
-    let all: Vec<&Member> = members.iter().collect();
-    Err(format!("There is no member {} in this room; there is {}.", plain::excerpt(given), list(&all)))
+    let (what, there) = T::AMONG.split_once(' ').unwrap_or((T::AMONG, ""));
+    let given = plain::excerpt(given);
+    Err(match all.iter().collect::<Vec<_>>().as_slice() {
+        [] => format!("There is no {what} {given} {there}; there is none."),
+        all => format!("There is no {what} {given} {there}; there is {}.", list(all)),
+    })
 }
 
 /// Members, as a sentence lists them: each with the beginning of its id, since names are not unique.
-fn list(members: &[&Member]) -> String {
-    let called = |member: &&Member| line::called_with_id(&member.device_id, &member.name);
+fn list<T: Named>(members: &[&T]) -> String {
+    let called = |one: &&T| line::called_with_id(one.id(), one.name());
     let mut shown: Vec<String> = members.iter().take(LISTED).map(called).collect();
     if members.len() > LISTED {
         shown.push(format!("{} more", members.len() - LISTED));

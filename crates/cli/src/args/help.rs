@@ -10,7 +10,7 @@ use super::Args;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Talk", &["chat", "send", "messages"]),
     ("Rooms", &["rooms", "create", "invite", "join", "members", "admit", "hand-over", "vote", "leave"]),
-    ("This device", &["serve", "status", "settings", "peers"]),
+    ("This device", &["serve", "status", "settings", "peers", "devices", "compare"]),
     ("For programs and shells", &["rpc", "call", "bridge", "completions", "man"]),
 ];
 
@@ -73,6 +73,21 @@ Examples:
 
 It is done once more than half of those who may vote said the same: whom the owner let in or confirmed. So a room whose
 owner is gone for good gets another.";
+
+pub(super) const DEVICES: &str = "\
+Examples:
+  lanline devices                        lists them, with how and when each was verified
+  lanline devices Bob --rename Robert
+  lanline devices KFBWEXA --block
+
+What a blocked device says in rooms of both still comes through others: to stop that, have it removed from the room.";
+
+pub(super) const COMPARE: &str = "\
+Examples:
+  lanline compare Bob
+
+Both devices show seven pictures. Ask the other person, in sight or by telephone, whether theirs are the same in the same
+order: then nobody stands between the two devices. Both need to be connected; a chat asks as well, by /compare.";
 
 pub(super) const CALL: &str = "\
 Examples:
@@ -142,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_examples_are_command_lines_that_work() {
-        for text in [MAIN, CHAT, SEND, MESSAGES, CREATE, INVITE, JOIN, VOTE, CALL, COMPLETIONS, MAN] {
+        for text in [MAIN, CHAT, SEND, MESSAGES, CREATE, INVITE, JOIN, VOTE, DEVICES, COMPARE, CALL, COMPLETIONS, MAN] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.get(line.find("lanline ").unwrap()..).unwrap().split(['|', '<', '>']).next().unwrap();

@@ -4,12 +4,20 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use lanline_engine::api::{
-    ApiError, CallError, ErrorCode, InRoom, Invite, Invited, Joined, Listening, MarkRead, Member, Members, MessagePage,
-    Messages, NoParams, Nothing, OfMessage, Proposals, Receipts, RoomSummary, Rooms, SendMessage, Sent, StartServer,
-    Status, Tally, Vote,
+    ApiError, CallError, Compare, ConfirmCompare, ErrorCode, InRoom, Invite, Invited, Joined, KnownDevices, Listening,
+    MarkRead, Member, Members, MessagePage, Messages, NoParams, Nothing, OfMessage, Pictures, Proposals, Receipts,
+    RoomSummary, Rooms, SendMessage, Sent, StartServer, Status, Tally, Vote,
 };
 
-use crate::{commands, commands::vote::Wish, device::Device, line::Line, plain, qr::Qr, room};
+use crate::{
+    commands,
+    commands::vote::Wish,
+    device::Device,
+    line::{self, Line},
+    member, plain,
+    qr::Qr,
+    room,
+};
 
 /// What a device that is just ending may take until that shows.
 const ENDING: Duration = Duration::from_secs(2);
@@ -46,6 +54,11 @@ pub(super) enum Answer {
     /// Lines to show.
     Lines(Result<Vec<Line>, CallError>),
     Joined(Result<Joined, CallError>),
+    /// What is compared with a device.
+    Compared {
+        device_id: String,
+        lines: Vec<Line>,
+    },
     Left {
         room: String,
         left: Result<Nothing, CallError>,
@@ -197,6 +210,36 @@ pub(super) fn vote(device: &Device, room: &str, wish: Option<Wish>) -> Asked {
         };
         Answer::Lines(asked.await.map(|lines| vec![Line::Block(lines)]))
     })
+}
+
+/// Compares with the device that is meant.
+pub(super) fn compare(device: &Device, given: String) -> Asked {
+    let device = device.clone();
+    Box::pin(async move {
+        let asked = async {
+            let devices: KnownDevices = device.call("devices", NoParams {}).await?;
+            let known = match member::find(&devices, &given) {
+                Ok(known) => known,
+                Err(sentence) => return Ok(Err(sentence)),
+            };
+            let pictures: Pictures = device.call("compare", Compare { device_id: known.device_id.clone() }).await?;
+            let name = line::called(&known.device_id, &known.name);
+            let shown = commands::compare::shown(&name, &pictures);
+            let how = "Ask what is shown there: then /same or /differ says what you saw.";
+            Ok(Ok((known.device_id.clone(), vec![Line::Block(format!("{shown}\n{how}"))])))
+        };
+        match asked.await {
+            Ok(Ok((device_id, lines))) => Answer::Compared { device_id, lines },
+            Ok(Err(sentence)) => Answer::Lines(Ok(vec![Line::Block(sentence)])),
+            Err(error) => Answer::Lines(Err(error)),
+        }
+    })
+}
+
+/// Says what was seen there; what that means is told by an event.
+pub(super) fn confirm(device: &Device, device_id: String, same: bool) -> Asked {
+    let confirmed = device.submit::<_, Nothing>("confirm_compare", ConfirmCompare { device_id, same });
+    Box::pin(async move { Answer::Lines(confirmed.await.map(|()| Vec::new())) })
 }
 
 /// Who holds and has read a message; `called` says what to call a device.

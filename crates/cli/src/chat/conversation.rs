@@ -6,6 +6,7 @@ use lanline_engine::api::{Event, Member, Message, MessagePage, MessageStatus, St
 
 use super::fate::Fates;
 use crate::{
+    commands,
     line::{self, Line},
     plain,
 };
@@ -155,6 +156,14 @@ impl Conversation {
             Event::Notice(notice) => vec![note(now, plain::line(&notice.text))],
             Event::CodeEnded { wrong: true, .. } => {
                 vec![note(now, "Somebody typed a wrong code: /invite shows another.".to_owned())]
+            }
+            Event::CompareAsked { device_id, name, pictures } => {
+                let who = self.who(device_id, name);
+                let what = "Ask what is shown there: then /same or /differ says what you saw.";
+                vec![Step::Show(Line::Block(commands::compare::shown(&who, pictures))), note(now, what.to_owned())]
+            }
+            Event::CompareEnded { device_id, reason } => {
+                vec![note(now, commands::compare::over(&self.who(device_id, ""), *reason))]
             }
             Event::EventsLost { .. } => self.lost(),
             Event::IncomingMessage { .. }

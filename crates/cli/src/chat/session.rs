@@ -56,6 +56,8 @@ pub(super) struct Session<'a> {
     stamp: String,
     /// Another room is being looked for or joined: what is typed next is meant for that one.
     moving: bool,
+    /// The device that is compared with, once it is known what both show.
+    comparing: Option<String>,
     /// Rooms in which something new was told of.
     elsewhere: BTreeSet<String>,
     /// Rooms of which that is still to be told.
@@ -102,6 +104,7 @@ impl<'a> Session<'a> {
             said: 0,
             refused: 0,
             moving: false,
+            comparing: None,
             elsewhere: BTreeSet::new(),
             untold: BTreeMap::new(),
         }
@@ -222,6 +225,11 @@ impl<'a> Session<'a> {
             }
             Typed::Members => self.asked.push(answer::list_members(self.device, &self.room.room, &self.me)),
             Typed::Vote(wish) => self.asked.push(answer::vote(self.device, &self.room.room, wish)),
+            Typed::Compare(who) => self.asked.push(answer::compare(self.device, who)),
+            Typed::Same(same) => match self.comparing.take() {
+                Some(device) => self.asked.push(answer::confirm(self.device, device, same)),
+                None => self.note("Nothing is compared: /compare WHO begins."),
+            },
             Typed::Invite => {
                 self.asked.push(answer::invite(self.device, &self.room, self.qr || self.screen.is_terminal()));
             }
@@ -309,6 +317,10 @@ impl<'a> Session<'a> {
                 self.untold.insert(message.room.clone(), who);
                 self.asked.push(answer::rooms(self.device));
             }
+            Event::CompareAsked { device_id, .. } => self.comparing = Some(device_id.clone()),
+            Event::CompareEnded { device_id, .. } if self.comparing.as_ref() == Some(device_id) => {
+                self.comparing = None
+            }
             Event::RoomChanged { room } if *room == self.room.room => self.asked.push(answer::rooms(self.device)),
             _ => {}
         }
@@ -363,6 +375,10 @@ impl<'a> Session<'a> {
                     Err(error) => self.note(&plain::line(&error.to_string())),
                 }
                 Vec::new()
+            }
+            Answer::Compared { device_id, lines } => {
+                self.comparing = Some(device_id);
+                lines.into_iter().map(Step::Show).collect()
             }
             Answer::Lines(Ok(lines)) => lines.into_iter().map(Step::Show).collect(),
             Answer::Joined(Ok(Joined { room, name, pending })) => {

@@ -19,6 +19,10 @@ pub(crate) enum Typed {
     Members,
     /// Votes for something, or lists what is voted on.
     Vote(Option<Wish>),
+    /// Compares with a device.
+    Compare(String),
+    /// Says whether what is compared is the same.
+    Same(bool),
     /// Makes an invite.
     Invite,
     /// Lets other devices connect: on a port, or on the one that is set.
@@ -46,6 +50,8 @@ pub(crate) const HELP: &str = "Commands:
   /vote             lists what is voted on in this room
   /vote owner WHO   votes for that member as the owner
   /vote remove WHO  votes to remove that member
+  /compare WHO      shows pictures to compare with a device: are you sure who it is?
+  /same, /differ    says what you saw there
   /invite           makes a link that lets one device in, for 24 hours
   /listen [PORT]    lets other devices connect to this one; 0 for any free port
   /join LINK        joins a room by a link, and goes there; or /join ADDRESS CODE
@@ -79,6 +85,9 @@ pub(crate) fn understand(line: &str) -> Typed {
             Some(("remove", who)) => Typed::Vote(Some(Wish::Remove(who.trim().to_owned()))),
             _ => Typed::Unknown(line.to_owned()),
         },
+        ("compare", who) if !who.is_empty() => Typed::Compare(who.to_owned()),
+        ("same", "") => Typed::Same(true),
+        ("differ", "") => Typed::Same(false),
         ("invite", "") => Typed::Invite,
         ("listen", "") => Typed::Listen(None),
         ("listen", port) => {
@@ -120,6 +129,10 @@ mod tests {
             ("/vote owner Carol Ann", Typed::Vote(Some(Wish::Owner("Carol Ann".into())))),
             ("/vote remove bob", Typed::Vote(Some(Wish::Remove("bob".into())))),
             ("/vote bob", Typed::Unknown("/vote bob".into())),
+            ("/compare Carol Ann", Typed::Compare("Carol Ann".into())),
+            ("/compare", Typed::Unknown("/compare".into())),
+            ("/same", Typed::Same(true)),
+            ("/differ", Typed::Same(false)),
             ("/listen", Typed::Listen(None)),
             ("/listen 0", Typed::Listen(Some(0))),
             ("/listen 65536", Typed::Unknown("/listen 65536".into())),
@@ -137,7 +150,7 @@ mod tests {
     #[test]
     fn every_command_is_in_the_help() {
         for line in HELP.lines().filter_map(|line| line.trim_start().strip_prefix('/')) {
-            let name = line.split([' ', '/']).next().unwrap();
+            let name = line.split([' ', '/', ',']).next().unwrap();
             let with = |argument: &str| understand(&format!("/{name}{argument}"));
             let is_known = |typed| !matches!(typed, Typed::Unknown(_));
             assert!(name.is_empty() || is_known(with("")) || is_known(with(" x")), "{name}");

@@ -1,7 +1,9 @@
 //! The subcommands that ask the device for one thing and print the answer.
 
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod create;
+pub(crate) mod devices;
 pub(crate) mod invite;
 pub(crate) mod join;
 pub(crate) mod leave;

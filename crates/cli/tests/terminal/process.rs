@@ -32,6 +32,14 @@ pub(crate) fn run(home: &Path, args: &[&str]) -> Output {
     lanline(home, args).stdin(Stdio::null()).output().unwrap()
 }
 
+/// As [`run`], with this on standard input.
+pub(crate) fn run_with(home: &Path, args: &[&str], input: &str) -> Output {
+    let mut command = lanline(home, args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
 /// Asserts that it ended with this code, said one sentence on standard error that holds these words, and nothing else.
 #[track_caller]
 pub(crate) fn assert_failed(output: &Output, code: i32, words: &[&str]) {

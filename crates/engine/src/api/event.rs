@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Message, MessageStatus, Notice, ServerState, StoreState};
+use super::{CompareEnd, Message, MessageStatus, Notice, Pictures, ServerState, StoreState};
 
 /// Something that happened, for whoever shows it. Serialises to an object of its fields; [`Event::name`] says which.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -77,6 +77,24 @@ pub enum Event {
         /// Whether it was another one: somebody mistyped it, or guesses.
         wrong: bool,
     },
+    /// The person of a connected device wants to compare: these pictures are to be shown, and the answer is
+    /// `confirm_compare`.
+    CompareAsked {
+        /// The device.
+        device_id: String,
+        /// What it is called here.
+        name: String,
+        /// What both show.
+        #[serde(flatten)]
+        pictures: Pictures,
+    },
+    /// What was shown to compare with a device is over, or `broken` before it was.
+    CompareEnded {
+        /// The device.
+        device_id: String,
+        /// How it ended.
+        reason: CompareEnd,
+    },
     /// The server started, stopped, or has other addresses.
     ServerChanged(ServerState),
     /// The store's condition changed.
@@ -104,6 +122,8 @@ impl Event {
             Self::RoomChanged { .. } => "room_changed",
             Self::RoomRead { .. } => "room_read",
             Self::CodeEnded { .. } => "code_ended",
+            Self::CompareAsked { .. } => "compare_asked",
+            Self::CompareEnded { .. } => "compare_ended",
             Self::ServerChanged(_) => "server_changed",
             Self::StoreChanged(_) => "store_changed",
             Self::Notice(_) => "notice",
@@ -123,6 +143,8 @@ impl Event {
         "room_changed",
         "room_read",
         "code_ended",
+        "compare_asked",
+        "compare_ended",
         "server_changed",
         "store_changed",
         "notice",
@@ -147,20 +169,61 @@ impl Event {
 #[derive(Deserialize)]
 #[serde(remote = "Event", tag = "name", content = "fields", rename_all = "snake_case")]
 enum Named {
-    IncomingMessage { message: Box<Message> },
-    MessageSent { message: Box<Message> },
-    MessageChanged { message: Box<Message> },
-    MessageStatus { id: String, status: MessageStatus, stored_by: u64, delivered_to: u64, read_by: u64 },
-    PeerConnected { device_id: String, name: String, address: String },
-    PeerDisconnected { device_id: String, reason: String },
-    ReceiptsChanged { room: String, device_id: String },
-    RoomChanged { room: String },
-    RoomRead { room: String },
-    CodeEnded { room: String, wrong: bool },
+    IncomingMessage {
+        message: Box<Message>,
+    },
+    MessageSent {
+        message: Box<Message>,
+    },
+    MessageChanged {
+        message: Box<Message>,
+    },
+    MessageStatus {
+        id: String,
+        status: MessageStatus,
+        stored_by: u64,
+        delivered_to: u64,
+        read_by: u64,
+    },
+    PeerConnected {
+        device_id: String,
+        name: String,
+        address: String,
+    },
+    PeerDisconnected {
+        device_id: String,
+        reason: String,
+    },
+    ReceiptsChanged {
+        room: String,
+        device_id: String,
+    },
+    RoomChanged {
+        room: String,
+    },
+    RoomRead {
+        room: String,
+    },
+    CodeEnded {
+        room: String,
+        wrong: bool,
+    },
+    CompareAsked {
+        device_id: String,
+        name: String,
+        #[serde(flatten)]
+        pictures: Pictures,
+    },
+    CompareEnded {
+        device_id: String,
+        reason: CompareEnd,
+    },
     ServerChanged(ServerState),
     StoreChanged(StoreState),
     Notice(Notice),
-    EventsLost { count: u64 },
+    EventsLost {
+        count: u64,
+    },
 }
 
 #[cfg(test)]
@@ -228,6 +291,20 @@ mod tests {
             (Event::RoomChanged { room: "r".into() }, "room_changed", json!({"room": "r"})),
             (Event::RoomRead { room: "r".into() }, "room_read", json!({"room": "r"})),
             (Event::CodeEnded { room: "r".into(), wrong: true }, "code_ended", json!({"room": "r", "wrong": true})),
+            (
+                Event::CompareAsked {
+                    device_id: "d".into(),
+                    name: "Bob".into(),
+                    pictures: Pictures { words: vec!["dog".into()], emoji: vec!["🐶".into()] },
+                },
+                "compare_asked",
+                json!({"device_id": "d", "name": "Bob", "words": ["dog"], "emoji": ["🐶"]}),
+            ),
+            (
+                Event::CompareEnded { device_id: "d".into(), reason: CompareEnd::TheyDiffer },
+                "compare_ended",
+                json!({"device_id": "d", "reason": "they_differ"}),
+            ),
             (
                 Event::ServerChanged(ServerState {
                     running: true,

@@ -1,6 +1,8 @@
 use lanline_protocol::known::{self, DeviceSummary};
 use serde::{Deserialize, Serialize};
 
+use super::Pictures;
+
 /// Devices that this one has met, by what they are called.
 pub type KnownDevices = Vec<KnownDevice>;
 
@@ -30,6 +32,9 @@ pub struct KnownDevice {
     pub last_address: Option<String>,
     /// Whether it is neither dialled nor let in by this device.
     pub blocked: bool,
+    /// What both show while it is compared with this one, until the person here has said what they see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparing: Option<Pictures>,
 }
 
 impl From<DeviceSummary> for KnownDevice {
@@ -48,6 +53,7 @@ impl From<DeviceSummary> for KnownDevice {
             last_seen_at: device.last_seen_at_ms,
             last_address: device.address,
             blocked: device.blocked,
+            comparing: device.comparing.map(Into::into),
         }
     }
 }

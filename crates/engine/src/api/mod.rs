@@ -4,6 +4,7 @@
 //! strings. Parameters refuse fields they do not know; an optional field may be absent or `null`.
 
 mod call;
+mod compare;
 mod device;
 #[cfg(test)]
 mod document;
@@ -22,6 +23,7 @@ mod vote;
 
 pub(crate) use call::{Answer, Job, Order};
 pub use call::{COMMANDS, CallError};
+pub use compare::{Compare, CompareEnd, ConfirmCompare, Pictures};
 pub use device::{Listening, NoParams, ServerState, SetProfile, StartServer, Status, StoreCondition, StoreState};
 pub use error::{ApiError, ErrorCode};
 pub use event::Event;

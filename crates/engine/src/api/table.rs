@@ -51,6 +51,14 @@ macro_rules! for_each_command {
             ///
             /// Errors: `not_found`.
             in_turn forget_device(ForgetDevice) -> Nothing;
+            /// Has a connected device of a room of both and this one show the same seven pictures, so that their people see that nobody stands between; the other tells its person by `compare_asked`. They are shown for two minutes, and asked for again the same. Answers or fails within 10 s.
+            ///
+            /// Errors: `not_found` (it is not connected), `refused`, `unreachable`.
+            aside compare(Compare) -> Pictures;
+            /// Says whether the other device shows the same pictures. If so, it is `verified` as `compared` on this device; if not, it is verified no more on both, and both are told by `compare_ended`.
+            ///
+            /// Errors: `not_found` (nothing is shown any more).
+            in_turn confirm_compare(ConfirmCompare) -> Nothing;
             /// Makes a room whose owner is this device.
             ///
             /// Errors: `too_large`.

@@ -1,6 +1,7 @@
 //! The commands, by noun: each checks its arguments and asks the core.
 
 mod by_code;
+mod compare;
 mod device;
 mod join;
 mod known;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lanline_protocol::{
+    comparing::CompareOver,
+    comparison::Pictures,
     frame::{PairRefusal, Refusal},
     id::RoomId,
     identity::DeviceId,
@@ -30,6 +32,9 @@ pub(crate) enum JoinEnd {
     Closed(CloseReason),
 }
 
+/// Where it is told what is compared with a device, or why nothing is.
+type Compared = oneshot::Sender<Result<Pictures, CompareOver>>;
+
 /// See the module's documentation.
 #[derive(Default)]
 pub(crate) struct Connections {
@@ -46,6 +51,7 @@ pub(crate) struct Connections {
     pub(super) wishes_changed: bool,
     greetings: Vec<Greeting>,
     joins: Vec<Join>,
+    comparisons: Vec<(DeviceId, Compared)>,
 }
 
 pub(super) struct Open {
@@ -169,6 +175,21 @@ impl Connections {
         }
     }
 
+    /// Answers when it is known what is to be compared with a device, or why nothing is.
+    pub(crate) fn await_pictures(&mut self, device: DeviceId, answer: Compared) {
+        self.comparisons.retain(|(_, answer)| !answer.is_closed());
+        self.comparisons.push((device, answer));
+    }
+
+    /// It is known. Whether anybody waited for it.
+    pub(super) fn compared(&mut self, device: DeviceId, result: Result<Pictures, CompareOver>) -> bool {
+        let mut awaited = false;
+        for (_, answer) in self.comparisons.extract_if(.., |(of, _)| *of == device) {
+            awaited |= answer.send(result).is_ok();
+        }
+        awaited
+    }
+
     /// A connection is over: takes it off the list. The replica is told by the caller, if it does not know.
     pub(super) fn ended(&mut self, steady_ms: u64, connection: ConnectionId, reason: &CloseReason) -> Option<Open> {
         let open = self.open.remove(&connection)?;
@@ -255,6 +276,9 @@ impl Connections {
         }
         for join in self.joins.drain(..) {
             let _ = join.answer.send(JoinEnd::Closed(reason.clone()));
+        }
+        for (_, answer) in self.comparisons.drain(..) {
+            let _ = answer.send(Err(CompareOver::Gone));
         }
         self.ended.clear();
         std::mem::take(&mut self.told).into_keys().collect()

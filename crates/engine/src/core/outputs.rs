@@ -112,8 +112,19 @@ impl Machine {
                 let wrong = end == replica::CodeEnd::Wrong;
                 Some(Event::CodeEnded { room: room.to_string(), wrong })
             }
-            // No door asks for it yet.
-            Happened::ComparisonShown(..) | Happened::ComparisonEnded(..) => None,
+            Happened::ComparisonShown(device, pictures) => {
+                // Whoever asked here shows them.
+                if self.connections.compared(device, Ok(pictures)) {
+                    return None;
+                }
+                let peer = self.replica.peers().into_iter().find(|peer| peer.device == device);
+                let name = peer.map(|peer| peer.name).unwrap_or_default();
+                Some(Event::CompareAsked { device_id: device.to_string(), name, pictures: pictures.into() })
+            }
+            Happened::ComparisonEnded(device, how, shown) => {
+                self.connections.compared(device, Err(how));
+                shown.then(|| Event::CompareEnded { device_id: device.to_string(), reason: how.into() })
+            }
         }
     }
 

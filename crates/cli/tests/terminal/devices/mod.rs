@@ -1,6 +1,7 @@
 //! Devices that talk to each other: real processes, real sockets on loopback, real disks.
 
 mod by_code;
+mod comparing;
 mod crashing;
 mod device;
 mod known;

@@ -1,0 +1,90 @@
+use serde_json::{Value, json};
+
+use super::device::{Device, alice_and_bob, text};
+use crate::{
+    people::ask,
+    process::{assert_failed, run},
+    talk::Chat,
+};
+
+fn verified(device: &mut Device) -> Value {
+    device.ask("devices", json!({}))[0]["verified"].clone()
+}
+
+#[test]
+fn both_are_shown_the_same_and_each_says_what_it_saw() {
+    let (mut alice, mut bob, _) = alice_and_bob();
+    let shown = alice.ask("compare", json!({"device_id": bob.id}));
+    let words = shown["words"].as_array().unwrap();
+    assert_eq!((words.len(), shown["emoji"].as_array().unwrap().len()), (7, 7));
+    let asked = bob.event("compare_asked", |_| true);
+    assert_eq!((&asked["device_id"], &asked["name"]), (&json!(alice.id), &json!("Alice")));
+    assert_eq!((&asked["words"], &asked["emoji"]), (&shown["words"], &shown["emoji"]));
+    let devices = bob.ask("devices", json!({}));
+    assert_eq!(devices[0]["comparing"], shown);
+    assert_eq!(bob.ask("compare", json!({"device_id": alice.id})), shown, "until it is decided");
+
+    alice.ask("confirm_compare", json!({"device_id": bob.id, "same": true}));
+    assert_eq!(alice.event("compare_ended", |_| true), json!({"device_id": bob.id, "reason": "same"}));
+    assert_eq!((verified(&mut alice), verified(&mut bob)), (json!("compared"), json!("link")));
+    bob.ask("confirm_compare", json!({"device_id": alice.id, "same": false}));
+    assert_eq!(bob.event("compare_ended", |_| true)["reason"], "differ");
+    assert_eq!(alice.event("compare_ended", |_| true)["reason"], "they_differ");
+    assert_eq!((verified(&mut alice), verified(&mut bob)), (Value::Null, Value::Null));
+    alice.refused("confirm_compare", json!({"device_id": bob.id, "same": true}), "not_found");
+
+    alice.ask("compare", json!({"device_id": bob.id}));
+    bob.event("compare_asked", |_| true);
+    bob.end();
+    assert_eq!(alice.event("compare_ended", |_| true)["reason"], "gone");
+    alice.refused("compare", json!({"device_id": bob.id}), "not_found");
+    let carol = Device::start("Carol").id;
+    alice.refused("compare", json!({"device_id": carol}), "not_found");
+    alice.refused("compare", json!({"device_id": "x"}), "invalid_argument");
+}
+
+#[test]
+fn two_chats_compare() {
+    let home = crate::people::alice();
+    let mut alice = Chat::start(home.path(), &["garden"]);
+    alice.shows("In <Garden>");
+    let bobs = crate::people::bob(&crate::people::link(home.path()));
+    let mut bob = Chat::start(bobs.path(), &[]);
+    alice.shows("<Bob> is connected");
+    alice.types("/same");
+    alice.shows("Nothing is compared");
+    alice.types("/compare nobody");
+    alice.shows("There is no device “nobody”");
+    alice.types("/compare bob");
+    alice.shows("<Bob> and this device are to show the same pictures:");
+    bob.shows("<Alice> and this device are to show the same pictures:");
+    bob.types("/same");
+    bob.shows("<Alice> is verified now");
+    alice.types("/differ");
+    alice.shows("The pictures of <Bob> differ");
+    bob.shows("The pictures of <Alice> differ");
+
+    // By a command of its own, through the chat that runs; a script answers.
+    let said = crate::process::run_with(home.path(), &["compare", "Bob"], "yes\n");
+    let printed = String::from_utf8(said.stdout).unwrap();
+    assert!(said.status.success() && printed.contains("<Bob> is verified now"), "{printed}");
+    let known = ask(home.path(), &["devices"]);
+    assert_eq!(known[0]["verified"], "compared");
+    bob.types("/same");
+    bob.shows("<Alice> is verified now");
+
+    let listed = run(home.path(), &["devices"]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains("compared 20") && listed.contains("<Bob>"), "{listed}");
+    let id = text(&known[0]["device_id"]);
+    assert!(run(home.path(), &["devices", &id[..7], "--rename", "Robert"]).status.success());
+    assert!(run(home.path(), &["devices", "Robert", "--block"]).status.success());
+    let listed = String::from_utf8(run(home.path(), &["devices"]).stdout).unwrap();
+    assert!(listed.contains("blocked  <Robert>, who calls itself <Bob>"), "{listed}");
+    assert!(run(home.path(), &["devices", "rob", "--unblock"]).status.success());
+    assert!(run(home.path(), &["devices", "rob", "--forget"]).status.success());
+    assert_eq!(ask(home.path(), &["devices"]), json!([]));
+    assert_failed(&run(home.path(), &["devices", "rob", "--forget"]), 2, &["no device", "there is none"]);
+    assert_failed(&run(home.path(), &["devices", "rob"]), 2, &["lanline --help"]);
+    assert_failed(&run(home.path(), &["devices", "--block"]), 2, &["lanline --help"]);
+}
