@@ -2,6 +2,7 @@
 /** @import {Status} from "./types.js" */
 import { AppShell } from "./app-shell.js";
 import { ApiError, call, present } from "./backend.js";
+import { Comparisons } from "./comparisons.js";
 import { h, icon } from "./element.js";
 import { firstStart } from "./first-start.js";
 import { keepPage } from "./keep-page.js";
@@ -83,6 +84,7 @@ async function open(status) {
     throw thrown;
   }
   show(new AppShell(session));
+  new Comparisons(session);
   questions.ready(session);
 }
 

@@ -23,6 +23,7 @@ import { choices } from "./logic/voting.js";
 export function memberRow(session, people, member, opened) {
   const { device_id: device, role, voter } = member;
   const self = device === session.status.device_id;
+  const known = session.device(device);
   const name = called(member.name, device);
   const online = self || member.online;
   const failure = new FailureLine();
@@ -66,6 +67,8 @@ export function memberRow(session, people, member, opened) {
         named(name),
         self ? h("span", { class: "tag" }, say("people.you")) : null,
         role === "member" ? null : h("span", { class: "tag" }, say(`people.role.${role}`)),
+        known?.blocked ? h("span", { class: "tag tag-danger" }, say("devices.blocked")) : null,
+        known?.verified === "compared" ? h("span", { class: "tag" }, say("devices.tag.compared")) : null,
         role === "member" && !voter ? h("span", { class: "tag" }, say("people.voteless")) : null,
       ),
       h(

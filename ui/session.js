@@ -1,5 +1,5 @@
 // @ts-check
-/** @import {Events, MessageHint, Notice, Peer, Room, Status} from "./types.js" */
+/** @import {Events, KnownDevice, MessageHint, Notice, Peer, Pictures, Room, Status} from "./types.js" */
 import { ApiError, call, on } from "./backend.js";
 import { coalesce } from "./logic/coalesce.js";
 import { Drafts } from "./logic/drafts.js";
@@ -8,16 +8,19 @@ import { Outbox } from "./logic/outbox.js";
 /**
  * What the page knows of this device: pulled as events say that it changed, and told on as events of its own.
  *
- * `status`, `rooms` and `peers` say that the property of that name was pulled again; `trouble` that pulling fails, or no
+ * `status`, `rooms`, `peers` and `devices` say that the property of that name was pulled again; `trouble` that pulling fails, or no
  * longer does; `connection` that a device came or
  * went; `room` (a `CustomEvent<News>`) that something in one room changed; `code` (a `CustomEvent<Events["code_ended"]>`)
- * that the code that was shown for a room is over.
+ * that the code that was shown for a room is over; `compare-asked` and `compare-ended` (a `CustomEvent` of the event of that
+ * name) what two people compare.
  */
 export class Session extends EventTarget {
   /** @type {Room[]} */
   rooms = [];
   /** @type {Peer[]} */
   peers = [];
+  /** @type {KnownDevice[]} met in a room of both, connected or not */
+  devices = [];
   /** @type {Connection | null} the last device that came or went */
   connection = null;
   drafts = new Drafts(() => crypto.getRandomValues(new Uint32Array(4)).join("-"));
@@ -61,9 +64,15 @@ export class Session extends EventTarget {
         void this.pullRooms();
         // It may be somebody's name, and this device's own too.
         void this.pullPeers();
+        void this.pullDevices();
         void this.pullStatus();
       }),
-      on("code_ended", (ended) => this.dispatchEvent(new CustomEvent("code", { detail: ended }))),
+      on("code_ended", (ended) => this.#tellOf("code", ended)),
+      on("compare_asked", (asked) => this.#tellOf("compare-asked", asked)),
+      on("compare_ended", (ended) => {
+        this.#tellOf("compare-ended", ended);
+        void this.pullDevices();
+      }),
       on("peer_connected", (peer) => this.#connected(peer)),
       on("peer_disconnected", (peer) => this.#disconnected(peer)),
       on("server_changed", () => void this.pullStatus()),
@@ -73,7 +82,7 @@ export class Session extends EventTarget {
     ]);
     for (const result of listening) if (result.status === "fulfilled") this.#stops.push(result.value);
     for (const result of listening) if (result.status === "rejected") throw result.reason;
-    await Promise.all([this.pullStatus(), this.pullRooms(), this.pullPeers()]);
+    await Promise.all([this.pullStatus(), this.pullRooms(), this.pullPeers(), this.pullDevices()]);
     this.#watchDay();
   }
 
@@ -98,6 +107,7 @@ export class Session extends EventTarget {
     void this.pullStatus();
     void this.pullRooms();
     void this.pullPeers();
+    void this.pullDevices();
     this.#news({ room: null, all: true });
   }
 
@@ -107,6 +117,10 @@ export class Session extends EventTarget {
 
   pullRooms = this.#pulling("rooms", async () => {
     this.rooms = await call("rooms");
+  });
+
+  pullDevices = this.#pulling("devices", async () => {
+    this.devices = await call("devices");
   });
 
   pullPeers = this.#pulling("peers", async () => {
@@ -120,6 +134,25 @@ export class Session extends EventTarget {
    */
   open(room) {
     this.dispatchEvent(new CustomEvent("open", { detail: room }));
+  }
+
+  /** @param {string} device */
+  device(device) {
+    return this.devices.find((known) => known.device_id === device) ?? null;
+  }
+
+  /** @param {string} device */
+  isConnected(device) {
+    return this.peers.some((peer) => peer.device_id === device);
+  }
+
+  /**
+   * Asks the page to show what was asked for to compare; told on as `compare` (a `CustomEvent`).
+   * @param {string} device
+   * @param {Pictures} pictures
+   */
+  compare(device, pictures) {
+    this.#tellOf("compare", { device, pictures });
   }
 
   /** @param {string} room */
@@ -185,11 +218,20 @@ export class Session extends EventTarget {
     this.#tell("connection");
     this.#news({ room: null, people: true });
     void this.pullPeers();
+    void this.pullDevices();
   }
 
   /** @param {News} news */
   #news(news) {
-    this.dispatchEvent(new CustomEvent("room", { detail: news }));
+    this.#tellOf("room", news);
+  }
+
+  /**
+   * @param {string} what
+   * @param {unknown} detail
+   */
+  #tellOf(what, detail) {
+    this.dispatchEvent(new CustomEvent(what, { detail }));
   }
 
   /** @param {string} what */

@@ -17,7 +17,7 @@ export type StoreState = { state: "ok" | "read_only" | "failed"; reason?: string
 export type Notice = {
     /** For `dismiss_notice`. */
     id: number;
-    /** `damaged`, `repaired`, `renewed`, `forked`, `slowed`, `frozen`; a kind this page does not know is told by its text. */
+    /** `damaged`, `repaired`, `renewed`, `forked`, `slowed`, `frozen`, `identity_changed`, `opinions_lost`; a kind this page does not know is told by its text. */
     kind: string;
     at: number;
     room?: string | null;
@@ -53,6 +53,29 @@ export type Peer = {
     direction: "in" | "out";
     rtt_ms?: number | null;
 };
+
+/** Seven pictures to compare: the word for each in English, and its emoji. */
+export type Pictures = { words: string[]; emoji: string[] };
+
+/** A device that this one has met in a room of both. */
+export type KnownDevice = {
+    device_id: string;
+    name: string;
+    /** What it calls itself, where it is called otherwise here. */
+    own_name?: string | null;
+    verified?: "link" | "code" | "compared" | null;
+    verified_at?: number | null;
+    first_seen_at: number;
+    last_seen_at: number;
+    last_address?: string | null;
+    /** Whether it is neither dialled nor let in. */
+    blocked: boolean;
+    /** What both show, until the person here has said what they see. */
+    comparing?: Pictures | null;
+};
+
+/** How a comparison ended. */
+export type CompareEnd = "same" | "differ" | "they_differ" | "time_over" | "gone" | "broken" | "withdrawn";
 
 export type MessageStatus = "queued" | "stored" | "delivered" | "read";
 
@@ -144,6 +167,11 @@ export type Commands = {
     connect: { takes: { address?: string; device_id?: string }; gives: { device_id: string } };
     disconnect: { takes: { device_id: string }; gives: null };
     peers: { takes: undefined; gives: Peer[] };
+    devices: { takes: undefined; gives: KnownDevice[] };
+    set_device: { takes: { device_id: string; name?: string; blocked?: boolean }; gives: null };
+    forget_device: { takes: { device_id: string }; gives: null };
+    compare: { takes: { device_id: string }; gives: Pictures };
+    confirm_compare: { takes: { device_id: string; same: boolean }; gives: null };
     create_room: { takes: { name: string }; gives: { room: string } };
     rooms: { takes: undefined; gives: Room[] };
     members: { takes: { room: string }; gives: Member[] };
@@ -203,6 +231,9 @@ export type Events = {
     room_read: { room: string };
     /** Somebody typed the code that was shown, or another one. */
     code_ended: { room: string; wrong: boolean };
+    /** The person of another device wants to compare. */
+    compare_asked: { device_id: string; name: string } & Pictures;
+    compare_ended: { device_id: string; reason: CompareEnd };
     server_changed: ServerState;
     store_changed: StoreState;
     notice: Notice;

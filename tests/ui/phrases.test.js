@@ -87,3 +87,34 @@ test("each language has a sentence for every word that the engine can give as a 
     assert.deepEqual(told.sort(), [...words, "other"].map((word) => `reason.${word}`).sort());
   }
 });
+
+test("each language has another word for each picture that two devices can show", () => {
+  const document = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
+  const [, section] = document.split("The pictures by their numbers");
+  const rows = section.split("\n## ")[0].split("\n").filter((line) => /^\| \d/u.test(line));
+  const words = rows.flatMap((row) => [...row.matchAll(/\p{Emoji_Presentation} (\w+)/gu)].map(([, word]) => word));
+  assert.equal(words.length, 64);
+  for (const table of [english, german]) {
+    const keys = words.map((word) => `picture.${word}`);
+    assert.deepEqual(Object.keys(table).filter((key) => key.startsWith("picture.")).sort(), keys.sort());
+    assert.equal(new Set(keys.map((key) => table[key])).size, 64);
+  }
+});
+
+test("each language has a sentence for every way in which a comparison can end, and for each way to be verified", () => {
+  for (const [file, name, group] of [
+    ["compare", "CompareEnd", "compare.over"],
+    ["known", "Verified", "devices.verified"],
+  ]) {
+    const source = readFileSync(new URL(`../../crates/engine/src/api/${file}.rs`, import.meta.url), "utf8");
+    const [body] = source.split(`pub enum ${name} {`)[1].split("\n}");
+    const words = [...body.matchAll(/^    (\w+),$/gmu)].map(([, word]) =>
+      word.replace(/(?!^)([A-Z])/gu, "_$1").toLowerCase(),
+    );
+    assert.ok(words.length >= 3, name);
+    const expected = [...words, ...(name === "Verified" ? ["no"] : [])].map((word) => `${group}.${word}`);
+    for (const table of [english, german]) {
+      assert.deepEqual(Object.keys(table).filter((key) => key.startsWith(`${group}.`)).sort(), expected.sort());
+    }
+  }
+});

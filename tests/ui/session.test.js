@@ -6,7 +6,7 @@ import { Session } from "../../ui/session.js";
 /** The shell as the page sees it: answers commands, and events are sent by hand. */
 function shell() {
   const made = { calls: [], handlers: new Map(), unlistened: 0, refuse: "" };
-  const answers = { status: { name: "Alice", store: { state: "ok" }, server: {} }, rooms: [], peers: [] };
+  const answers = { status: { name: "Alice", store: { state: "ok" }, server: {} }, rooms: [], peers: [], devices: [] };
   globalThis.window = {
     __TAURI__: {
       core: {
@@ -51,6 +51,22 @@ test("a device whose connection was replaced by none is told to be gone", async 
   handlers.get("peer-connected")({ device_id: "b", name: "Bob", address: "" });
   handlers.get("peer-disconnected")({ device_id: "b", reason: "replaced" });
   assert.deepEqual(session.connection, { device: "b", name: "Bob", connected: false, reason: "replaced" });
+});
+
+test("what is compared is told on, and so is its end, after which the devices are pulled", async () => {
+  const { handlers, calls } = await started();
+  const told = [];
+  for (const what of ["compare-asked", "compare-ended"]) {
+    session.addEventListener(what, ({ type, detail }) => told.push([type, detail.device_id]));
+  }
+  handlers.get("compare-asked")({ device_id: "b", name: "Bob", words: ["dog"], emoji: ["🐶"] });
+  handlers.get("compare-ended")({ device_id: "b", reason: "same" });
+  await settled();
+  assert.deepEqual(told, [
+    ["compare-asked", "b"],
+    ["compare-ended", "b"],
+  ]);
+  assert.deepEqual(calls, ["devices"]);
 });
 
 test("the end of a code is told on, with its room and why", async () => {

@@ -7,6 +7,7 @@
 #![cfg(target_os = "linux")]
 
 mod by_code;
+mod comparing;
 mod conversation;
 mod deciding;
 mod driver;

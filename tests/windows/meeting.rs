@@ -3,11 +3,17 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 
+use crate::driver::Scheme;
 use crate::window::Window;
 
 /// Alice, who has a server and the room "Garden", and Bob, who joined it by link; both see it.
 pub(crate) async fn in_a_room() -> Result<(Window, Window)> {
-    let (alice, bob) = (Window::open("alice").await?, Window::open("bob").await?);
+    in_a_room_in(Scheme::Light).await
+}
+
+/// As [`in_a_room`], with the system set to these colours.
+pub(crate) async fn in_a_room_in(scheme: Scheme) -> Result<(Window, Window)> {
+    let (alice, bob) = (Window::open_in("alice", scheme).await?, Window::open_in("bob", scheme).await?);
     alice.resize(1280, 800).await?;
     bob.resize(360, 640).await?;
     for (window, name) in [(&alice, "Alice"), (&bob, "Bob")] {

@@ -8,6 +8,7 @@ import { h, named, redraw } from "../element.js";
 import { FailureLine } from "../failure.js";
 import { say } from "../locale.js";
 import { called } from "../logic/face.js";
+import { openDevices } from "./devices.js";
 import { field, openDialog } from "./dialog.js";
 
 /**
@@ -53,7 +54,18 @@ export function openDevice(session) {
     session.writable ? profile(session) : null,
     session.writable ? reading() : null,
     h("section", { class: "dialog-stack" }, h("h3", {}, say("device.addresses")), addresses),
-    h("section", { class: "dialog-stack" }, h("h3", {}, say("device.peers")), peers, failure),
+    h(
+      "section",
+      { class: "dialog-stack" },
+      h("h3", {}, say("device.peers")),
+      peers,
+      failure,
+      h(
+        "button",
+        { type: "button", class: "button", testid: "devices-open", on: { click: () => openDevices(session) } },
+        say("devices.open"),
+      ),
+    ),
     connect(session),
     h(
       "section",

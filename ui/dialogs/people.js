@@ -9,6 +9,7 @@ import { actKey } from "../logic/voting.js";
 import { memberRow } from "../member-row.js";
 import { Proposals, proposalWords } from "../proposals.js";
 import { openConfirm } from "./confirm.js";
+import { openDevices } from "./devices.js";
 import { openDialog } from "./dialog.js";
 
 /**
@@ -29,7 +30,7 @@ export function openPeople(session, people, left) {
   let shown = "";
   let known = keys(people);
   const show = () => {
-    const now = JSON.stringify([people.members, people.proposals, session.writable]);
+    const now = JSON.stringify([people.members, people.proposals, session.writable, session.devices]);
     if (now === shown) return;
     shown = now;
     const { self } = people;
@@ -44,7 +45,7 @@ export function openPeople(session, people, left) {
       list,
       people.members.map((member) => memberRow(session, people, member, opened)),
     );
-    foot.replaceChildren(...(self && session.writable ? [leave(session, people, name, () => (close(), left()))] : []));
+    foot.replaceChildren(devicesButton(session), ...(self && session.writable ? [leave(session, people, name, () => (close(), left()))] : []));
   };
   const { close } = openDialog(
     {
@@ -53,6 +54,7 @@ export function openPeople(session, people, left) {
       onClose: () => {
         people.removeEventListener("members", show);
         session.removeEventListener("status", show);
+        session.removeEventListener("devices", show);
       },
     },
     proposals,
@@ -63,6 +65,16 @@ export function openPeople(session, people, left) {
   show();
   people.addEventListener("members", show);
   session.addEventListener("status", show);
+  session.addEventListener("devices", show);
+}
+
+/** @param {Session} session */
+function devicesButton(session) {
+  return h(
+    "button",
+    { type: "button", class: "button", testid: "people-devices", on: { click: () => openDevices(session) } },
+    say("devices.open"),
+  );
 }
 
 /** @param {People} people */

@@ -1,0 +1,153 @@
+//! Two people compare what their windows show, and keep what they found.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use fantoccini::key::Key;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::driver::Scheme;
+use crate::meeting::{in_a_room, in_a_room_in};
+use crate::window::Window;
+
+/// How long what was asked for may take to show.
+const SOON: Duration = Duration::from_secs(20);
+const CLOSE: &str = "dialog[open]:last-of-type [data-testid=\"dialog-close\"]";
+
+/// The words of the pictures that a window shows, in order.
+async fn pictures(window: &Window) -> Result<Value> {
+    window.sees("compare-dialog").await?;
+    window
+        .script("return [...document.querySelectorAll('[data-testid=\"compare-picture\"]')].map((one) => one.dataset.word);")
+        .await
+}
+
+async fn picture(window: &Window, name: &str) -> Result<()> {
+    window.comes_to_rest().await?;
+    window.picture(name)
+}
+
+/// Says what is seen. The driver does not scroll to what is half in sight.
+async fn answer(window: &Window, id: &str) -> Result<()> {
+    window.sees(id).await?;
+    window.script(&format!("document.querySelector('[data-testid=\"{id}\"]').scrollIntoView(); return null;")).await?;
+    window.click(id).await
+}
+
+/// Waits until nothing has this id.
+async fn gone(window: &Window, id: &str) -> Result<()> {
+    let deadline = Instant::now() + SOON;
+    while !window.is_without(id).await? {
+        ensure!(Instant::now() < deadline, "{id} is still there");
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// Opens the known devices, from this device's own dialog.
+async fn devices(window: &Window) -> Result<()> {
+    window.click("device-open").await?;
+    window.click("devices-open").await?;
+    window.sees("known-device").await
+}
+
+#[tokio::test]
+async fn two_people_see_the_same_and_say_so() -> Result<()> {
+    let (alice, bob) = in_a_room().await?;
+    alice.resize(1000, 720).await?;
+    bob.resize(320, 568).await?;
+    alice.shows("people-open", "data-online", "1").await?;
+    devices(&alice).await?;
+    alice.shows("known-device", "data-verified", "link").await?;
+    alice.fits().await?;
+    picture(&alice, "devices-wide").await?;
+    alice.click("known-compare").await?;
+
+    // What bob was typing is no answer.
+    let shown = pictures(&alice).await?;
+    assert_eq!(shown.as_array().map(Vec::len), Some(7));
+    assert_eq!(pictures(&bob).await?, shown);
+    let focused = "return document.activeElement.tagName;";
+    assert_eq!(bob.script(focused).await?, json!("DIV"));
+    for window in [&alice, &bob] {
+        window.fits().await?;
+    }
+    picture(&alice, "compare-wide").await?;
+    picture(&bob, "compare-320").await?;
+    // In a language that runs from right to left.
+    bob.script("document.documentElement.dir = 'rtl'; return null;").await?;
+    bob.fits().await?;
+    picture(&bob, "compare-rtl-320").await?;
+    bob.script("document.documentElement.dir = 'ltr'; return null;").await?;
+
+    // Without a mouse.
+    alice.press("compare-same", Key::Enter).await?;
+    alice.shows("compare-outcome", "data-reason", "same").await?;
+    picture(&alice, "compare-same-wide").await?;
+    answer(&bob, "compare-same").await?;
+    bob.shows("compare-outcome", "data-reason", "same").await?;
+    bob.click_on(CLOSE).await?;
+    alice.click_on(CLOSE).await?;
+    alice.shows("known-device", "data-verified", "compared").await?;
+    picture(&alice, "devices-compared").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_sees_something_else_and_both_are_warned() -> Result<()> {
+    let (alice, bob) = in_a_room_in(Scheme::Dark).await?;
+    alice.resize(360, 640).await?;
+    bob.resize(360, 640).await?;
+    bob.shows("people-open", "data-online", "1").await?;
+    bob.click("people-open").await?;
+    bob.click("people-devices").await?;
+    bob.click("known-compare").await?;
+    assert_eq!(pictures(&alice).await?, pictures(&bob).await?);
+    picture(&bob, "compare-narrow").await?;
+    answer(&bob, "compare-same").await?;
+    bob.shows("compare-outcome", "data-reason", "same").await?;
+    answer(&alice, "compare-differ").await?;
+    alice.shows("compare-outcome", "data-reason", "differ").await?;
+    bob.shows("compare-outcome", "data-reason", "they_differ").await?;
+    for window in [&alice, &bob] {
+        window.fits().await?;
+    }
+    picture(&bob, "compare-differ-narrow").await?;
+    bob.click_on(CLOSE).await?;
+    bob.shows("known-device", "data-verified", "no").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_device_is_renamed_blocked_and_forgotten() -> Result<()> {
+    let (alice, bob) = in_a_room_in(Scheme::Dark).await?;
+    alice.resize(360, 640).await?;
+    alice.click("people-open").await?;
+    alice.click("people-devices").await?;
+    alice.click("known-rename").await?;
+    alice.fill("rename-input", "Robert").await?;
+    alice.click("rename-submit").await?;
+    gone(&alice, "rename-dialog").await?;
+    let name = "return document.querySelector('[data-testid=\"known-device\"] bdi').textContent;";
+    assert_eq!(alice.script(name).await?, json!("Robert"));
+
+    alice.click("known-block").await?;
+    alice.fits().await?;
+    picture(&alice, "devices-block").await?;
+    alice.click("confirm").await?;
+    alice.shows("known-device", "data-blocked", "true").await?;
+    alice.shows("known-device", "data-online", "false").await?;
+    gone(&alice, "known-compare").await?;
+    alice.sees("known-blocked").await?;
+    alice.fits().await?;
+    picture(&alice, "devices-blocked").await?;
+    bob.shows("people-open", "data-online", "0").await?;
+    alice.click("known-unblock").await?;
+    gone(&alice, "known-blocked").await?;
+
+    alice.click("known-forget").await?;
+    alice.click("confirm").await?;
+    gone(&alice, "known-device").await?;
+    Ok(())
+}
