@@ -11,6 +11,7 @@ const DRAWINGS = /** @type {Record<string, string>} */ ({
   damaged: "alert",
   forked: "alert",
   frozen: "alert",
+  identity_changed: "alert",
   slowed: "alert",
   repaired: "check",
 });
@@ -34,13 +35,16 @@ export class NoticeList extends HTMLElement {
     this.setAttribute("role", "status");
     this.#session.addEventListener("status", () => this.#show());
     this.#session.addEventListener("rooms", () => this.#show());
+    this.#session.addEventListener("devices", () => this.#show());
     this.#show();
   }
 
   #show() {
     const kept = this.#session.status.notices ?? [];
     const notices = kept.filter(({ id }) => !this.#dismissed.has(id)).reverse();
-    const names = notices.map(({ room }) => this.#session.room(room ?? "")?.name);
+    const names = notices.map(
+      ({ room, device_id }) => this.#session.room(room ?? "")?.name ?? this.#session.device(device_id ?? "")?.name,
+    );
     const shown = JSON.stringify([this.#all, notices.map(({ id }) => id), names]);
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -123,6 +127,8 @@ export class NoticeList extends HTMLElement {
     if (kind === "renewed") return tell("notice.renewed", {});
     if (name && (kind === "damaged" || kind === "repaired")) return tell(`notice.${kind}`, { count: count ?? 1, room: name });
     if (name && (kind === "forked" || kind === "frozen")) return tell(`notice.${kind}`, { room: name });
+    const device = device_id ? this.#session.device(device_id)?.name : undefined;
+    if (device && kind === "identity_changed") return tell("notice.identity_changed", { name: device });
     return [h("bdi", { lang: "en" }, text)];
   }
 }

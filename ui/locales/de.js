@@ -111,6 +111,8 @@ export default {
     "Das Gerät, das {room} besitzt, hat den Raum zugleich auf zwei Arten geändert: Seine Daten wurden womöglich kopiert. Was es ändert, zählt nicht mehr, bis die Mitglieder abgestimmt haben, wer den Raum besitzt.",
   "notice.slowed":
     "{name} hat auf einmal so viel geschrieben, dass der Rest langsam angenommen wird, damit Platz auf dem Datenträger bleibt. Wer einen Raum besitzt, kann Mitglieder entfernen.",
+  "notice.identity_changed":
+    "Wo {name} war, antwortet ein anderes Gerät. Ihm wurde nichts gesendet, und von selbst wird es dort nicht wieder versucht. Fragen Sie bei {name} nach, was sich geändert hat, und verbinden Sie sich dann unter Dieses Gerät mit der richtigen Adresse.",
   "notice.dismiss": "Ausblenden",
   "notice.more": { one: "{count} weiterer", other: "{count} weitere" },
   "notice.fewer": "Weniger",

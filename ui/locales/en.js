@@ -104,6 +104,8 @@ export default {
     "The owner of {room} changed it in two ways at once: its data may have been copied. What the owner changes counts no more until the members vote for an owner.",
   "notice.slowed":
     "{name} wrote so much at once that the rest is taken slowly, to leave room on this disk. An owner of a room can remove a member.",
+  "notice.identity_changed":
+    "Another device answers where {name} was. Nothing was sent to it, and it is not tried there again by itself. Ask the person at {name} what changed, then connect to the right address under This device.",
   "notice.dismiss": "Put away",
   "notice.more": { one: "{count} more", other: "{count} more" },
   "notice.fewer": "Fewer",

@@ -9,6 +9,7 @@ mod core;
 mod dialing;
 pub mod events;
 mod folder;
+mod impostors;
 mod name;
 pub mod net;
 mod node;

@@ -18,6 +18,7 @@ use crate::{
     dialing,
     events::EventStream,
     folder::{Folder, FolderError, Stay},
+    impostors::Impostors,
     net::{Net, Timeouts, TlsError},
     presenter::Presenter,
     server::Server,
@@ -44,6 +45,7 @@ struct Inner {
     net: Arc<Net>,
     server: Arc<Server>,
     presenter: Presenter,
+    impostors: Arc<Impostors>,
     /// Whether it is there for a single command.
     alone: bool,
     /// `None` once closed.
@@ -131,13 +133,14 @@ impl Node {
             .inspect_err(|error| tracing::warn!(%error, "no local socket: other terminals cannot reach this device"))
             .ok();
         let (net, core, server) = (Arc::clone(node.net()), node.core().clone(), Arc::clone(node.server()));
+        let impostors = Arc::clone(&node.inner.impostors);
         let (moved, moves) = watch::channel(());
         let board = Arc::clone(&node.inner.board);
         let dialing = AbortOnDropHandle::new(tokio::spawn(async move {
             // Nobody is reached before the door that this device was opened for listens to what happens, as every one of
             // them does next, or is waited for in vain.
             let _ = tokio::time::timeout(DOOR, board.heard()).await;
-            dialing::run(net, core, targets, moves).await;
+            dialing::run(net, core, impostors, targets, moves).await;
         }));
         let watching = AbortOnDropHandle::new(tokio::spawn(whereabouts::watch(server, moved)));
         if let Some(open) = node.lock().as_mut() {
@@ -184,6 +187,7 @@ impl Node {
                 net,
                 server,
                 presenter: Presenter::default(),
+                impostors: Arc::default(),
                 alone: stay == Stay::OneCommand,
                 open: Mutex::new(Some(Open { socket: None, line, serving, tasks: vec![failing], ended })),
                 settings,
@@ -281,6 +285,11 @@ impl Node {
 
     pub(crate) fn net(&self) -> &Arc<Net> {
         &self.inner.net
+    }
+
+    /// Where others answered than those that were dialled.
+    pub(crate) fn impostors(&self) -> &Impostors {
+        &self.inner.impostors
     }
 
     pub(crate) fn server(&self) -> &Arc<Server> {

@@ -1,10 +1,13 @@
 //! Notices on disk: who was not there when something happened hears of it after the next start.
 
-use lanline_protocol::store::{Store, StoreError};
+use lanline_protocol::{
+    identity::DeviceId,
+    store::{Store, StoreError},
+};
 
 use super::Core;
 use crate::{
-    api::{ApiError, Notice},
+    api::{ApiError, Notice, NoticeKind},
     store::SqliteStore,
 };
 
@@ -31,6 +34,37 @@ pub(super) fn keep(store: &mut SqliteStore, notices: &[Notice]) -> Result<(), St
 }
 
 impl Core {
+    /// Tells that another device answered where one was dialled by itself.
+    pub(crate) async fn answered_by_another(&self, device: DeviceId, address: String, found: DeviceId) {
+        let board = self.board.clone();
+        let told = self.write(move |machine, now| {
+            let known = machine.replica.devices();
+            // Addresses change hands; who is known to be there is no impostor.
+            if known.iter().any(|known| known.device == found) {
+                return Ok(());
+            }
+            let called = known.into_iter().find(|known| known.device == device);
+            let who = called.map_or_else(|| short(device), |known| known.given_name.unwrap_or(known.name));
+            let text = format!(
+                "Another device answers at {address}, where {who} was. Nothing was sent to it, and {who} is not dialled \
+                 there again by itself: ask its person, and connect to the right address."
+            );
+            board.notice(Notice {
+                id: 0, // given where it is kept
+                kind: NoticeKind::IdentityChanged,
+                at: now.wall_ms(),
+                room: None,
+                device_id: Some(device.to_string()),
+                count: None,
+                text,
+            });
+            Ok(keep(machine.replica.store_mut(), &board.notices())?)
+        });
+        if let Err(error) = told.await {
+            tracing::warn!(%device, %error, "another device answers than was dialled");
+        }
+    }
+
     /// Keeps a notice no longer.
     pub(crate) fn dismiss_notice(&self, id: u64) -> impl Future<Output = Result<(), ApiError>> + Send + use<> {
         let board = self.board.clone();
@@ -39,4 +73,9 @@ impl Core {
             Ok(keep(machine.replica.store_mut(), &board.notices())?)
         })
     }
+}
+
+/// The beginning of an id, where nothing else is known of a device.
+fn short(device: DeviceId) -> String {
+    device.to_string().chars().take(7).collect()
 }

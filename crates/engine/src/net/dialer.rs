@@ -56,7 +56,10 @@ pub enum DialError {
     #[error("{0} is this device itself; enter the address of another.")]
     OwnKey(String),
     /// A certain device was dialled and another one answered. Nothing was sent to it.
-    #[error("Another device than expected answers at {address}; make sure which one it is before you connect to it.")]
+    #[error(
+        "Another device than expected answers at {address}, and nothing was sent to it; ask the person you meant whether \
+         it has another address before you connect."
+    )]
     IdentityChanged {
         /// Where.
         address: String,

@@ -37,6 +37,59 @@ async fn only_the_expected_device_will_do() {
     assert_eq!(alice.opened().await.peer, bob.key);
 }
 
+/// Whoever answers in another's place learns no more than that somebody dialled: not even who.
+#[tokio::test]
+async fn nothing_is_sent_to_another_than_the_expected_device() {
+    let bob = Device::new(2, patient());
+    let (door, address) = door().await;
+    let acceptor = STRANGER.server(&[ALPN]);
+    let serve = async {
+        let (stream, _) = door.accept().await.unwrap();
+        let (mut ours, theirs) = tokio::io::duplex(1 << 16);
+        // What bob sends is counted on its way to the impostor's TLS.
+        let relay = async {
+            let (mut from_bob, mut to_bob) = stream.into_split();
+            let (mut answers, mut heard) = tokio::io::split(&mut ours);
+            let mut sent = Vec::new();
+            let hear = async {
+                let mut bytes = [0; 4096];
+                while let Ok(read @ 1..) = from_bob.read(&mut bytes).await {
+                    sent.extend_from_slice(&bytes[..read]);
+                    if heard.write_all(&bytes[..read]).await.is_err() {
+                        break;
+                    }
+                }
+                let _ = heard.shutdown().await;
+            };
+            tokio::join!(hear, async { drop(tokio::io::copy(&mut answers, &mut to_bob).await) });
+            sent
+        };
+        tokio::join!(relay, async { acceptor.accept(theirs).await.map(drop) })
+    };
+    let expected = Device::new(3, patient()).key.device_id();
+    let addresses = [address.into()];
+    let (error, (sent, accepted)) = tokio::join!(bob.net.dial(&addresses, Some(expected), PATIENCE), serve);
+    assert!(matches!(error, Err(DialError::IdentityChanged { .. })), "{error:?}");
+    // The handshake never ended, so that there was nothing to send by; and bob's certificate was not shown either.
+    let alert = accepted.unwrap_err();
+    assert!(format!("{alert:?}").contains("AlertReceived"), "{alert:?}");
+    let records = records(&sent);
+    assert_eq!(records.first().map(|(kind, _)| *kind), Some(0x16), "ClientHello: {records:?}");
+    let after: usize = records.iter().skip(1).map(|(_, length)| length).sum();
+    assert!(after < 64, "an alert and what is around it: {records:?}");
+}
+
+/// The kind and length of each TLS record.
+fn records(mut bytes: &[u8]) -> Vec<(u8, usize)> {
+    let mut found = Vec::new();
+    while let [kind, _, _, high, low, rest @ ..] = bytes {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        found.push((*kind, length));
+        bytes = rest.get(length..).unwrap_or_default();
+    }
+    found
+}
+
 #[tokio::test]
 async fn a_device_does_not_talk_to_itself() {
     let mut alice = Device::new(1, patient());
