@@ -4,7 +4,6 @@
 import { call } from "./backend.js";
 import { h, icon, refocus } from "./element.js";
 import { say, tell } from "./locale.js";
-import { called } from "./logic/face.js";
 
 /** The drawing of each kind; others have the plain one. */
 const DRAWINGS = /** @type {Record<string, string>} */ ({
@@ -12,6 +11,7 @@ const DRAWINGS = /** @type {Record<string, string>} */ ({
   forked: "alert",
   frozen: "alert",
   identity_changed: "alert",
+  opinions_lost: "alert",
   slowed: "alert",
   repaired: "check",
 });
@@ -120,15 +120,11 @@ export class NoticeList extends HTMLElement {
   /** @param {Notice} notice */
   #words({ kind, room, device_id, count, text }) {
     const name = room ? this.#session.room(room)?.name : undefined;
-    if (kind === "slowed" && device_id) {
-      const peer = this.#session.peers.find((peer) => peer.device_id === device_id);
-      return tell("notice.slowed", { name: called(peer?.name ?? "", device_id) });
-    }
-    if (kind === "renewed") return tell("notice.renewed", {});
+    if (kind === "renewed" || kind === "opinions_lost") return tell(`notice.${kind}`, {});
     if (name && (kind === "damaged" || kind === "repaired")) return tell(`notice.${kind}`, { count: count ?? 1, room: name });
     if (name && (kind === "forked" || kind === "frozen")) return tell(`notice.${kind}`, { room: name });
     const device = device_id ? this.#session.device(device_id)?.name : undefined;
-    if (device && kind === "identity_changed") return tell("notice.identity_changed", { name: device });
+    if (device && (kind === "identity_changed" || kind === "slowed")) return tell(`notice.${kind}`, { name: device });
     return [h("bdi", { lang: "en" }, text)];
   }
 }

@@ -113,6 +113,8 @@ export default {
     "{name} hat auf einmal so viel geschrieben, dass der Rest langsam angenommen wird, damit Platz auf dem Datenträger bleibt. Wer einen Raum besitzt, kann Mitglieder entfernen.",
   "notice.identity_changed":
     "Wo {name} war, antwortet ein anderes Gerät. Ihm wurde nichts gesendet, und von selbst wird es dort nicht wieder versucht. Fragen Sie bei {name} nach, was sich geändert hat, und verbinden Sie sich dann unter Dieses Gerät mit der richtigen Adresse.",
+  "notice.opinions_lost":
+    "Der Datenträger hat beschädigt, was Sie von anderen Geräten gesagt hatten, etwa ihre Namen hier und wer blockiert ist. Sehen Sie unter Dieses Gerät bei Bekannte Geräte nach, und sagen Sie es noch einmal.",
   "notice.dismiss": "Ausblenden",
   "notice.more": { one: "{count} weiterer", other: "{count} weitere" },
   "notice.fewer": "Weniger",

@@ -14,8 +14,8 @@ use crate::name;
 use crate::replica::{CloseReason, Event, Output, Replica};
 use crate::store::{Store, StoreError};
 
-/// Under what it is kept.
-const KNOWN: &str = "known";
+/// Under what it is kept, twice: nobody else has it, where the disk damages one.
+const KNOWN: [&str; 2] = ["known", "known/spare"];
 
 /// How it was made sure who a device is; the later of two is surer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -70,11 +70,24 @@ struct Line {
 pub(crate) struct Known(BTreeMap<PublicKey, Opinion>);
 
 impl Known {
-    /// As it was kept; nothing, where that is not to be read.
-    pub(crate) fn read<S: Store>(store: &S) -> Result<Self, StoreError> {
-        let kept = store.value(KNOWN)?.unwrap_or_default();
-        let lines: Vec<Line> = cbor::decode(&kept).unwrap_or_default();
-        Ok(Self(lines.into_iter().map(|line| (line.key, line.opinion)).collect()))
+    /// As it was kept; `None`: the disk damaged it.
+    pub(crate) fn read<S: Store>(store: &S) -> Result<Option<Self>, StoreError> {
+        let mut damaged = false;
+        for name in KNOWN {
+            let Some(kept) = store.value(name)? else { continue };
+            if let Some(lines) = unsealed(&kept) {
+                return Ok(Some(Self(lines.into_iter().map(|line| (line.key, line.opinion)).collect())));
+            }
+            damaged = true;
+        }
+        Ok((!damaged).then(Self::default))
+    }
+
+    /// Keeps it from the next commit on.
+    pub(crate) fn keep<S: Store>(&self, store: &mut S) -> Result<(), StoreError> {
+        let lines = self.0.iter().map(|(key, opinion)| Line { key: *key, opinion: opinion.clone() });
+        let sealed = sealed(&cbor::encode(&lines.collect::<Vec<_>>()));
+        KNOWN.into_iter().try_for_each(|name| store.put_value(name, Some(&sealed)))
     }
 
     /// What this person calls a device.
@@ -89,6 +102,16 @@ impl Known {
     pub(crate) fn blocked(&self) -> impl Iterator<Item = DeviceId> {
         self.0.iter().filter(|(_, opinion)| opinion.blocked == Some(true)).map(|(key, _)| key.device_id())
     }
+}
+
+/// Behind its hash, by which it is known whether it is whole.
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    [blake3::hash(bytes).as_bytes().as_slice(), bytes].concat()
+}
+
+fn unsealed(kept: &[u8]) -> Option<Vec<Line>> {
+    let (hash, bytes) = kept.split_first_chunk::<32>()?;
+    if blake3::hash(bytes).as_bytes() == hash { cbor::decode(bytes).ok() } else { None }
 }
 
 /// A device that was met.
@@ -203,7 +226,7 @@ impl<S: Store> Replica<S> {
     pub(crate) fn verified(&mut self, now: Time, key: &PublicKey, way: Way) -> Result<(), StoreError> {
         let opinion = self.known.0.entry(*key).or_default();
         // A link is shown again and again; who compares again is sure anew.
-        if opinion.verified.is_some_and(|before| before.way > way || before.way == way && way < Way::Compared) {
+        if opinion.verified.is_some_and(|before| before.way > way || (before.way == way && way < Way::Compared)) {
             return Ok(());
         }
         opinion.verified = Some(Verified { way, at_ms: now.wall_ms() });
@@ -230,9 +253,7 @@ impl<S: Store> Replica<S> {
 
     fn keep_known(&mut self) -> Result<(), StoreError> {
         self.known.0.retain(|_, opinion| *opinion != Opinion::default());
-        let lines: Vec<Line> =
-            self.known.0.iter().map(|(key, opinion)| Line { key: *key, opinion: opinion.clone() }).collect();
         self.wrote = true;
-        self.store.put_value(KNOWN, Some(&cbor::encode(&lines)))
+        self.known.keep(&mut self.store)
     }
 }

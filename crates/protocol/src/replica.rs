@@ -90,6 +90,8 @@ pub enum Event {
     JoinRefused(ConnectionId, RoomId, crate::frame::Refusal),
     /// A join by code was refused.
     PairRefused(ConnectionId, crate::frame::PairRefusal),
+    /// The disk damaged what this device's person had said of others: it is gone.
+    OpinionsLost,
     /// The code that this device showed for a room is over: somebody typed it, or another one.
     CodeEnded(RoomId, CodeEnd),
     /// This device and another show their people these pictures to compare.
@@ -231,7 +233,17 @@ impl<S: Store> Replica<S> {
         let devices = store.devices()?.into_iter().map(|device| (device.key, device)).collect();
         let tells_read = crate::privacy::tells_read(&store)?;
         let codes = crate::by_code::restore(&store)?;
-        let known = Known::read(&store)?;
+        let mut out = Vec::new();
+        let known = match Known::read(&store)? {
+            Some(known) => known,
+            None => {
+                // Told once, when this is committed.
+                out.push(Output::Event(Event::OpinionsLost));
+                let known = Known::default();
+                known.keep(&mut store)?;
+                known
+            }
+        };
         let me = key.public();
         Ok(Self {
             device: me.device_id(),
@@ -264,7 +276,7 @@ impl<S: Store> Replica<S> {
             codes,
             known,
             asked_to_compare: BTreeMap::new(),
-            out: Vec::new(),
+            out,
             failed: None,
         })
     }

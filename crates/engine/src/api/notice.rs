@@ -58,6 +58,8 @@ pub enum NoticeKind {
     /// The owner of a room, or a copy of it, changed the room in two ways: what it changes counts no more, until the
     /// members vote for an owner.
     Frozen,
+    /// The disk damaged what the person had said of other devices: their names here, who is blocked, who is verified.
+    OpinionsLost,
     /// Another device answered where a member was dialled. Nothing was sent to it, and the member is not dialled there
     /// again by itself.
     IdentityChanged,

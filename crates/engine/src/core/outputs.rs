@@ -94,6 +94,7 @@ impl Machine {
             Happened::Damaged(..)
             | Happened::Repaired(..)
             | Happened::Renewed
+            | Happened::OpinionsLost
             | Happened::Forked(..)
             | Happened::Frozen(..) => Some(Event::Notice(self.notice(now, happened, board)?)),
             Happened::Joined(connection, room) => {
@@ -154,6 +155,11 @@ impl Machine {
             Happened::Renewed => {
                 let text = "The data of this device is an older copy: what came after it comes back from the others.";
                 (NoticeKind::Renewed, None, None, None, text.to_owned())
+            }
+            Happened::OpinionsLost => {
+                let text = "The disk damaged what you had said of other devices, as their names here and who is blocked: see \
+                            who is known, and say it again.";
+                (NoticeKind::OpinionsLost, None, None, None, text.to_owned())
             }
             Happened::Forked(room, device) => {
                 let who = self.replica.name_in(room, device).unwrap_or_default();

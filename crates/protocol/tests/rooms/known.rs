@@ -4,6 +4,7 @@ use lanline_protocol::command::CommandError;
 use lanline_protocol::identity::{DeviceId, DeviceKey};
 use lanline_protocol::known::{DeviceSummary, Way};
 use lanline_protocol::replica::{CloseReason, Event};
+use lanline_protocol::store::Store;
 
 use crate::world::{ALICE, BOB, CAROL, World};
 
@@ -128,4 +129,29 @@ fn what_is_forgotten_is_met_again() {
     world.settle();
     let met = known(&mut world, ALICE, BOB).unwrap();
     assert!(met.given_name.is_none() && met.verified.is_none() && !met.blocked);
+}
+
+#[test]
+fn what_the_disk_damaged_is_taken_from_its_spare_or_told() {
+    let mut world = World::new(&["alice", "bob"]);
+    world.room_of(2);
+    world.replica(ALICE).set_device(id(BOB), Some("Robert"), Some(true)).unwrap();
+    world.commit(ALICE);
+    let mut store = world.store(ALICE);
+    let told = |world: &mut World| world.events(ALICE).contains(&Event::OpinionsLost);
+    for (name, whole) in [("known", true), ("known/spare", false)] {
+        let mut kept = store.value(name).unwrap().unwrap();
+        *kept.last_mut().unwrap() ^= 1;
+        store.put_value(name, Some(&kept)).unwrap();
+        store.commit().unwrap();
+        world.restore(ALICE, 7, store.clone());
+        world.commit(ALICE);
+        let bob = known(&mut world, ALICE, BOB).unwrap();
+        assert_eq!((bob.given_name.is_some(), bob.blocked), (whole, whole), "{name}");
+        assert_eq!(told(&mut world), !whole);
+    }
+    // Once.
+    world.crash(ALICE);
+    world.commit(ALICE);
+    assert!(!told(&mut world));
 }
