@@ -15,7 +15,9 @@ use crate::{
     api::{ApiError, ErrorCode, Join, Joined},
     core::JoinEnd,
     dialing::readable,
+    net::Address,
     platform,
+    settings::DEFAULT_PORT,
 };
 
 /// How long `join` may take.
@@ -38,6 +40,9 @@ impl Node {
     /// Joins a room by an invite's link, or by an address and a code.
     pub async fn join(&self, params: Join) -> Result<Joined, ApiError> {
         match params {
+            Join { link: Some(given), address: None, code: None } if is_address(&given) => Err(ApiError::invalid(
+                "This is an address and no link: give the code that the device there shows as well.",
+            )),
             Join { link: Some(link), address: None, code: None } => self.join_by_link(&link).await,
             Join { link: None, address: Some(address), code: Some(code) } => self.join_by_code(&address, &code).await,
             _ => Err(ApiError::invalid("Give the invite's link, or the other device's address and the code it shows.")),
@@ -168,6 +173,15 @@ impl Node {
         });
         // Where the core does not take it, it is gone anyway.
         let _ = given_up.await;
+    }
+}
+
+/// Whether somebody gave an address where a link belongs, as far as that can be told from other text.
+fn is_address(given: &str) -> bool {
+    match Address::parse(given.trim(), DEFAULT_PORT) {
+        Ok(Address::Socket(_)) => true,
+        Ok(Address::Name { host, .. }) => host.contains('.') || given.trim().len() > host.len(),
+        Err(_) => false,
     }
 }
 

@@ -18,6 +18,7 @@ fn six_digits_and_an_address_let_one_device_in() {
     let dave = tempfile::tempdir().unwrap();
     let join = |code: &str| run(dave.path(), &["join", &address, code, "--name", "Dave"]);
     assert_failed(&join(&code), 2, &["shows no code"]);
+    assert_failed(&run(dave.path(), &["join", &address, "--name", "Dave"]), 2, &["an address", "the code"]);
     let shown = alice.ask("show_code", json!({"link": invited["link"]}));
     let joined = join(&text(&shown["code"]));
     assert!(joined.status.success() && String::from_utf8_lossy(&joined.stdout).contains("Joined <Home>"), "{joined:?}");
