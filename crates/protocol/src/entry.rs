@@ -112,8 +112,8 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct WireEntry {
-    /// The header's bytes.
-    #[n(0)]
+    /// The header's bytes, at least as many as the shortest header has.
+    #[cbor(n(0), decode_with = "long_enough")]
     pub header: ByteVec,
     /// The body; absent when erased, or missing at the sender.
     #[n(1)]
@@ -121,6 +121,17 @@ pub struct WireEntry {
     /// On the last entry of a group.
     #[n(2)]
     pub signature: Option<Signature>,
+}
+
+/// What cannot be a header is refused before an entry is made of it: a frame of nothing but the beginnings of entries
+/// would take forty times its own length.
+fn long_enough<C>(d: &mut minicbor::Decoder<'_>, _: &mut C) -> Result<ByteVec, minicbor::decode::Error> {
+    let position = d.position();
+    let header = d.bytes()?;
+    if header.len() < limits::SHORTEST_HEADER {
+        return Err(minicbor::decode::Error::message("too short for a header").at(position));
+    }
+    Ok(header.to_vec().into())
 }
 
 impl Entry {

@@ -8,6 +8,8 @@ pub const TEXT_BYTES: usize = 16 * 1024;
 pub const NAME_BYTES: usize = 128;
 /// An entry's encoded header.
 pub const HEADER_BYTES: usize = 512;
+/// The shortest header there can be: that of a creation entry whose numbers are small.
+pub const SHORTEST_HEADER: usize = 97;
 /// What an entry counts for beside its header and its body, in bytes: its signature and what is around it.
 pub const ENTRY_BYTES: usize = 80;
 /// An entry's body, its 16 random bytes included.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::entry::{Entry, Header};
 use crate::id::LogId;
 use crate::identity::PublicKey;
 
@@ -22,7 +23,11 @@ fn every_frame() -> Vec<Frame> {
         Frame::Batch(Batch {
             slot: 1,
             lane: Lane::Content,
-            entries: vec![WireEntry { header: vec![1].into(), body: None, signature: Some(Signature::new([6; 64])) }],
+            entries: vec![WireEntry {
+                header: vec![1; limits::SHORTEST_HEADER].into(),
+                body: None,
+                signature: Some(Signature::new([6; 64])),
+            }],
             records: vec![WireRecord { content: vec![2].into(), signature: Signature::new([7; 64]) }],
             upto: Some(12),
             anchor: None,
@@ -41,7 +46,11 @@ fn every_frame() -> Vec<Frame> {
         Frame::WantEntries(WantEntries { slot: 1, ids: vec![EntryId::new([12; 32])] }),
         Frame::Entries(Entries {
             slot: 1,
-            entries: vec![WireEntry { header: vec![1].into(), body: Some(vec![2].into()), signature: None }],
+            entries: vec![WireEntry {
+                header: vec![1; limits::SHORTEST_HEADER].into(),
+                body: Some(vec![2].into()),
+                signature: None,
+            }],
             last: true,
         }),
     ]
@@ -98,4 +107,30 @@ fn a_refusal_of_a_newer_version_is_a_refusal() {
     assert_eq!(joined(Some(0)), Some(Refusal::Unknown));
     assert_eq!(joined(Some(3)), Some(Refusal::Unavailable));
     assert_eq!(joined(Some(9)), Some(Refusal::Unavailable));
+}
+
+/// What takes more memory than it is long is refused while it is read.
+#[test]
+fn a_header_that_is_shorter_than_any_makes_no_entry() {
+    let shortest = Header {
+        room: None,
+        author: PublicKey::new([1; 32]),
+        log: LogId::new([2; 16]),
+        seq: 1,
+        previous: None,
+        timestamp_us: 0,
+        kind: 1,
+        body_hash: Hash::new([3; 32]),
+        body_bytes: 0,
+        add: None,
+    };
+    let entry = Entry::write(shortest, Vec::new());
+    assert_eq!(entry.header_bytes.len(), limits::SHORTEST_HEADER);
+    let frame = |header: Vec<u8>| {
+        let entries = vec![WireEntry { header: header.into(), body: None, signature: None }];
+        Frame::decode(&Frame::Entries(Entries { slot: 1, entries, last: true }).encode())
+    };
+    assert!(frame(entry.header_bytes.clone()).is_ok());
+    assert!(frame(entry.header_bytes[1..].to_vec()).is_err());
+    assert!(frame(Vec::new()).is_err());
 }
