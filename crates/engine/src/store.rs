@@ -117,6 +117,13 @@ impl SqliteStore {
         })
     }
 
+    /// The next arrival to be given.
+    fn next_arrival(&self) -> Result<i64, rusqlite::Error> {
+        // None is left only where a disk made another number of the last one.
+        let next = self.last_arrival.checked_add(1);
+        next.ok_or_else(|| rusqlite::Error::ToSqlConversionFailure("no arrival is left".into()))
+    }
+
     /// From now on nothing is committed, either, where this file no longer stands where it stood.
     pub(crate) fn rely_on(&mut self, pin: Pin) {
         self.pins.push(pin);
@@ -151,8 +158,8 @@ impl Store for SqliteStore {
         self.many(sql::TIPS, params![room.as_bytes(), lane.number()], |row| {
             let log = LogKey { author: PublicKey::new(bytes(row, 0)?), log: LogId::new(bytes(row, 1)?) };
             Ok(Tip {
-                head: Head { log, seq: from_bits(row.get(2)?), id: EntryId::new(bytes(row, 3)?) },
-                timestamp_us: from_bits(row.get(4)?),
+                head: Head { log, seq: row::number(row, 2)?, id: EntryId::new(bytes(row, 3)?) },
+                timestamp_us: row::number(row, 4)?,
                 add: EntryId::new(bytes(row, 5)?),
             })
         })
@@ -400,7 +407,7 @@ impl Store for SqliteStore {
                 add: *new.add.as_bytes(),
             };
             this.extend(log, lane, header.previous.map(|previous| *previous.as_bytes()), tip)?;
-            let arrival = this.last_arrival + 1;
+            let arrival = this.next_arrival()?;
             this.execute(
                 sql::PUT_ENTRY,
                 params![
@@ -446,7 +453,7 @@ impl Store for SqliteStore {
     fn put_record(&mut self, record: &Record) -> Result<Arrival, StoreError> {
         self.write(|this| {
             let room = this.room(record.key.room)?;
-            let arrival = this.last_arrival + 1;
+            let arrival = this.next_arrival()?;
             this.execute(
                 sql::PUT_RECORD,
                 params![

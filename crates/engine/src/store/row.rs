@@ -20,6 +20,12 @@ pub(super) fn to_bits(number: u64) -> i64 {
     number.cast_signed()
 }
 
+/// A number as the protocol has them, to be counted on from: what a disk made of it may be none.
+pub(super) fn number(row: &Row<'_>, column: usize) -> Result<u64, Error> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| Error::IntegralValueOutOfRange(column, number))
+}
+
 /// A bound to compare with: what it is compared with is below [`limits::NUMBER`], so a higher bound is the same as
 /// that.
 pub(super) fn bound(number: u64) -> i64 {

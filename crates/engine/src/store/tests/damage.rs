@@ -24,6 +24,22 @@ fn a_damaged_body_counts_as_missing() {
     }
 }
 
+/// What it counts on from may be anything after a disk damaged it.
+#[test]
+fn a_damaged_number_is_an_error_where_it_is_counted_on_from() {
+    let (_folder, mut store, _, mut chain, _) =
+        damaged("UPDATE store SET last_arrival = 9223372036854775807 WHERE ?1 > 0");
+    store = reopen(store);
+    store.skip(1 << 32);
+    let next = chain.sign(Kind::Text, 20);
+    assert!(matches!(put(&mut store, &next, chain.add()), Err(StoreError::Failed(_))));
+    assert!(store.commit().is_err());
+    for damage in ["seq = -1", "timestamp_us = -9"] {
+        let (_folder, store, room, ..) = damaged(&format!("UPDATE tips SET {damage} WHERE lane = 1 AND ?1 > 0"));
+        assert!(matches!(store.tips(room, Lane::Content), Err(StoreError::Failed(_))), "{damage}");
+    }
+}
+
 const HEADERS: [&str; 3] = ["header = zeroblob(length(header))", "header = x'a0'", "signature = x'00'"];
 
 #[test]
