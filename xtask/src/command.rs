@@ -1,8 +1,10 @@
 //! Starting programs in the repository's root, each shown before it starts.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 /// The cargo that started this, with `arguments`.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
@@ -37,6 +39,14 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         bail!("`{line}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{line}` did not print text"))
+}
+
+/// Where cargo builds, outside the clone where the environment says so.
+pub(crate) fn target_folder() -> Result<PathBuf> {
+    let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
+    let metadata: Value = serde_json::from_str(&metadata).context("cargo's metadata cannot be read")?;
+    let folder = metadata.get("target_directory").and_then(Value::as_str).context("cargo names no target folder")?;
+    Ok(folder.into())
 }
 
 /// Whether it succeeds; what it prints is dropped.

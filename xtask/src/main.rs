@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod demo;
+mod fuzz;
 mod lint;
 mod needs;
 mod run;
@@ -33,6 +34,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Let many simulated devices run into everything that can go wrong
     Sim(sim::Arguments),
+    /// Throw all sorts of bytes at what reads those of peers, people and disks
+    Fuzz(fuzz::Arguments),
     /// Run all tests, those of the real windows last
     Test,
     /// Check format, code, docs, licences, pages and the layout's rules
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Chore::Torture(arguments) => torture::torture(&arguments),
         Chore::Bench(arguments) => bench::bench(&arguments),
         Chore::Sim(arguments) => sim::sim(&arguments),
+        Chore::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Chore::Test => test::test(),
         Chore::Lint => lint::lint(),
     };

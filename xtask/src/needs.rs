@@ -80,6 +80,10 @@ pub(crate) const TORTURE: &[Need] = &[
     Need { found_by: FoundBy::Program("strace"), debian: "strace", fedora: "strace", arch: "strace" },
 ];
 
+/// What libFuzzer is built with.
+pub(crate) const FUZZ: &[Need] =
+    &[Need { found_by: FoundBy::Program("c++"), debian: "g++", fedora: "gcc-c++", arch: "gcc" }];
+
 /// What the checks of the pages and of the committed files need.
 pub(crate) const CHECKS: &[Need] = &[
     Need { found_by: FoundBy::Program("git"), debian: "git", fedora: "git", arch: "git" },

@@ -2,10 +2,9 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::Result;
 
-use crate::command::{self, become_it, cargo, output};
+use crate::command::{self, become_it, cargo};
 
 /// What follows `sim` goes to the simulator.
 #[derive(clap::Args)]
@@ -26,11 +25,8 @@ pub(crate) fn sim(arguments: &Arguments) -> Result<()> {
 pub(crate) fn simulator() -> Result<Command> {
     let package = ["--package", "lanline-simulator", "--features", "planted", "--profile", "sim", "--locked"];
     command::run(cargo(&["build"]).args(package))?;
-    let metadata = output(&mut cargo(&["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
-    let metadata: Value = serde_json::from_str(&metadata).context("cargo's metadata cannot be read")?;
-    let target = metadata.get("target_directory").and_then(Value::as_str).context("cargo names no target folder")?;
     let name = format!("lanline-simulator{}", std::env::consts::EXE_SUFFIX);
-    let mut simulator = Command::new(std::path::Path::new(target).join("sim").join(name));
+    let mut simulator = Command::new(command::target_folder()?.join("sim").join(name));
     simulator.current_dir(crate::root());
     Ok(simulator)
 }

@@ -9,23 +9,33 @@ use anyhow::{Context, Result};
 use crate::command::{cargo, program, run};
 
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_FUZZ: &str = "0.13.2";
 const TYPESCRIPT: &str = "7.0.2";
 
 /// The path of cargo-deny.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
-    let folder = folder(&format!("cargo-deny-{CARGO_DENY}"))?;
-    let binary = folder.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
+    of_cargo("cargo-deny", CARGO_DENY)
+}
+
+/// The path of cargo-fuzz.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    of_cargo("cargo-fuzz", CARGO_FUZZ)
+}
+
+fn of_cargo(name: &str, version: &str) -> Result<PathBuf> {
+    let folder = folder(&format!("{name}-{version}"))?;
+    let binary = folder.join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !binary.exists() {
         let build = folder.join("build");
         // It runs for a second: what it is worth optimising is its build.
-        run(cargo(&["install", "--locked", "--version", CARGO_DENY, "cargo-deny", "--root"])
+        run(cargo(&["install", "--locked", "--version", version, name, "--root"])
             .arg(&folder)
             .env("CARGO_TARGET_DIR", &build)
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
             .env("CARGO_PROFILE_RELEASE_DEBUG", "false"))?;
-        std::fs::remove_dir_all(&build).context("the build of cargo-deny could not be removed")?;
+        std::fs::remove_dir_all(&build).with_context(|| format!("the build of {name} could not be removed"))?;
     }
     Ok(binary)
 }

@@ -11,6 +11,8 @@ mod close;
 mod connection;
 mod dialer;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handle;
 mod interface;
 mod limits;

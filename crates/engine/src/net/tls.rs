@@ -161,14 +161,7 @@ impl Tls {
 
 /// Who is on the other side of a finished handshake.
 pub(super) fn peer(stream: &TlsStream<TcpStream>) -> Result<Peer, Error> {
-    let (_, state): (_, &CommonState) = stream.get_ref();
-    if state.alpn_protocol() != Some(ALPN) {
-        return Err(Refusal::NoAlpn.into());
-    }
-    let [certificate] = state.peer_certificates().unwrap_or_default() else {
-        return Err(Refusal::NotOneCertificate.into());
-    };
-    let key = key_of(certificate)?;
+    let key = key_of_peer(stream.get_ref().1)?;
     let exporter = match stream {
         TlsStream::Client(stream) => stream.get_ref().1.export_keying_material([0; 32], EXPORTER_LABEL, None)?,
         TlsStream::Server(stream) => stream.get_ref().1.export_keying_material([0; 32], EXPORTER_LABEL, None)?,
@@ -176,7 +169,18 @@ pub(super) fn peer(stream: &TlsStream<TcpStream>) -> Result<Peer, Error> {
     Ok(Peer { key, exporter })
 }
 
-fn key_of(certificate: &CertificateDer<'_>) -> Result<PublicKey, Refusal> {
+/// The key that the other side of a finished handshake has proved to hold.
+pub(super) fn key_of_peer(state: &CommonState) -> Result<PublicKey, Error> {
+    if state.alpn_protocol() != Some(ALPN) {
+        return Err(Refusal::NoAlpn.into());
+    }
+    let [certificate] = state.peer_certificates().unwrap_or_default() else {
+        return Err(Refusal::NotOneCertificate.into());
+    };
+    Ok(key_of(certificate)?)
+}
+
+pub(super) fn key_of(certificate: &CertificateDer<'_>) -> Result<PublicKey, Refusal> {
     let parsed = ParsedCertificate::try_from(certificate).map_err(|_| Refusal::NotEd25519)?;
     PublicKey::from_spki(&parsed.subject_public_key_info()).ok_or(Refusal::NotEd25519)
 }
