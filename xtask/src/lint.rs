@@ -5,11 +5,12 @@ mod files;
 mod invariants;
 mod licences;
 mod pages;
+mod vulnerabilities;
 
 use anyhow::{Result, bail};
 
 use crate::command::{cargo, run};
-use crate::needs::{APP, CHECKS, COMPILER, meet};
+use crate::needs::{APP, AUDIT, CHECKS, COMPILER, meet};
 
 /// One check, by the name it reports under.
 type Check = (&'static str, fn() -> Result<()>);
@@ -20,14 +21,44 @@ const CHECKS_IN_ORDER: &[Check] = &[
     ("arrows", arrows::check),
     ("invariants", invariants::check),
     ("pages", pages::check),
-    ("licences", licences::check),
+    ("licences", || licences::check(Internet::IfThere)),
+    ("vulnerabilities", || vulnerabilities::check(Internet::IfThere)),
     ("clippy", clippy),
     ("docs", docs),
 ];
 
+/// What to do about a check that asks the internet where there is none.
+#[derive(Clone, Copy, Debug)]
+enum Internet {
+    /// To say so and go on.
+    IfThere,
+    /// To fail.
+    Needed,
+}
+
+impl Internet {
+    /// Some database did not answer.
+    fn is_missing(self, check: &str, database: &str) -> Result<()> {
+        match self {
+            Self::IfThere => {
+                eprintln!("lint: {check}: skipped: no internet ({database} does not answer)");
+                Ok(())
+            }
+            Self::Needed => bail!("{database} does not answer"),
+        }
+    }
+}
+
+/// `cargo xtask audit`: what is known of the dependencies, which changes though nothing here does.
+pub(crate) fn audit() -> Result<()> {
+    meet(&[COMPILER, AUDIT])?;
+    licences::check(Internet::Needed)?;
+    vulnerabilities::check(Internet::Needed)
+}
+
 /// Runs every check, also after one failed, and says at the end which did.
 pub(crate) fn lint() -> Result<()> {
-    meet(&[COMPILER, APP, CHECKS])?;
+    meet(&[COMPILER, APP, CHECKS, AUDIT])?;
     let mut failed = Vec::new();
     for (name, check) in CHECKS_IN_ORDER {
         eprintln!("lint: {name}");

@@ -38,6 +38,8 @@ enum Chore {
     Fuzz(fuzz::Arguments),
     /// Run all tests, those of the real windows last
     Test,
+    /// Ask what is known of the dependencies: licences, sources, advisories, vulnerabilities; needs the internet
+    Audit,
     /// Check format, code, docs, licences, pages and the layout's rules
     Lint,
 }
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Chore::Sim(arguments) => sim::sim(&arguments),
         Chore::Fuzz(arguments) => fuzz::fuzz(&arguments),
         Chore::Test => test::test(),
+        Chore::Audit => lint::audit(),
         Chore::Lint => lint::lint(),
     };
     match done {

@@ -80,6 +80,10 @@ pub(crate) const TORTURE: &[Need] = &[
     Need { found_by: FoundBy::Program("strace"), debian: "strace", fedora: "strace", arch: "strace" },
 ];
 
+/// What asks for known vulnerabilities.
+pub(crate) const AUDIT: &[Need] =
+    &[Need { found_by: FoundBy::Program("curl"), debian: "curl ca-certificates", fedora: "curl", arch: "curl" }];
+
 /// What libFuzzer is built with.
 pub(crate) const FUZZ: &[Need] =
     &[Need { found_by: FoundBy::Program("c++"), debian: "g++", fedora: "gcc-c++", arch: "gcc" }];

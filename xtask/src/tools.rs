@@ -10,7 +10,8 @@ use crate::command::{cargo, program, run};
 
 const CARGO_DENY: &str = "0.20.2";
 const CARGO_FUZZ: &str = "0.13.2";
-const TYPESCRIPT: &str = "7.0.2";
+/// Also what the scan for known vulnerabilities asks about.
+pub(crate) const TYPESCRIPT: &str = "7.0.2";
 
 /// The path of cargo-deny.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
