@@ -5,6 +5,7 @@ mod files;
 mod invariants;
 mod licences;
 mod pages;
+mod security;
 mod vulnerabilities;
 
 use anyhow::{Result, bail};
@@ -21,6 +22,7 @@ const CHECKS_IN_ORDER: &[Check] = &[
     ("arrows", arrows::check),
     ("invariants", invariants::check),
     ("pages", pages::check),
+    ("security", security::check),
     ("licences", || licences::check(Internet::IfThere)),
     ("vulnerabilities", || vulnerabilities::check(Internet::IfThere)),
     ("clippy", clippy),
