@@ -120,9 +120,9 @@ fn build(chosen: &[(&'static str, usize)], folder: &Path) -> Result<Vec<Place>> 
     }
     // Not the crate xtask, whose manifest cargo left in the environment.
     run(command.env_remove("CARGO_MANIFEST_DIR"))?;
-    let place = |(name, longest): &(&'static str, usize)| Place {
+    let place = |&(name, longest): &(&'static str, usize)| Place {
         name,
-        longest: *longest,
+        longest,
         binary: folder.join(host).join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)),
         kept: crate::root().join("fuzz/corpus").join(name),
         found: folder.join("corpus").join(name),

@@ -31,7 +31,7 @@ const CHECKS_IN_ORDER: &[Check] = &[
 
 /// What to do about a check that asks the internet where there is none.
 #[derive(Clone, Copy, Debug)]
-enum Internet {
+pub(crate) enum Internet {
     /// To say so and go on.
     IfThere,
     /// To fail.
