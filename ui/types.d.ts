@@ -34,6 +34,8 @@ export type Status = {
     default_name: string;
     version: string;
     protocol: string | number;
+    /** Where this device's secret key lies. */
+    key_at: "key_store" | "file";
     server: ServerState;
     store: StoreState;
     /** Those that were not put away, oldest first. */

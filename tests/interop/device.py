@@ -29,7 +29,10 @@ class Device:
         process = await asyncio.create_subprocess_exec(
             os.environ["LANLINE"], "rpc", "--data-dir", str(folder), "--name", name,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**24, cwd=folder.parent,
-            env=environment | {"LANLINE_LISTEN": "127.0.0.1", "LANLINE_LOG": "error", "HOME": str(folder.parent)},
+            env=environment | {
+                "LANLINE_LISTEN": "127.0.0.1", "LANLINE_LOG": "error", "LANLINE_KEY_STORE": "file",
+                "HOME": str(folder.parent),
+            },
         )  # fmt: skip
         return cls(process)
 

@@ -41,7 +41,7 @@ export function openDevice(session) {
   showPeers();
   session.addEventListener("status", showAddresses);
   session.addEventListener("peers", showPeers);
-  const { device_id, version, protocol } = session.status;
+  const { device_id, key_at, version, protocol } = session.status;
   openDialog(
     {
       testid: "device-dialog",
@@ -77,6 +77,7 @@ export function openDevice(session) {
         h("span", { class: "mono breakable", testid: "device-id", dir: "ltr" }, device_id),
         copyButton(() => device_id, { label: say("device.id.copy"), testid: "device-id-copy" }),
       ),
+      h("p", { class: "quiet small", testid: "key-place" }, say(`device.key.${key_at}`)),
     ),
     h("p", { class: "quiet small" }, say("device.version", { version, protocol: String(protocol) })),
   );

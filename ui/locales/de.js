@@ -32,6 +32,8 @@ export default {
   "device.name.help": "Ihn sehen alle, mit denen Sie schreiben.",
   "device.id": "Gerätekennung",
   "device.id.copy": "Gerätekennung kopieren",
+  "device.key.key_store": "Ihr geheimer Schlüssel liegt im Schlüsselspeicher dieses Systems.",
+  "device.key.file": "Ihr geheimer Schlüssel liegt in einer Datei, die auf diesem Computer nur Sie lesen können.",
   "device.addresses": "Adressen",
   "device.addresses.none": "Keine, solange der Server angehalten ist.",
   "device.peers": "Verbundene Geräte",

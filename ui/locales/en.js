@@ -31,6 +31,8 @@ export default {
   "device.name.help": "The people you talk to see it.",
   "device.id": "Device ID",
   "device.id.copy": "Copy device ID",
+  "device.key.key_store": "The secret key behind it is in this system’s key store.",
+  "device.key.file": "The secret key behind it is in a file that only you can read on this computer.",
   "device.addresses": "Addresses",
   "device.addresses.none": "None while the server is stopped.",
   "device.peers": "Connected devices",

@@ -73,6 +73,17 @@ pub(crate) const TESTS: &[Need] = &[
     Need { found_by: FoundBy::Program("nc"), debian: "netcat-openbsd", fedora: "netcat", arch: "openbsd-netcat" },
 ];
 
+/// A key store to keep keys in: the tests start one of their own.
+pub(crate) const KEY_STORE: &[Need] = &[
+    Need { found_by: FoundBy::Program("dbus-run-session"), debian: "dbus", fedora: "dbus-daemon", arch: "dbus" },
+    Need {
+        found_by: FoundBy::Program("gnome-keyring-daemon"),
+        debian: "gnome-keyring",
+        fedora: "gnome-keyring",
+        arch: "gnome-keyring",
+    },
+];
+
 /// What keeps devices apart that are tortured, and what makes their disk fail.
 pub(crate) const TORTURE: &[Need] = &[
     Need { found_by: FoundBy::Program("ip"), debian: "iproute2", fedora: "iproute", arch: "iproute2" },

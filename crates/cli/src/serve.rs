@@ -1,8 +1,8 @@
 use std::io::Write;
 
 use lanline_engine::{
-    Node, Settings,
-    api::{NoParams, StartServer},
+    KeyChoice, Node, Settings,
+    api::{KeyPlace, NoParams, StartServer, Status},
 };
 
 use crate::{exit::Failure, signal};
@@ -21,9 +21,13 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     let result = match started {
         Ok(listening) => {
             let addresses = listening.addresses.join(", ");
-            let device_id = node.status(NoParams {}).await.map(|status| status.device_id).unwrap_or_default();
+            let status = node.status(NoParams {}).await.ok();
+            let device_id = status.as_ref().map(|status| status.device_id.as_str()).unwrap_or_default();
             // Nobody may be reading; the server runs all the same.
             let _ = writeln!(std::io::stdout(), "Listening on {addresses} as {device_id}. Ctrl-C stops.");
+            if let Some(line) = status.and_then(|status| without_key_store(node.setup(), &status)) {
+                let _ = writeln!(std::io::stdout(), "{line}");
+            }
             let _ = asked_to_end.await;
             Ok(())
         }
@@ -31,4 +35,12 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
     };
     node.close().await;
     result
+}
+
+/// What the person is told whose key is not where it should be.
+fn without_key_store(settings: &Settings, status: &Status) -> Option<String> {
+    (settings.key_store == KeyChoice::System && status.key_at == KeyPlace::File).then(|| {
+        let folder = settings.data_dir.display();
+        format!("No key store of this system holds this device's key: it lies in {folder}, where only this user can read it.")
+    })
 }

@@ -1,22 +1,19 @@
-//! The data folder: made, locked, and holding the device's identity key.
+//! The data folder: made, closed to others, and locked.
 
 use std::{
     fs::{File, TryLockError},
-    io::{self, Read, Write},
+    io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use zeroize::Zeroizing;
-
 use crate::{
     api::ErrorCode,
+    identity::KEY_FILE,
     platform::{self, Pin},
 };
 
 const LOCK_FILE: &str = "lock";
-const KEY_FILE: &str = "identity.key";
-const NEW_KEY_FILE: &str = "identity.key.new";
 
 /// Stands beside the lock while it is held for a single command. Not in the lock itself, which Windows lets nobody else
 /// read meanwhile.
@@ -104,6 +101,22 @@ pub enum FolderError {
         .0.display()
     )]
     KeyExposed(PathBuf),
+    /// The key is in the system's key store, which cannot be read.
+    #[error(
+        "This device's key is in the system's key store, which cannot be opened here ({reason}): start Lanline in the \
+         desktop session of the user who put it there, with the key store unlocked."
+    )]
+    KeyStoreClosed {
+        /// What the key store or the system said.
+        reason: String,
+    },
+    /// The key should be in the system's key store, and is not.
+    #[error(
+        "The system's key store does not hold this device's key: start Lanline as the user and on the machine that put \
+         it there, or move {} away to begin as a new device and import an export.",
+        .0.display()
+    )]
+    KeyNotInStore(PathBuf),
     /// The system gives no random numbers.
     #[error("The system gives no random numbers to make a key from ({0}): restart the machine.")]
     NoRandomness(getrandom::Error),
@@ -119,6 +132,8 @@ impl FolderError {
             | Self::KeyUnreadable { .. }
             | Self::KeyDamaged(_)
             | Self::KeyExposed(_)
+            | Self::KeyStoreClosed { .. }
+            | Self::KeyNotInStore(_)
             | Self::NoRandomness(_) => ErrorCode::Internal,
         }
     }
@@ -169,34 +184,6 @@ impl Folder {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
-
-    /// The 32-byte Ed25519 seed that is this device's identity; drawn and written to disk at first use.
-    pub(crate) fn read_or_create_seed(&self) -> Result<Zeroizing<[u8; 32]>, FolderError> {
-        let path = self.path.join(KEY_FILE);
-        match File::open(&path) {
-            Ok(file) => read_seed(file, path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create_seed(&path),
-            Err(reason) => Err(FolderError::KeyUnreadable { path, reason }),
-        }
-    }
-
-    /// Written whole beside its place and then moved there, so that a power cut leaves no half key; the lock keeps
-    /// everyone else from doing the same.
-    fn create_seed(&self, path: &Path) -> Result<Zeroizing<[u8; 32]>, FolderError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        getrandom::fill(seed.as_mut_slice()).map_err(FolderError::NoRandomness)?;
-        let new = self.path.join(NEW_KEY_FILE);
-        let write = || {
-            platform::remove_file(&new)?;
-            let mut file = platform::create_private_file(&new)?;
-            file.write_all(seed.as_slice())?;
-            file.sync_all()?;
-            std::fs::rename(&new, path)?;
-            platform::sync_dir(&self.path)
-        };
-        write().map_err(|reason| FolderError::Unwritable { path: self.path.clone(), reason })?;
-        Ok(seed)
-    }
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
@@ -229,23 +216,6 @@ fn keep_to_this_user(path: &Path) -> Result<(), FolderError> {
     }
     tracing::warn!(folder = %path.display(), "the data folder was open to other users of this machine; it no longer is");
     Ok(())
-}
-
-fn read_seed(file: File, path: PathBuf) -> Result<Zeroizing<[u8; 32]>, FolderError> {
-    let unreadable = |path: PathBuf, reason| FolderError::KeyUnreadable { path, reason };
-    match platform::is_private(&file) {
-        Ok(true) => {}
-        Ok(false) => return Err(FolderError::KeyExposed(path)),
-        Err(reason) => return Err(unreadable(path, reason)),
-    }
-    let mut content = Zeroizing::new(Vec::with_capacity(33));
-    if let Err(reason) = file.take(33).read_to_end(&mut content) {
-        return Err(unreadable(path, reason));
-    }
-    match <[u8; 32]>::try_from(content.as_slice()) {
-        Ok(seed) => Ok(Zeroizing::new(seed)),
-        Err(_) => Err(FolderError::KeyDamaged(path)),
-    }
 }
 
 #[cfg(test)]
@@ -283,46 +253,6 @@ mod tests {
         for path in [file.clone(), file.join("below")] {
             let error = Folder::open(&path, Stay::Lasting).unwrap_err().to_string();
             assert!(error.contains(&path.display().to_string()) && !error.contains('\n'), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_identity_is_drawn_once_and_kept() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::open(parent.path(), Stay::Lasting).unwrap();
-        std::fs::write(parent.path().join(NEW_KEY_FILE), "half").unwrap();
-        let seed = folder.read_or_create_seed().unwrap();
-        assert_eq!(folder.read_or_create_seed().unwrap(), seed);
-        assert_eq!(std::fs::read(parent.path().join(KEY_FILE)).unwrap(), seed.as_slice());
-        assert!(!parent.path().join(NEW_KEY_FILE).exists());
-    }
-
-    #[test]
-    fn a_key_of_the_wrong_length_is_refused_and_kept() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::open(parent.path(), Stay::Lasting).unwrap();
-        let path = parent.path().join(KEY_FILE);
-        for length in [0, 31, 33, 4096] {
-            let mut file = platform::create_private_file(&path).unwrap();
-            file.write_all(&vec![1; length]).unwrap();
-            assert!(matches!(folder.read_or_create_seed(), Err(FolderError::KeyDamaged(_))), "{length}");
-            assert_eq!(std::fs::read(&path).unwrap().len(), length);
-            std::fs::remove_file(&path).unwrap();
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_key_that_others_can_read_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::open(parent.path(), Stay::Lasting).unwrap();
-        folder.read_or_create_seed().unwrap();
-        let path = parent.path().join(KEY_FILE);
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        for mode in [0o640, 0o604, 0o660] {
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            assert!(matches!(folder.read_or_create_seed(), Err(FolderError::KeyExposed(_))));
         }
     }
 

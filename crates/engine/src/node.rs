@@ -12,14 +12,16 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     Settings,
-    api::{ApiError, CallError, Job},
+    api::{ApiError, CallError, Job, KeyPlace},
     board::Board,
     core::{Core, CoreError, Started},
     dialing,
     events::EventStream,
     folder::{Folder, FolderError, Stay},
+    identity::{self, Identity},
     impostors::Impostors,
     net::{Net, Timeouts, TlsError},
+    platform::SystemKeyStore,
     presenter::Presenter,
     server::Server,
     socket::Socket,
@@ -40,6 +42,7 @@ pub struct Node {
 struct Inner {
     settings: Settings,
     device_id: DeviceId,
+    key_at: KeyPlace,
     board: Arc<Board>,
     core: Core,
     net: Arc<Net>,
@@ -160,14 +163,14 @@ impl Node {
     }
 
     async fn begin(settings: Settings, stay: Stay) -> Result<(Self, Targets), OpenError> {
-        let path = settings.data_dir.clone();
+        let (path, choice) = (settings.data_dir.clone(), settings.key_store);
         let board = Arc::new(Board::new());
         let core_board = Arc::clone(&board);
-        let (key, started) = tokio::task::spawn_blocking(move || {
+        let (key, key_at, started) = tokio::task::spawn_blocking(move || {
             let folder = Folder::open(&path, stay)?;
-            let seed = folder.read_or_create_seed()?;
+            let Identity { seed, place } = identity::open(folder.path(), &SystemKeyStore, choice)?;
             let key = DeviceKey::from_seed(&seed);
-            Ok::<_, OpenError>((key, Core::start(folder, seed, core_board)?))
+            Ok::<_, OpenError>((key, place, Core::start(folder, seed, core_board)?))
         })
         .await
         .map_err(|error| OpenError::Internal(error.to_string()))??;
@@ -182,6 +185,7 @@ impl Node {
         let node = Self {
             inner: Arc::new(Inner {
                 device_id: key.public().device_id(),
+                key_at,
                 board,
                 core,
                 net,
@@ -273,6 +277,10 @@ impl Node {
 
     pub(crate) fn device_id(&self) -> DeviceId {
         self.inner.device_id
+    }
+
+    pub(crate) fn key_at(&self) -> KeyPlace {
+        self.inner.key_at
     }
 
     pub(crate) fn board(&self) -> &Board {

@@ -14,6 +14,9 @@ use crate::{name::valid_name, net::parse_ip, platform};
 /// The TCP port a device listens on when not told otherwise.
 pub const DEFAULT_PORT: u16 = 12345;
 
+/// The tests of this crate must not touch the key store of whoever runs them.
+const DEFAULT_KEY_CHOICE: KeyChoice = if cfg!(test) { KeyChoice::File } else { KeyChoice::System };
+
 /// What was given on the command line; it overrides every other source.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -25,6 +28,15 @@ pub struct Flags {
     pub port: Option<u16>,
     /// `--no-discovery`
     pub no_discovery: Option<bool>,
+}
+
+/// Where the device's key is to lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChoice {
+    /// In the system's key store; where there is none, in a file of the data folder.
+    System,
+    /// In a file of the data folder.
+    File,
 }
 
 /// How this device is set up.
@@ -42,6 +54,8 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// Whether to announce this device and look for others; known addresses are dialled in any case.
     pub discovery: bool,
+    /// Where the device's key is to lie.
+    pub key_store: KeyChoice,
     /// How much goes to the log: a level, or a list such as `lanline_engine=debug,warn`.
     pub log: String,
 }
@@ -122,11 +136,18 @@ impl Settings {
             .map(|given| parse_listen(&given).ok_or_else(|| bad("LANLINE_LISTEN", LISTEN_TAKES, given.as_ref())))
             .transpose()?
             .unwrap_or_default();
+        let key_store = text("LANLINE_KEY_STORE", KEY_STORE_TAKES)?
+            .map(|given| {
+                parse_key_store(&given).ok_or_else(|| bad("LANLINE_KEY_STORE", KEY_STORE_TAKES, given.as_ref()))
+            })
+            .transpose()?
+            .unwrap_or(DEFAULT_KEY_CHOICE);
         let log = text("LANLINE_LOG", LOG_TAKES)?
             .map(|given| parse_log(&given).ok_or_else(|| bad("LANLINE_LOG", LOG_TAKES, given.as_ref())))
             .transpose()?
             .unwrap_or_else(|| "warn".to_owned());
-        Ok(Self { data_dir, downloads_dir, name, port, listen, discovery: !flags.no_discovery.unwrap_or(false), log })
+        let discovery = !flags.no_discovery.unwrap_or(false);
+        Ok(Self { data_dir, downloads_dir, name, port, listen, discovery, key_store, log })
     }
 }
 
@@ -134,6 +155,7 @@ const NAME_TAKES: &str = "a name of 1 to 128 bytes of text, not blank and withou
 const PORT_TAKES: &str = "a whole number from 0 to 65535";
 const LISTEN_TAKES: &str =
     "IP addresses of this device separated by commas, those that begin with fe80 with their interface (fe80::1%eth0)";
+const KEY_STORE_TAKES: &str = "system or file";
 const LOG_TAKES: &str = "off, error, warn, info, debug or trace, or a list such as lanline_engine=debug,warn";
 
 fn bad(setting: &'static str, takes: &'static str, value: &OsStr) -> SettingError {
@@ -154,6 +176,14 @@ fn name_from(setting: &'static str, given: &str) -> Result<String, SettingError>
 
 fn parse_port(given: &str) -> Option<u16> {
     given.trim().parse().ok()
+}
+
+fn parse_key_store(given: &str) -> Option<KeyChoice> {
+    match given.trim() {
+        "system" => Some(KeyChoice::System),
+        "file" => Some(KeyChoice::File),
+        _ => None,
+    }
 }
 
 /// Each once: the same address twice would be in use by itself.
@@ -252,6 +282,7 @@ mod tests {
             ("LANLINE_LISTEN", "127.0.0.1:80", LISTEN_TAKES),
             ("LANLINE_LISTEN", "fe80::1", LISTEN_TAKES),
             ("LANLINE_LISTEN", "fe80::1%no such interface", LISTEN_TAKES),
+            ("LANLINE_KEY_STORE", "keyutils", KEY_STORE_TAKES),
             ("LANLINE_LOG", "loud", LOG_TAKES),
             ("LANLINE_LOG", "lanline_engine=loud,warn", LOG_TAKES),
             ("LANLINE_LOG", "warn,", LOG_TAKES),
@@ -268,6 +299,13 @@ mod tests {
     }
 
     #[test]
+    fn the_key_store_is_the_systems_or_a_file() {
+        for (given, chosen) in [("system", KeyChoice::System), (" file ", KeyChoice::File)] {
+            assert_eq!(resolve(Flags::default(), &[("LANLINE_KEY_STORE", given)]).unwrap().key_store, chosen);
+        }
+    }
+
+    #[test]
     fn log_takes_a_level_or_a_list() {
         for (given, kept) in [("INFO", "INFO"), ("lanline_engine=debug, warn", "lanline_engine=debug,warn")] {
             assert_eq!(resolve(Flags::default(), &[("LANLINE_LOG", given)]).unwrap().log, kept);
@@ -279,7 +317,7 @@ mod tests {
     fn text_that_is_not_utf_8_is_a_bad_value_and_a_path_may_hold_it() {
         use std::os::unix::ffi::OsStringExt;
         let raw = || OsString::from_vec(vec![b'/', 0xff]);
-        for name in ["LANLINE_PORT", "LANLINE_LISTEN", "LANLINE_NAME", "LANLINE_LOG"] {
+        for name in ["LANLINE_PORT", "LANLINE_LISTEN", "LANLINE_NAME", "LANLINE_KEY_STORE", "LANLINE_LOG"] {
             let error = Settings::resolve(Flags { data_dir: Some("/d".into()), ..Flags::default() }, |asked| {
                 (asked == name).then(raw)
             });

@@ -7,10 +7,10 @@
 use core::fmt;
 
 use minicbor::{Decode, Encode};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::cbor;
-use crate::id::{RoomId, fixed_bytes};
+use crate::id::RoomId;
 use crate::identity::{Context, DeviceId, DeviceKey, PublicKey, Signature};
 use crate::limits;
 
@@ -21,15 +21,30 @@ const CHECKSUM_BYTES: usize = 5;
 const CHECKSUM_CONTEXT: &str = "lanline/1 2026 link checksum";
 const KEY_CONTEXT: &str = "lanline/1 2026 invite key";
 
-fixed_bytes! {
-    /// An invite's secret: 128 random bits, in the link and nowhere else.
-    InviteSecret, 16
+/// An invite's secret: 128 random bits, in the link and nowhere else. Erased from memory when dropped.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop, Encode, Decode)]
+#[cbor(transparent)]
+pub struct InviteSecret(
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    [u8; 16],
+);
+
+impl fmt::Debug for InviteSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InviteSecret(…)")
+    }
 }
 
 impl InviteSecret {
+    /// From its bytes.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// The key whose public half stands in the invite entry.
     pub fn key(&self) -> DeviceKey {
-        let seed = Zeroizing::new(blake3::derive_key(KEY_CONTEXT, self.as_bytes()));
+        let seed = Zeroizing::new(blake3::derive_key(KEY_CONTEXT, &self.0));
         DeviceKey::from_seed(&seed)
     }
 }
@@ -206,5 +221,7 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         assert!(!format!("{:?}", link()).contains("secret: "));
+        let shown = |secret: [u8; 16]| format!("{:?}", InviteSecret::new(secret));
+        assert_eq!(shown([1; 16]), shown([2; 16]));
     }
 }

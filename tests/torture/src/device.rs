@@ -140,6 +140,8 @@ impl Device {
             command.args(["--name", self.name()]);
         }
         command.env("LANLINE_DATA_DIR", self.data()).env("LANLINE_LISTEN", listen.to_string());
+        // Not into the key store of whoever runs this.
+        command.env("LANLINE_KEY_STORE", "file");
         command
     }
 

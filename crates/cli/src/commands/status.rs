@@ -1,6 +1,6 @@
 use lanline_engine::{
     Settings,
-    api::{NoParams, Status, StoreCondition},
+    api::{KeyPlace, NoParams, Status, StoreCondition},
 };
 
 use crate::{device::Device, exit::Failure, plain, print};
@@ -28,12 +28,17 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> Result<(), Failure> 
         (StoreCondition::Failed, reason) => format!("failed: {}", reason.unwrap_or_default()),
     };
     let process = if is_here { "none; this command opened the folder itself" } else { "runs, and was asked" };
+    let key = match status.key_at {
+        KeyPlace::KeyStore => "in the system's key store",
+        KeyPlace::File => "in identity.key in the folder, which only this user can read",
+    };
     let rows = [
         ("Name", name),
         ("Device", status.device_id),
         ("Version", format!("{} ({})", status.version, status.protocol)),
         ("Folder", settings.data_dir.display().to_string()),
         ("Process", process.to_owned()),
+        ("Key", key.to_owned()),
         ("Server", server),
         ("Store", store),
     ];

@@ -358,6 +358,8 @@ fn command(name: &str, folder: &TempDir, data: &std::path::Path, namespace: Opti
     if namespace.is_none() {
         command.env("LANLINE_LISTEN", "127.0.0.1");
     }
+    // Not into the key store of whoever runs the tests.
+    command.env("LANLINE_KEY_STORE", "file");
     command.args(["rpc", "--no-discovery", "--name", name]).current_dir(folder.path()).env("LANLINE_DATA_DIR", data);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -13,9 +13,13 @@ mod commands;
 mod cut;
 #[cfg(unix)]
 mod devices;
+#[cfg(target_os = "linux")]
+mod key_store;
 mod people;
 mod process;
 mod rpc;
+#[cfg(unix)]
+mod secrets;
 mod send;
 mod serve;
 mod start;

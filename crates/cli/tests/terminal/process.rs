@@ -23,6 +23,8 @@ pub(crate) fn lanline(home: &Path, args: &[&str]) -> Command {
         }
     }
     command.args(args).current_dir(home).env("LANLINE_DATA_DIR", home.join("data"));
+    // Not into the key store of whoever runs the tests.
+    command.env("LANLINE_KEY_STORE", "file");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

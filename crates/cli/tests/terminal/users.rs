@@ -70,7 +70,13 @@ fn another_user_neither_reads_the_folder_nor_reaches_the_device() {
     for args in [["status", "--json"].as_slice(), &["rooms"], &["chat"], &["send", "Garden", "x"], &["call", "status"]]
     {
         let mut command = Command::new(&program);
-        command.args(args).current_dir(home.path()).env("LANLINE_DATA_DIR", &data).uid(OTHER).gid(OTHER);
+        command
+            .args(args)
+            .current_dir(home.path())
+            .env("LANLINE_DATA_DIR", &data)
+            .env("LANLINE_KEY_STORE", "file")
+            .uid(OTHER)
+            .gid(OTHER);
         let output = command.stdin(Stdio::null()).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{said}");

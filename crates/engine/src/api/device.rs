@@ -22,6 +22,8 @@ pub struct Status {
     pub version: String,
     /// The protocol's version, as the handshake names it.
     pub protocol: String,
+    /// Where this device's secret key lies.
+    pub key_at: KeyPlace,
     /// Whether this device listens, and where.
     pub server: ServerState,
     /// Whether what is written reaches the disk.
@@ -29,6 +31,18 @@ pub struct Status {
     /// What its person should know of what it keeps, until they put it away: the newest 20, oldest first.
     #[serde(default)]
     pub notices: Vec<Notice>,
+}
+
+/// Where this device's secret key lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum KeyPlace {
+    /// In the system's key store, which its user's password opens.
+    KeyStore,
+    /// In the file `identity.key` of the data folder, which only its user can read: there is no key store, it did not take
+    /// the key, or the setting says so.
+    File,
 }
 
 /// Whether this device listens, and where.

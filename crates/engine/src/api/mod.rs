@@ -24,7 +24,9 @@ mod vote;
 pub(crate) use call::{Answer, Job, Order};
 pub use call::{COMMANDS, CallError};
 pub use compare::{Compare, CompareEnd, ConfirmCompare, Pictures};
-pub use device::{Listening, NoParams, ServerState, SetProfile, StartServer, Status, StoreCondition, StoreState};
+pub use device::{
+    KeyPlace, Listening, NoParams, ServerState, SetProfile, StartServer, Status, StoreCondition, StoreState,
+};
 pub use error::{ApiError, ErrorCode};
 pub use event::Event;
 pub use known::{ForgetDevice, KnownDevice, KnownDevices, SetDevice, Verified};

@@ -486,7 +486,7 @@ mod tests {
     /// A core that is not running.
     fn thread(folder: &std::path::Path) -> Thread {
         let folder = Folder::open(folder, crate::folder::Stay::Lasting).unwrap();
-        let seed = folder.read_or_create_seed().unwrap();
+        let seed = Zeroizing::new([1; 32]);
         let store = open_store(&folder, &seed).unwrap();
         let clock = Clock::new();
         let replica = open_replica(&seed, store, clock.now()).unwrap();

@@ -19,6 +19,7 @@ use rustls::{
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use zeroize::Zeroizing;
 
 /// The protocol and its version, as ALPN (RFC 7301) names it.
 pub const ALPN: &[u8] = b"lanline/1";
@@ -112,7 +113,7 @@ impl Tls {
             kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768, aws_lc_rs::kx_group::X25519],
             ..aws_lc_rs::default_provider()
         });
-        let identity = Arc::new(SingleCertAndKey::from(certify(key, &provider)?));
+        let identity = Arc::new(SingleCertAndKey::from(certify(key)?));
         let verifier = Arc::new(Verifier { own, expect: None, provider: Arc::clone(&provider) });
 
         let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -187,16 +188,17 @@ pub(super) fn key_of(certificate: &CertificateDer<'_>) -> Result<PublicKey, Refu
 
 /// The certificate says nothing but the key: its subject is the same on every device, and it never
 /// ends, since no clock is needed to trust a key.
-fn certify(key: &DeviceKey, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
-    let private = PrivatePkcs8KeyDer::from(key.to_pkcs8_der().to_vec());
-    let signing = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&private, &rcgen::PKCS_ED25519)?;
+fn certify(key: &DeviceKey) -> Result<CertifiedKey, TlsError> {
+    let private = Zeroizing::new(PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.to_pkcs8_der().to_vec())));
+    let signing = Zeroizing::new(rcgen::KeyPair::from_der_and_sign_algo(&private, &rcgen::PKCS_ED25519)?);
     let mut params = rcgen::CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(rcgen::DnType::CommonName, "lanline");
     params.not_before = rcgen::date_time_ymd(1975, 1, 1);
     params.not_after = rcgen::date_time_ymd(4096, 1, 1);
-    let certificate = params.self_signed(&signing)?;
-    let private = provider.key_provider.load_private_key(PrivateKeyDer::from(private))?;
+    let certificate = params.self_signed(&*signing)?;
+    // Not by the provider, which would take the key and leave its bytes in memory.
+    let private = aws_lc_rs::sign::any_supported_type(&private)?;
     Ok(CertifiedKey::new(vec![certificate.der().clone()], private))
 }
 

@@ -90,7 +90,7 @@ fn an_invite() {
     let secret = InviteSecret::new(array("/invite/secret"));
     let link = InviteLink {
         room: room(),
-        secret,
+        secret: secret.clone(),
         expires_at_ms: number("/invite/expires_at_ms"),
         hosts: vec![LinkHost {
             device: key("alice").public().device_id(),

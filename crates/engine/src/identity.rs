@@ -1,0 +1,219 @@
+//! Where this device's key lies: in the system's key store, or where there is none in a file of the data folder.
+//!
+//! The file `identity.key` says which. It holds either the key's 32 bytes or a note: under which account of the key store
+//! the key is, and whose it is. So the key moves with one rename, no crash leaves a folder without it, and a Lanline that
+//! knows no key stores calls the note damaged instead of beginning as another device.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use lanline_protocol::identity::{DeviceId, DeviceKey};
+use zeroize::Zeroizing;
+
+use crate::{
+    api::KeyPlace,
+    folder::FolderError,
+    platform::{self, KeyStore, KeyStoreError},
+    settings::KeyChoice,
+};
+
+pub(crate) const KEY_FILE: &str = "identity.key";
+const NEW_KEY_FILE: &str = "identity.key.new";
+
+/// Says that the key store did not take the key, so that nobody is asked for a password at every start.
+const REFUSED_FILE: &str = "key_store.refused";
+const REFUSED_TEXT: &str = "This system's key store did not take the key of this device, which lies in identity.key. \
+                            Remove this file to have Lanline try once more.\n";
+
+/// How a note begins. In length it differs from a key.
+const NOTE_HEAD: &str = "The key of this device is in the system's key store.";
+/// More than a note has.
+const FILE_MAX: u64 = 1024;
+
+/// A seed: the secret part of an Ed25519 key (RFC 8032).
+pub(crate) type Seed = Zeroizing<[u8; 32]>;
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// This device's key, and where it lies.
+pub(crate) struct Identity {
+    pub(crate) seed: Seed,
+    pub(crate) place: KeyPlace,
+}
+
+/// Where in the key store a key is, and whose it must be.
+#[derive(Debug, PartialEq, Eq)]
+struct Note {
+    account: String,
+    device: DeviceId,
+}
+
+/// What the key's file holds.
+enum Held {
+    Nothing,
+    Seed(Seed),
+    Note(Note),
+}
+
+/// The identity of the device in a folder that this process holds; drawn at first use. Blocks, and may have the system ask
+/// the person for a password.
+pub(crate) fn open(folder: &Path, store: &impl KeyStore, choice: KeyChoice) -> Result<Identity, FolderError> {
+    match (read_file(folder)?, choice) {
+        (Held::Nothing, _) => {
+            let mut seed = Zeroizing::new([0; 32]);
+            getrandom::fill(seed.as_mut_slice()).map_err(FolderError::NoRandomness)?;
+            put(folder, store, choice, seed)
+        }
+        (Held::Seed(seed), KeyChoice::File) => Ok(Identity { seed, place: KeyPlace::File }),
+        (Held::Seed(seed), KeyChoice::System) => match to_store(folder, store, &seed)? {
+            true => Ok(Identity { seed, place: KeyPlace::KeyStore }),
+            false => Ok(Identity { seed, place: KeyPlace::File }),
+        },
+        (Held::Note(note), KeyChoice::System) => {
+            Ok(Identity { seed: from_store(folder, store, &note)?, place: KeyPlace::KeyStore })
+        }
+        (Held::Note(note), KeyChoice::File) => {
+            let seed = from_store(folder, store, &note)?;
+            write_file(folder, seed.as_slice())?;
+            forget(store, &note);
+            Ok(Identity { seed, place: KeyPlace::File })
+        }
+    }
+}
+
+/// Whether the key store refused a key of this folder before.
+fn was_refused(folder: &Path) -> bool {
+    folder.join(REFUSED_FILE).exists()
+}
+
+/// Puts a key that lies nowhere yet where it is to be.
+fn put(folder: &Path, store: &impl KeyStore, choice: KeyChoice, seed: Seed) -> Result<Identity, FolderError> {
+    if choice == KeyChoice::System && to_store(folder, store, &seed)? {
+        return Ok(Identity { seed, place: KeyPlace::KeyStore });
+    }
+    write_file(folder, seed.as_slice())?;
+    Ok(Identity { seed, place: KeyPlace::File })
+}
+
+/// Has the key store keep the key, if there is one that takes it and gives it back. Then the file has the note.
+fn to_store(folder: &Path, store: &impl KeyStore, seed: &Seed) -> Result<bool, FolderError> {
+    if was_refused(folder) {
+        return Ok(false);
+    }
+    let note = Note { account: new_account()?, device: DeviceKey::from_seed(seed).public().device_id() };
+    let kept = store.write(&note.account, seed.as_slice()).and_then(|()| store.read(&note.account));
+    match kept {
+        Ok(kept) if kept.as_slice() == seed.as_slice() => {
+            // Where this fails the key would be in two places, of which the folder knows one.
+            write_file(folder, note.text().as_bytes()).inspect_err(|_| forget(store, &note))?;
+            return Ok(true);
+        }
+        Err(KeyStoreError::Absent(reason)) => {
+            tracing::info!(%reason, "there is no key store here: the key lies in a file of the data folder");
+            return Ok(false);
+        }
+        Ok(_) => tracing::warn!("the key store did not give the key back: the key lies in a file of the data folder"),
+        Err(error) => {
+            tracing::warn!(%error, "the key store did not take the key: it lies in a file of the data folder");
+        }
+    }
+    forget(store, &note);
+    let refused = folder.join(REFUSED_FILE);
+    let noted = platform::create_private_file(&refused).and_then(|mut file| file.write_all(REFUSED_TEXT.as_bytes()));
+    noted.map_err(|reason| FolderError::Unwritable { path: refused, reason })?;
+    Ok(false)
+}
+
+fn from_store(folder: &Path, store: &impl KeyStore, note: &Note) -> Result<Seed, FolderError> {
+    let path = folder.join(KEY_FILE);
+    let kept = match store.read(&note.account) {
+        Ok(kept) => kept,
+        Err(KeyStoreError::Empty) => return Err(FolderError::KeyNotInStore(path)),
+        Err(KeyStoreError::Absent(reason) | KeyStoreError::Refused(reason)) => {
+            return Err(FolderError::KeyStoreClosed { reason });
+        }
+    };
+    let seed = <[u8; 32]>::try_from(kept.as_slice()).map(Zeroizing::new);
+    match seed {
+        Ok(seed) if DeviceKey::from_seed(&seed).public().device_id() == note.device => Ok(seed),
+        _ => Err(FolderError::KeyNotInStore(path)),
+    }
+}
+
+fn forget(store: &impl KeyStore, note: &Note) {
+    if let Err(error) = store.remove(&note.account) {
+        tracing::debug!(%error, "an entry of the key store could not be removed");
+    }
+}
+
+/// A name that no other folder's key has.
+fn new_account() -> Result<String, FolderError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(FolderError::NoRandomness)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(random)))
+}
+
+impl Note {
+    fn text(&self) -> String {
+        format!("{NOTE_HEAD}\n{}\n{}\n", self.account, self.device)
+    }
+
+    fn read(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?.strip_prefix(NOTE_HEAD)?;
+        let mut lines = text.strip_prefix('\n')?.lines();
+        let account = lines.next().filter(|account| !account.is_empty())?.to_owned();
+        let device = lines.next()?.parse().ok()?;
+        Some(Self { account, device })
+    }
+}
+
+fn read_file(folder: &Path) -> Result<Held, FolderError> {
+    let path = folder.join(KEY_FILE);
+    let unreadable = |reason| FolderError::KeyUnreadable { path: path.clone(), reason };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Held::Nothing),
+        Err(reason) => return Err(unreadable(reason)),
+    };
+    let private = platform::is_private(&file).map_err(unreadable)?;
+    // Of its full size from the start: a vector that grows leaves a copy behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(FILE_MAX as usize + 1));
+    file.take(FILE_MAX).read_to_end(&mut content).map_err(unreadable)?;
+    if let Some(note) = Note::read(&content) {
+        platform::make_private(&path).map_err(unreadable)?;
+        return Ok(Held::Note(note));
+    }
+    if !private {
+        return Err(FolderError::KeyExposed(path));
+    }
+    match <[u8; 32]>::try_from(content.as_slice()) {
+        Ok(seed) => Ok(Held::Seed(Zeroizing::new(seed))),
+        Err(_) => Err(FolderError::KeyDamaged(path)),
+    }
+}
+
+/// Written whole beside its place and then moved there, so that a power cut leaves no half key; the folder's lock keeps
+/// everyone else from doing the same.
+fn write_file(folder: &Path, content: &[u8]) -> Result<(), FolderError> {
+    let new: PathBuf = folder.join(NEW_KEY_FILE);
+    let write = || {
+        platform::remove_file(&new)?;
+        let mut file = platform::create_private_file(&new)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&new, folder.join(KEY_FILE))?;
+        platform::sync_dir(folder)
+    };
+    write().map_err(|reason| FolderError::Unwritable { path: folder.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests;
