@@ -35,7 +35,7 @@ async fn the_page_reaches_only_what_the_capability_file_allows() -> Result<()> {
         format!("return window.__TAURI__.core.invoke({what}).then(() => 'answered', (error) => String(error));")
     };
     for call in [
-        "'export_identity', {}",
+        "'share', {}",
         "'plugin:event|emit', { event: 'incoming-message', payload: null }",
         "'plugin:window|close', {}",
         "'plugin:webview|create_webview_window', { options: { label: 'other', url: 'index.html' } }",

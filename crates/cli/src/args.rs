@@ -169,6 +169,28 @@ pub(crate) enum Subcommand {
         #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
         tell_read: Option<bool>,
     },
+    /// Writes this device, its key and its rooms, to an encrypted file.
+    #[command(after_help = help::EXPORT)]
+    Export {
+        #[command(flatten)]
+        common: Common,
+        /// The file to write; nothing may be there.
+        file: PathBuf,
+        /// A file whose first line is the passphrase, or - for standard input; asked for unless told.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Makes this device the one in an exported file; only where it has no rooms.
+    #[command(after_help = help::IMPORT)]
+    Import {
+        #[command(flatten)]
+        common: Common,
+        /// The file that `lanline export` wrote.
+        file: PathBuf,
+        /// A file whose first line is the passphrase, or - for standard input; asked for unless told.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
     /// Lists the devices connected now.
     Peers(Common),
     /// Lists the devices that this one has met, or changes what is kept of one.
@@ -291,6 +313,8 @@ impl Args {
             | S::Members { common, .. }
             | S::Settings { common, .. }
             | S::Devices { common, .. }
+            | S::Export { common, .. }
+            | S::Import { common, .. }
             | S::Admit { common, .. }
             | S::HandOver { common, .. }
             | S::Vote { common, .. }

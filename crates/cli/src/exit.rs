@@ -45,6 +45,8 @@ impl From<CallError> for Failure {
             | ErrorCode::Unreachable
             | ErrorCode::Expired
             | ErrorCode::Used
+            | ErrorCode::Exists
+            | ErrorCode::WrongPassphrase
             | ErrorCode::PortInUse
             | ErrorCode::Locked => 2,
             _ => 1,

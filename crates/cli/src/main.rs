@@ -12,6 +12,7 @@ mod device;
 mod exit;
 mod line;
 mod member;
+mod passphrase;
 mod plain;
 mod print;
 mod qr;
@@ -91,6 +92,14 @@ async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), F
         S::Serve(_) => serve::run(settings).await,
         S::Status(common) => commands::status::run(&settings, common.json).await,
         S::Settings { common, tell_read } => commands::settings::run(&settings, tell_read, common.json).await,
+        S::Export { common, file, passphrase_file } => {
+            let passphrase = passphrase::new(passphrase_file.as_deref())?;
+            commands::export::run(&settings, &file, passphrase, common.json).await
+        }
+        S::Import { common, file, passphrase_file } => {
+            let passphrase = passphrase::known(passphrase_file.as_deref())?;
+            commands::import::run(&settings, &file, passphrase, common.json).await
+        }
         S::Peers(common) => commands::peers::run(&settings, common.json).await,
         S::Devices { common, which, change } => {
             commands::devices::run(&settings, which.as_deref(), &change, common.json).await

@@ -89,13 +89,34 @@ pub(crate) fn open(folder: &Path, store: &impl KeyStore, choice: KeyChoice) -> R
     }
 }
 
+/// Moves a key, or the note of where it is, from one folder to another, in place of what that one has.
+pub(crate) fn move_in(from: &Path, to: &Path, store: &impl KeyStore) -> Result<(), FolderError> {
+    let unwritable = |reason| FolderError::Unwritable { path: to.to_owned(), reason };
+    let (before, after) = (read_file(to), read_file(from)?);
+    if from.join(REFUSED_FILE).exists() {
+        std::fs::rename(from.join(REFUSED_FILE), to.join(REFUSED_FILE)).map_err(unwritable)?;
+    }
+    std::fs::rename(from.join(KEY_FILE), to.join(KEY_FILE)).map_err(unwritable)?;
+    match (before, after) {
+        (Ok(Held::Note(before)), Held::Note(after)) if before.account == after.account => {}
+        (Ok(Held::Note(before)), _) => forget(store, &before),
+        _ => {}
+    }
+    Ok(())
+}
+
 /// Whether the key store refused a key of this folder before.
-fn was_refused(folder: &Path) -> bool {
+pub(crate) fn was_refused(folder: &Path) -> bool {
     folder.join(REFUSED_FILE).exists()
 }
 
 /// Puts a key that lies nowhere yet where it is to be.
-fn put(folder: &Path, store: &impl KeyStore, choice: KeyChoice, seed: Seed) -> Result<Identity, FolderError> {
+pub(crate) fn put(
+    folder: &Path,
+    store: &impl KeyStore,
+    choice: KeyChoice,
+    seed: Seed,
+) -> Result<Identity, FolderError> {
     if choice == KeyChoice::System && to_store(folder, store, &seed)? {
         return Ok(Identity { seed, place: KeyPlace::KeyStore });
     }

@@ -11,6 +11,7 @@ pub mod events;
 mod folder;
 mod identity;
 mod impostors;
+mod moving;
 mod name;
 pub mod net;
 mod node;

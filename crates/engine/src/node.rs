@@ -1,7 +1,7 @@
 //! A running device.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
     time::Duration,
 };
 
@@ -12,14 +12,15 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     Settings,
-    api::{ApiError, CallError, Job, KeyPlace},
+    api::{ApiError, CallError, Event, Job},
     board::Board,
-    core::{Core, CoreError, Started},
+    core::{Core, CoreError, DATABASE, Started},
     dialing,
     events::EventStream,
     folder::{Folder, FolderError, Stay},
     identity::{self, Identity},
     impostors::Impostors,
+    moving,
     net::{Net, Timeouts, TlsError},
     platform::SystemKeyStore,
     presenter::Presenter,
@@ -41,18 +42,35 @@ pub struct Node {
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    device_id: DeviceId,
-    key_at: KeyPlace,
     board: Arc<Board>,
-    core: Core,
-    net: Arc<Net>,
-    server: Arc<Server>,
+    /// Another one after an import.
+    running: RwLock<Running>,
     presenter: Presenter,
-    impostors: Arc<Impostors>,
+    /// Held by an export, for there is one place for the copy that it makes.
+    exporting: tokio::sync::Mutex<()>,
     /// Whether it is there for a single command.
     alone: bool,
     /// `None` once closed.
     open: Mutex<Option<Open>>,
+}
+
+/// What is this device by its key.
+#[derive(Clone, Debug)]
+struct Running {
+    identity: Arc<Identity>,
+    device_id: DeviceId,
+    core: Core,
+    net: Arc<Net>,
+    server: Arc<Server>,
+    impostors: Arc<Impostors>,
+}
+
+/// A device that was just begun, and what belongs to it.
+struct Begun {
+    running: Running,
+    targets: Targets,
+    failing: AbortOnDropHandle<()>,
+    ended: oneshot::Receiver<()>,
 }
 
 /// What is let go of when the device is closed.
@@ -74,6 +92,44 @@ fn end_with(failed: CancellationToken, server: Arc<Server>, net: Arc<Net>) -> Ab
         server.fail().await;
         net.shutdown().await;
     }))
+}
+
+/// Takes the folder, puts in its place what was imported, and starts the core and the net.
+async fn begin(settings: &Settings, stay: Stay, board: &Arc<Board>) -> Result<Begun, OpenError> {
+    let (path, choice, core_board) = (settings.data_dir.clone(), settings.key_store, Arc::clone(board));
+    let (key, identity, started) = tokio::task::spawn_blocking(move || {
+        let folder = Folder::open(&path, stay)?;
+        moving::finish(folder.path(), DATABASE, &SystemKeyStore)?;
+        let identity = identity::open(folder.path(), &SystemKeyStore, choice)?;
+        let key = DeviceKey::from_seed(&identity.seed);
+        let started = Core::start(folder, identity.seed.clone(), core_board)?;
+        Ok::<_, OpenError>((key, identity, started))
+    })
+    .await
+    .map_err(|error| OpenError::Internal(error.to_string()))??;
+    let Started { core, ended, failed, targets } = started;
+    let sink = core.clone();
+    let runtime = tokio::runtime::Handle::current();
+    let net = Arc::new(Net::new(&key, runtime, Timeouts::default(), move |event| sink.deliver(event))?);
+    let server = Arc::new(Server::new(Arc::clone(&net), core.clone(), Arc::clone(board), settings));
+    let failing = end_with(failed, Arc::clone(&server), Arc::clone(&net));
+    let device_id = key.public().device_id();
+    let running = Running { identity: Arc::new(identity), device_id, core, net, server, impostors: Arc::default() };
+    Ok(Begun { running, targets, failing, ended })
+}
+
+/// Dials the members of the rooms, and looks for other addresses of this device.
+fn attend(running: &Running, board: &Arc<Board>, targets: Targets) -> [AbortOnDropHandle<()>; 2] {
+    let Running { net, core, server, impostors, .. } = running.clone();
+    let (moved, moves) = watch::channel(());
+    let board = Arc::clone(board);
+    let dialing = AbortOnDropHandle::new(tokio::spawn(async move {
+        // Nobody is reached before the door that this device was opened for listens to what happens, as every one of
+        // them does next, or is waited for in vain.
+        let _ = tokio::time::timeout(DOOR, board.heard()).await;
+        dialing::run(net, core, impostors, targets, moves).await;
+    }));
+    [dialing, AbortOnDropHandle::new(tokio::spawn(whereabouts::watch(server, moved)))]
 }
 
 /// How long a door may take to listen to a device that it opened.
@@ -135,20 +191,10 @@ impl Node {
             // A device that other processes cannot reach still works.
             .inspect_err(|error| tracing::warn!(%error, "no local socket: other terminals cannot reach this device"))
             .ok();
-        let (net, core, server) = (Arc::clone(node.net()), node.core().clone(), Arc::clone(node.server()));
-        let impostors = Arc::clone(&node.inner.impostors);
-        let (moved, moves) = watch::channel(());
-        let board = Arc::clone(&node.inner.board);
-        let dialing = AbortOnDropHandle::new(tokio::spawn(async move {
-            // Nobody is reached before the door that this device was opened for listens to what happens, as every one of
-            // them does next, or is waited for in vain.
-            let _ = tokio::time::timeout(DOOR, board.heard()).await;
-            dialing::run(net, core, impostors, targets, moves).await;
-        }));
-        let watching = AbortOnDropHandle::new(tokio::spawn(whereabouts::watch(server, moved)));
+        let tasks = attend(&node.running(), &node.inner.board, targets);
         if let Some(open) = node.lock().as_mut() {
             open.socket = socket;
-            open.tasks.extend([dialing, watching]);
+            open.tasks.extend(tasks);
         }
         Ok(node)
     }
@@ -163,46 +209,85 @@ impl Node {
     }
 
     async fn begin(settings: Settings, stay: Stay) -> Result<(Self, Targets), OpenError> {
-        let (path, choice) = (settings.data_dir.clone(), settings.key_store);
         let board = Arc::new(Board::new());
-        let core_board = Arc::clone(&board);
-        let (key, key_at, started) = tokio::task::spawn_blocking(move || {
-            let folder = Folder::open(&path, stay)?;
-            let Identity { seed, place } = identity::open(folder.path(), &SystemKeyStore, choice)?;
-            let key = DeviceKey::from_seed(&seed);
-            Ok::<_, OpenError>((key, place, Core::start(folder, seed, core_board)?))
-        })
-        .await
-        .map_err(|error| OpenError::Internal(error.to_string()))??;
-        let Started { core, ended, failed, targets } = started;
-        let sink = core.clone();
-        let runtime = tokio::runtime::Handle::current();
-        let net = Arc::new(Net::new(&key, runtime, Timeouts::default(), move |event| sink.deliver(event))?);
-        let server = Arc::new(Server::new(Arc::clone(&net), core.clone(), Arc::clone(&board), &settings));
-        let failing = end_with(failed, Arc::clone(&server), Arc::clone(&net));
+        let Begun { running, targets, failing, ended } = begin(&settings, stay, &board).await?;
         let (line, serve) = Line::new();
         let serving = tokio::spawn(serve);
         let node = Self {
             inner: Arc::new(Inner {
-                device_id: key.public().device_id(),
-                key_at,
                 board,
-                core,
-                net,
-                server,
+                running: RwLock::new(running),
                 presenter: Presenter::default(),
-                impostors: Arc::default(),
+                exporting: tokio::sync::Mutex::default(),
                 alone: stay == Stay::OneCommand,
                 open: Mutex::new(Some(Open { socket: None, line, serving, tasks: vec![failing], ended })),
                 settings,
             }),
         };
-        if let Some(name) = node.inner.settings.name.clone()
-            && let Err(error) = node.core().write(move |machine, now| machine.replica.set_name(now, &name)).await
+        node.take_name().await;
+        Ok((node, targets))
+    }
+
+    /// Takes the name that was set for this start, if there is one.
+    async fn take_name(&self) {
+        if let Some(name) = self.inner.settings.name.clone()
+            && let Err(error) = self.core().write(move |machine, now| machine.replica.set_name(now, &name)).await
         {
             tracing::warn!(%error, "the name could not be set");
         }
-        Ok((node, targets))
+    }
+
+    /// Ends what this device is and begins as what was imported, for the same doors. Called in turn, while nothing else
+    /// is under way but what is aside.
+    pub(crate) async fn begin_anew(&self) -> Result<(), ApiError> {
+        let (gone, ended) = oneshot::channel();
+        drop(gone);
+        let before = match self.lock().as_mut() {
+            Some(open) => (std::mem::take(&mut open.tasks), std::mem::replace(&mut open.ended, ended)),
+            None => return Err(turn::closed().into()),
+        };
+        let (tasks, ended) = before;
+        let Running { net, core, server, .. } = self.running();
+        let port = self.inner.board.server().port;
+        drop(tasks);
+        server.fail().await;
+        net.shutdown().await;
+        core.close();
+        // An error is an end as well.
+        let _ = ended.await;
+
+        let stay = if self.inner.alone { Stay::OneCommand } else { Stay::Lasting };
+        let begun = begin(&self.inner.settings, stay, &self.inner.board).await;
+        let begun = begun.map_err(|error| ApiError::new(error.code(), error.to_string()))?;
+        let Begun { running, targets, failing, ended } = begun;
+        let mut tasks = vec![failing];
+        if !self.inner.alone {
+            tasks.extend(attend(&running, &self.inner.board, targets));
+        }
+        *self.inner.running.write().unwrap_or_else(PoisonError::into_inner) = running.clone();
+        let closed = match self.lock().as_mut() {
+            Some(open) => {
+                (open.tasks, open.ended) = (tasks, ended);
+                false
+            }
+            None => true,
+        };
+        if closed {
+            running.net.shutdown().await;
+            running.core.close();
+            return Err(turn::closed().into());
+        }
+        self.take_name().await;
+        if server.resumes() {
+            self.resume_server().await;
+        }
+        if let Some(port) = port
+            && let Err(error) = running.server.start(port).await
+        {
+            tracing::warn!(%error, "the server could not be started again");
+        }
+        self.inner.board.emit(Event::EventsLost { count: 1 });
+        Ok(())
     }
 
     /// Calls a command by its name; `params` is an object, or null for none.
@@ -249,7 +334,7 @@ impl Node {
         drop(line);
         let _ = serving.await;
         drop(tasks);
-        self.inner.net.shutdown().await;
+        self.net().shutdown().await;
         self.core().close();
         // An error is an end as well.
         let _ = ended.await;
@@ -275,33 +360,41 @@ impl Node {
         WeakNode { inner: Arc::downgrade(&self.inner) }
     }
 
-    pub(crate) fn device_id(&self) -> DeviceId {
-        self.inner.device_id
+    fn running(&self) -> Running {
+        self.inner.running.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn key_at(&self) -> KeyPlace {
-        self.inner.key_at
+    pub(crate) fn device_id(&self) -> DeviceId {
+        self.running().device_id
+    }
+
+    pub(crate) fn identity(&self) -> Arc<Identity> {
+        self.running().identity
     }
 
     pub(crate) fn board(&self) -> &Board {
         &self.inner.board
     }
 
-    pub(crate) fn core(&self) -> &Core {
-        &self.inner.core
+    pub(crate) fn core(&self) -> Core {
+        self.running().core
     }
 
-    pub(crate) fn net(&self) -> &Arc<Net> {
-        &self.inner.net
+    pub(crate) fn net(&self) -> Arc<Net> {
+        self.running().net
     }
 
     /// Where others answered than those that were dialled.
-    pub(crate) fn impostors(&self) -> &Impostors {
-        &self.inner.impostors
+    pub(crate) fn impostors(&self) -> Arc<Impostors> {
+        self.running().impostors
     }
 
-    pub(crate) fn server(&self) -> &Arc<Server> {
-        &self.inner.server
+    pub(crate) fn server(&self) -> Arc<Server> {
+        self.running().server
+    }
+
+    pub(crate) fn exporting(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.exporting
     }
 
     pub(crate) fn presenter(&self) -> &Presenter {

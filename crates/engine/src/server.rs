@@ -132,7 +132,8 @@ impl Server {
         }
     }
 
-    fn resumes(&self) -> bool {
+    /// Whether it is kept in mind whether to listen after the next start.
+    pub(crate) fn resumes(&self) -> bool {
         self.resumes.load(Ordering::Acquire)
     }
 

@@ -1,5 +1,6 @@
 //! What a device keeps, in one SQLite database.
 
+mod copy;
 mod ids;
 mod open;
 mod row;
@@ -29,6 +30,7 @@ use lanline_protocol::{
 };
 use rusqlite::{Connection, params};
 
+pub(crate) use self::copy::{copy_database, mark_copied};
 pub use self::open::OpenStoreError;
 pub(crate) use self::trouble::{Trouble, trouble};
 use self::{
@@ -94,9 +96,10 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database, or makes one with `fresh_id`. One that another identity wrote (a copied or restored file)
-    /// gets `fresh_id` too, and forgets what others acknowledged and which logs it was writing: the other device may
-    /// go on writing those. Blocks; the folder must be held by this process alone.
+    /// Opens the database, or makes one with `fresh_id`. One that another identity wrote, or that is in another file than
+    /// it was (imported, copied or restored), gets `fresh_id` too, and forgets what others acknowledged and which logs it
+    /// was writing: another device, or this one before, may have gone on writing those. Blocks; the folder must be held by
+    /// this process alone.
     ///
     /// # Errors
     /// [`OpenStoreError`]

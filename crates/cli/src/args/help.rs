@@ -10,7 +10,7 @@ use super::Args;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Talk", &["chat", "send", "messages"]),
     ("Rooms", &["rooms", "create", "invite", "join", "members", "admit", "hand-over", "vote", "leave"]),
-    ("This device", &["serve", "status", "settings", "peers", "devices", "compare"]),
+    ("This device", &["serve", "status", "settings", "export", "import", "peers", "devices", "compare"]),
     ("For programs and shells", &["rpc", "call", "bridge", "completions", "man"]),
 ];
 
@@ -73,6 +73,22 @@ Examples:
 
 It is done once more than half of those who may vote said the same: whom the owner let in or confirmed. So a room whose
 owner is gone for good gets another.";
+
+pub(super) const EXPORT: &str = "\
+Examples:
+  lanline export lanline.export
+  lanline export /media/stick/lanline.export --passphrase-file secret.txt
+
+The file holds all that this device is: on another machine, `lanline import` goes on from it under the same id. Only the
+passphrase opens it, and nobody can tell it again.";
+
+pub(super) const IMPORT: &str = "\
+Examples:
+  lanline import lanline.export
+  lanline import lanline.export --data-dir elsewhere
+
+What was said after the export comes from the members. End the device that was exported, or leave it off: members see
+both as one.";
 
 pub(super) const DEVICES: &str = "\
 Examples:
@@ -157,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_examples_are_command_lines_that_work() {
-        for text in [MAIN, CHAT, SEND, MESSAGES, CREATE, INVITE, JOIN, VOTE, DEVICES, COMPARE, CALL, COMPLETIONS, MAN] {
+        for text in [MAIN, CHAT, SEND, MESSAGES, CREATE, INVITE, JOIN, VOTE, EXPORT, IMPORT, DEVICES, COMPARE, CALL, COMPLETIONS, MAN] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.get(line.find("lanline ").unwrap()..).unwrap().split(['|', '<', '>']).next().unwrap();

@@ -4,6 +4,8 @@ pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod create;
 pub(crate) mod devices;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod invite;
 pub(crate) mod join;
 pub(crate) mod leave;

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use crate::process::{Rpc, ended, lanline};
 
+const PASSPHRASE: &str = "canary-Kohlmeise-Zilpzalp-4711";
+
 /// A seed in which every byte is another.
 fn seed(first: u8) -> Vec<u8> {
     (0..32).map(|n| first.wrapping_add(n * 7)).collect()
@@ -99,6 +101,16 @@ fn no_secret_is_in_what_is_said_logged_or_kept() {
     said.push(run(carol.path(), &["join", &address, &shown, "--name", "Carol"], ""));
     said.push(run(bob, &["send", "Garden", "hello"], ""));
     said.push(run(bob, &["status"], ""));
+    let export = alice.join("alice.export");
+    ask(&mut rpc, "export_identity", json!({"path": export, "passphrase": PASSPHRASE}));
+    let imported = tempfile::tempdir().unwrap();
+    said.push(run(imported.path(), &["import", export.to_str().unwrap()], &format!("{PASSPHRASE}\n")));
+    let wrong = format!("{PASSPHRASE}x");
+    let mut refused = lanline(imported.path(), &["import", export.to_str().unwrap()]);
+    let mut refused = refused.env("LANLINE_LOG", "trace").spawn().unwrap();
+    refused.stdin.take().unwrap().write_all(wrong.as_bytes()).unwrap();
+    said.push(refused.wait_with_output().unwrap());
+    said.push(run(bob, &["export", "bob.export", "--passphrase-file", "-"], PASSPHRASE));
 
     // It dies as a program does that the system ends for a fault.
     let process = rustix::process::Pid::from_child(&rpc.child);
@@ -120,15 +132,16 @@ fn no_secret_is_in_what_is_said_logged_or_kept() {
     }
     for log in &logged {
         let log = String::from_utf8_lossy(log);
-        for secret in [link, &link.to_uppercase(), code, &shown] {
+        for secret in [PASSPHRASE, link, &link.to_uppercase(), code, &shown] {
             assert!(!log.contains(secret), "{secret} is in a log: {log}");
         }
     }
-    // What is on the disk: the key in its own file, and nowhere else.
+    // What is on the disk: the key in its own file, and nowhere else; an import's is the one that was exported.
     let mut held = 0;
-    for folder in [alice, bob, carol.path()] {
+    for folder in [alice, bob, carol.path(), imported.path()] {
         for path in files(folder) {
             let content = std::fs::read(&path).unwrap();
+            assert!(!content.windows(PASSPHRASE.len()).any(|part| part == PASSPHRASE.as_bytes()), "{}", path.display());
             for seed in &seeds {
                 if path.ends_with("data/identity.key") {
                     held += usize::from(content == *seed);
@@ -138,5 +151,5 @@ fn no_secret_is_in_what_is_said_logged_or_kept() {
             }
         }
     }
-    assert_eq!(held, 2, "those of Alice and of Bob");
+    assert_eq!(held, 3, "those of Alice, of Bob, and of Alice again");
 }

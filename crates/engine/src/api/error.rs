@@ -21,6 +21,10 @@ pub enum ErrorCode {
     Expired,
     /// The invite was used as often as it allows.
     Used,
+    /// What would be made is there already, or something would be lost: a file of that name, the rooms of this device.
+    Exists,
+    /// The passphrase is not the one that the export was made with.
+    WrongPassphrase,
     /// The pairing code is not the one the other device shows.
     WrongCode,
     /// A certain device was dialled and another key answered.
@@ -77,6 +81,8 @@ mod tests {
             "refused",
             "expired",
             "used",
+            "exists",
+            "wrong_passphrase",
             "wrong_code",
             "identity_changed",
             "too_large",

@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod known;
 mod message;
+mod moving;
 mod notice;
 mod peer;
 mod preferences;
@@ -34,6 +35,7 @@ pub use message::{
     MarkRead, Message, MessageKind, MessagePage, MessageState, MessageStatus, Messages, OfMessage, Reaction, Receipts,
     SendMessage, Sent,
 };
+pub use moving::{ExportIdentity, ImportIdentity, Passphrase};
 pub use notice::{DismissNotice, Notice, NoticeKind};
 pub use peer::{Connect, Connected, Direction, Disconnect, Peer, Peers};
 pub use preferences::{Preferences, SetSettings};

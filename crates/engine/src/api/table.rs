@@ -127,6 +127,14 @@ macro_rules! for_each_command {
             ///
             /// Errors: `not_found`.
             in_turn mark_read(MarkRead) -> Nothing;
+            /// Writes this device's key and rooms, encrypted under a passphrase, to a new file: for another machine, or should this one be lost. Takes a second or more.
+            ///
+            /// Errors: `exists` (there is a file of that name), `not_found`, `read_only`.
+            aside export_identity(ExportIdentity) -> Nothing;
+            /// Makes this device the one that was exported, in place of what it is: the same id, with its rooms as they were then. It connects anew, and an `events_lost` says that all is to be asked for again. What was said since then comes from the members. Only where this device has no rooms.
+            ///
+            /// Errors: `exists` (this device has rooms), `wrong_passphrase`, `not_found`, `version_unsupported`, `read_only`. A damaged file is an `invalid_argument`.
+            in_turn import_identity(ImportIdentity) -> Nothing;
             /// Who holds, received and read a message.
             ///
             /// Errors: `not_found`.

@@ -14,7 +14,7 @@ impl Node {
             default_name: platform::host_name(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: "lanline/1".to_owned(),
-            key_at: self.key_at(),
+            key_at: self.identity().place,
             server: self.board().server(),
             store: self.board().store(),
             notices: self.board().notices(),

@@ -6,6 +6,7 @@ mod device;
 mod join;
 mod known;
 mod message;
+mod moving;
 mod peer;
 mod preferences;
 mod present;

@@ -59,7 +59,7 @@ use crate::{
 pub(crate) type Replica = lanline_protocol::replica::Replica<SqliteStore>;
 
 /// The database's name in the data folder.
-const DATABASE: &str = "lanline.db";
+pub(crate) const DATABASE: &str = "lanline.db";
 
 /// How this program names itself to peers.
 const AGENT: &str = concat!("lanline/", env!("CARGO_PKG_VERSION"));

@@ -145,6 +145,19 @@ fn the_setting_brings_the_key_back_into_its_file() {
 }
 
 #[test]
+fn another_key_takes_the_place_of_the_one_before() {
+    for choice in [KeyChoice::System, KeyChoice::File] {
+        let (folder, drawer) = (folder(), Drawer::default());
+        open(folder.path(), &drawer, choice).unwrap();
+        let other = tempfile::tempdir_in(folder.path()).unwrap();
+        put(other.path(), &drawer, choice, Zeroizing::new([7; 32])).unwrap();
+        move_in(other.path(), folder.path(), &drawer).unwrap();
+        assert_eq!(*open(folder.path(), &drawer, choice).unwrap().seed, [7; 32]);
+        assert_eq!(drawer.kept.borrow().len(), usize::from(choice == KeyChoice::System));
+    }
+}
+
+#[test]
 fn a_note_is_read_as_it_was_written_and_nothing_else_is_one() {
     let note = Note { account: new_account().unwrap(), device: DeviceKey::from_seed(&[1; 32]).public().device_id() };
     let text = note.text();

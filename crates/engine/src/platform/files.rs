@@ -90,6 +90,18 @@ pub(crate) fn is_private_dir(_: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// The number that the system knows a file by as long as it exists, whatever its name; a copy has another.
+#[cfg(unix)]
+pub(crate) fn file_number(path: &Path) -> io::Result<Option<u64>> {
+    Ok(Some(std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path)?)))
+}
+
+/// The number that the system knows a file by: this one's cannot be asked for by means of the standard library.
+#[cfg(not(unix))]
+pub(crate) fn file_number(_: &Path) -> io::Result<Option<u64>> {
+    Ok(None)
+}
+
 /// Removes a file, if it is there.
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {

@@ -10,7 +10,7 @@ mod socket;
 mod space;
 
 pub(crate) use files::{
-    create_private_dir, create_private_file, is_private, is_private_dir, make_private, make_private_dir,
+    create_private_dir, create_private_file, file_number, is_private, is_private_dir, make_private, make_private_dir,
     open_private_file, remove_file, sync_dir,
 };
 pub(crate) use folders::{default_data_dir, default_downloads_dir};

@@ -7,9 +7,9 @@ use std::{
 };
 
 use lanline_protocol::{id::StoreId, identity::PublicKey, store::StoreError};
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig};
 
-use super::{ids::Ids, sql, trouble};
+use super::{copy::FILE, ids::Ids, sql, trouble};
 use crate::platform::{self, Pin};
 
 /// The oldest SQLite that keeps its word: those before could lose commits when a WAL was reset.
@@ -122,7 +122,9 @@ pub(super) fn open(path: &Path, identity: PublicKey, fresh_id: StoreId) -> Resul
         let reason = format!("its disk only allows the journal mode {mode}");
         return Err(OpenStoreError::Failed { path: path.to_owned(), reason });
     }
-    let (id, last_arrival, ids) = prepare(&mut db, version, identity, fresh_id).map_err(refused)?;
+    let file = platform::file_number(path)
+        .map_err(|error| OpenStoreError::Failed { path: path.to_owned(), reason: error.to_string() })?;
+    let (id, last_arrival, ids) = prepare(&mut db, version, identity, fresh_id, file).map_err(refused)?;
     let pin = |path: &Path| {
         Pin::at(path).map_err(|error| OpenStoreError::Failed { path: path.to_owned(), reason: error.to_string() })
     };
@@ -149,7 +151,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// How many migrations were run on the file; none where it is empty.
-fn version(db: &Connection, path: &Path) -> Result<usize, OpenStoreError> {
+pub(super) fn version(db: &Connection, path: &Path) -> Result<usize, OpenStoreError> {
     let read =
         |statement| db.query_row(statement, [], |row| row.get::<_, i64>(0)).map_err(|error| refusal(path, error));
     let tables = read("SELECT count(*) FROM sqlite_schema")?;
@@ -203,6 +205,7 @@ fn prepare(
     version: usize,
     identity: PublicKey,
     fresh_id: StoreId,
+    file: Option<u64>,
 ) -> Result<(StoreId, i64, Ids), Error> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     for migration in MIGRATIONS.iter().skip(version) {
@@ -219,8 +222,9 @@ fn prepare(
     }
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let (mut id, owner, last_arrival): ([u8; 16], [u8; 32], i64) = transaction.query_row(sql::STORE, [], read)?;
-    if owner != *identity.as_bytes() {
-        tracing::warn!("the database was written by another identity: it goes on as a new store with new logs");
+    let other_identity = owner != *identity.as_bytes();
+    if other_identity || is_copy(&transaction, file)? {
+        tracing::warn!(other_identity, "the database was copied: it goes on as a new store with new logs");
         id = *fresh_id.as_bytes();
         transaction.execute(sql::RENAME, [id])?;
         transaction.execute(sql::MOVE_IN, [identity.as_bytes()])?;
@@ -236,7 +240,22 @@ fn prepare(
     Ok((StoreId::new(id), last_arrival, ids))
 }
 
-fn refusal(path: &Path, error: Error) -> OpenStoreError {
+/// Whether the database says that it was in another file before. From now on it says that it is in this one, where the
+/// system numbers files.
+fn is_copy(db: &Connection, file: Option<u64>) -> Result<bool, Error> {
+    let file = file.map(u64::to_be_bytes);
+    let said: Option<Vec<u8>> = db.query_row(sql::VALUE, [FILE], |row| row.get(0)).optional()?;
+    if said.as_deref() == file.as_ref().map(<[u8; 8]>::as_slice) {
+        return Ok(false);
+    }
+    match file {
+        Some(file) => db.execute(sql::PUT_VALUE, (FILE, file.as_slice()))?,
+        None => db.execute(sql::FORGET_VALUE, [FILE])?,
+    };
+    Ok(said.is_some_and(|said| file.is_some() || said.is_empty()))
+}
+
+pub(super) fn refusal(path: &Path, error: Error) -> OpenStoreError {
     let (code, reason, path) = (error.sqlite_error_code(), error.to_string(), path.to_owned());
     if trouble::write_failure(error, &path) == StoreError::Full {
         return OpenStoreError::Full(path);

@@ -6,6 +6,7 @@ mod crashing;
 mod device;
 mod known;
 mod membership;
+mod moving;
 mod refusing;
 mod silence;
 mod talking;
