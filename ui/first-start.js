@@ -2,12 +2,13 @@
 /** @import {Status} from "./types.js" */
 import { call } from "./backend.js";
 import { field } from "./dialogs/dialog.js";
+import { passphraseInput, pathInput } from "./dialogs/export.js";
 import { h, icon } from "./element.js";
 import { FailureLine } from "./failure.js";
 import { say } from "./locale.js";
 
 /**
- * The first page a person ever sees: asks for a name.
+ * The first page a person ever sees: asks for a name, or for a device that was exported.
  * @param {Status} status
  * @param {HTMLElement} notice what else waits for the person
  * @param {() => Promise<void>} done
@@ -39,5 +40,34 @@ export function firstStart(status, notice, done) {
     h("p", { class: "quiet" }, say("first.lead")),
     notice,
     form,
+    moved(done),
   );
+}
+
+/**
+ * For whoever has this device already, on another computer. Closed until it is asked for.
+ * @param {() => Promise<void>} done
+ */
+function moved(done) {
+  const path = pathInput("import-path");
+  const passphrase = passphraseInput("import-passphrase", "current-password");
+  const submit = h("button", { type: "submit", class: "button", testid: "import-submit" }, say("import.submit"));
+  const failure = new FailureLine();
+  const form = h(
+    "form",
+    { class: "first-form", novalidate: true },
+    field(path, say("import.path"), say("import.help")),
+    field(passphrase, say("export.passphrase")),
+    failure,
+    submit,
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    await failure.during(submit, async () => {
+      await call("import_identity", { path: path.value.trim(), passphrase: passphrase.value });
+      passphrase.value = "";
+      await done();
+    });
+  });
+  return h("details", { class: "first-import" }, h("summary", { testid: "import-open" }, say("import.open")), form);
 }

@@ -202,6 +202,10 @@ export type Commands = {
         gives: { id: string };
     };
     messages: { takes: { room: string; before?: string; limit?: number }; gives: Page };
+    /** Writes this device, encrypted, to a new file on its machine. */
+    export_identity: { takes: { path: string; passphrase: string }; gives: null };
+    /** Makes this device the one in such a file; only while it has no rooms. */
+    import_identity: { takes: { path: string; passphrase: string }; gives: null };
     mark_read: { takes: { room: string; id: string }; gives: null };
     receipts: { takes: { id: string }; gives: Receipts };
 };

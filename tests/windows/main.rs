@@ -18,6 +18,7 @@ mod invite;
 mod keeping;
 mod links;
 mod meeting;
+mod moving;
 mod narrow;
 mod pictures;
 mod processes;

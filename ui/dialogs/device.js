@@ -10,6 +10,7 @@ import { say } from "../locale.js";
 import { called } from "../logic/face.js";
 import { openDevices } from "./devices.js";
 import { field, openDialog } from "./dialog.js";
+import { openExport } from "./export.js";
 
 /**
  * This device: its name and id, where it can be reached, and what is connected to it.
@@ -78,6 +79,15 @@ export function openDevice(session) {
         copyButton(() => device_id, { label: say("device.id.copy"), testid: "device-id-copy" }),
       ),
       h("p", { class: "quiet small", testid: "key-place" }, say(`device.key.${key_at}`)),
+      h(
+        "div",
+        {},
+        h(
+          "button",
+          { type: "button", class: "button", testid: "export-open", on: { click: openExport } },
+          say("export.open"),
+        ),
+      ),
     ),
     h("p", { class: "quiet small" }, say("device.version", { version, protocol: String(protocol) })),
   );

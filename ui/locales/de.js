@@ -54,6 +54,27 @@ export default {
     "Solange dies aus ist, sehen andere nur, dass Nachrichten dieses Gerät erreicht haben. Was ihnen schon mitgeteilt wurde, bleibt; was Sie inzwischen lesen, erfahren sie, sobald es wieder an ist.",
   "device.version": "Lanline {version}, Protokoll {protocol}",
 
+  "export.open": "Dieses Gerät exportieren …",
+  "export.title": "Dieses Gerät exportieren",
+  "export.lead":
+    "Eine verschlüsselte Datei mit dem Schlüssel und den Räumen dieses Geräts: um auf einem anderen Computer weiterzumachen oder falls dieser verloren geht.",
+  "export.path": "Neue Datei",
+  "export.path.help": "Der volle Pfad auf diesem Computer. Dort darf noch nichts sein.",
+  "export.path.placeholder": "/home/ich/lanline.export",
+  "export.passphrase": "Passphrase",
+  "export.passphrase.help":
+    "Eine Handvoll Wörter. Ohne sie öffnet niemand die Datei, und niemand kann sie Ihnen noch einmal sagen.",
+  "export.again": "Die Passphrase noch einmal",
+  "export.short": "Das ist kurz: Wer die Datei bekommt, kann viele davon ausprobieren.",
+  "export.differs": "Die beiden Passphrasen sind nicht gleich. Geben Sie sie noch einmal ein.",
+  "export.submit": "Exportieren",
+  "export.done": "Geschrieben nach {path}.",
+  "import.open": "Ich habe Lanline auf einem anderen Computer",
+  "import.path": "Exportierte Datei",
+  "import.help":
+    "Der volle Pfad auf diesem Computer. Dieses Gerät wird zu dem in der Datei: Benutzen Sie es von da an nur auf einem Computer.",
+  "import.submit": "Importieren",
+
   "server.running": "Server läuft",
   "server.stopped": "Server angehalten",
   "server.stopped.help": "Niemand kann sich mit diesem Gerät verbinden.",

@@ -52,6 +52,26 @@ export default {
     "While this is off, others see only that messages reached this device. What they were told before stays; what you read meanwhile is told once you turn it on again.",
   "device.version": "Lanline {version}, protocol {protocol}",
 
+  "export.open": "Export this device…",
+  "export.title": "Export this device",
+  "export.lead":
+    "One encrypted file with this device’s key and its rooms: to go on from another computer, or should this one be lost.",
+  "export.path": "File to write",
+  "export.path.help": "The full path on this computer. Nothing may be there yet.",
+  "export.path.placeholder": "/home/me/lanline.export",
+  "export.passphrase": "Passphrase",
+  "export.passphrase.help": "A handful of words. Nobody can open the file without it, and nobody can tell it to you again.",
+  "export.again": "The passphrase once more",
+  "export.short": "This is short: whoever gets the file can try many of them.",
+  "export.differs": "The two passphrases are not the same. Type them again.",
+  "export.submit": "Export",
+  "export.done": "Written to {path}.",
+  "import.open": "I have Lanline on another computer",
+  "import.path": "Exported file",
+  "import.help":
+    "The full path on this computer. This device becomes the one in the file: use it on one computer only from then on.",
+  "import.submit": "Import",
+
   "server.running": "Server running",
   "server.stopped": "Server stopped",
   "server.stopped.help": "Nobody can connect to this device.",
