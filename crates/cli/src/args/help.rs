@@ -173,7 +173,23 @@ mod tests {
 
     #[test]
     fn the_examples_are_command_lines_that_work() {
-        for text in [MAIN, CHAT, SEND, MESSAGES, CREATE, INVITE, JOIN, VOTE, EXPORT, IMPORT, DEVICES, COMPARE, CALL, COMPLETIONS, MAN] {
+        for text in [
+            MAIN,
+            CHAT,
+            SEND,
+            MESSAGES,
+            CREATE,
+            INVITE,
+            JOIN,
+            VOTE,
+            EXPORT,
+            IMPORT,
+            DEVICES,
+            COMPARE,
+            CALL,
+            COMPLETIONS,
+            MAN,
+        ] {
             for line in text.lines().filter_map(|line| line.strip_prefix("  ")) {
                 let line = line.split("   ").next().unwrap();
                 let line = line.get(line.find("lanline ").unwrap()..).unwrap().split(['|', '<', '>']).next().unwrap();
