@@ -252,6 +252,16 @@ impl Device {
         self.process.heard.all.lock().unwrap().log.join("\n")
     }
 
+    /// Memory in use, in KiB, and how many files are open, connections included.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn use_of(&self) -> (u64, usize) {
+        let process = PathBuf::from("/proc").join(self.process.child.lock().unwrap().id().to_string());
+        let status = std::fs::read_to_string(process.join("status")).unwrap();
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let memory = memory.split_whitespace().next().unwrap().parse().unwrap();
+        (memory, std::fs::read_dir(process.join("fd")).unwrap().count())
+    }
+
     /// Sends it a signal.
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

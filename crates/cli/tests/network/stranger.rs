@@ -140,6 +140,15 @@ impl Drop for Shaken {
     }
 }
 
+/// Ends what goes on, also when an assertion fails.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Two members talk for as long as the strangers are at work.
 fn talk_while(alice: &Device, bob: &Device, room: &str, strangers: impl FnOnce()) {
     let done = AtomicBool::new(false);
@@ -150,13 +159,6 @@ fn talk_while(alice: &Device, bob: &Device, room: &str, strangers: impl FnOnce()
                 std::thread::sleep(Duration::from_millis(5));
             }
         });
-        // Also when a stranger's assertion fails.
-        struct Done<'a>(&'a AtomicBool);
-        impl Drop for Done<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
         let end = Done(&done);
         strangers();
         drop(end);
@@ -242,4 +244,77 @@ fn refused(log: &str) -> usize {
         1 + suppressed.trim().parse::<usize>().unwrap()
     });
     counted.sum()
+}
+
+/// A small part of what `cargo xtask bench flood` tries and measures: whoever holds on from addresses without number, and
+/// comes again when shown out, costs no member anything for long.
+#[cfg(target_os = "linux")]
+#[test]
+fn half_open_and_garbage_from_many_addresses_cost_no_member_anything() {
+    const HALF_OPEN: usize = 600;
+    const GARBAGE: usize = 60;
+    /// More than what 600 sockets and 256 handshakes take, less than what would grow with each flood.
+    const MORE_KIB: u64 = 64 * 1024;
+
+    let (alice, bob, carol) = (Device::start("alice"), Device::start("bob"), Device::start("carol"));
+    let room = meet(&alice, &[&bob]);
+    talk(&alice, &bob, &room.id);
+    let (memory, files) = alice.use_of();
+    let (half, noise) = (tls12_hello()[..20].to_vec(), noise()[..4096].to_vec());
+    let done = AtomicBool::new(false);
+    let (half, noise, done) = (&half, &noise, &done);
+    talk_while(&alice, &bob, &room.id, || {
+        std::thread::scope(|scope| {
+            for part in 0..6 {
+                scope.spawn(move || {
+                    let mine = |all: usize| (0..all / 6).map(move |index| index * 6 + part);
+                    let mut held: Vec<TcpStream> = Vec::new();
+                    while !done.load(Ordering::Relaxed) {
+                        held.clear();
+                        for index in mine(HALF_OPEN) {
+                            let mut stream = from(index, room.port);
+                            let says: &[u8] = if index % 2 == 0 { half } else { b"" };
+                            let _ = stream.write_all(says);
+                            held.push(stream);
+                        }
+                        for index in mine(GARBAGE) {
+                            let mut stream = from(HALF_OPEN + index, room.port);
+                            let _ = stream.write_all(noise);
+                        }
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                });
+            }
+            let end = Done(done);
+            join(&alice, &carol, &room.id);
+            for _ in 0..20 {
+                talk(&carol, &bob, &room.id);
+            }
+            let (at_work, _) = alice.use_of();
+            assert!(at_work < memory + MORE_KIB, "{memory} KiB, and {at_work} KiB with strangers");
+            drop(end);
+        });
+    });
+    assert_settled(&[&alice, &bob, &carol], &room.id);
+    // All of it is given back; carol stays.
+    let deadline = Instant::now() + SOON;
+    loop {
+        let (after, open) = alice.use_of();
+        if open <= files + 4 && after < memory + MORE_KIB / 2 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{memory} KiB and {files} files before, {after} and {open} after");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Connects from an address of this machine's own for each number.
+#[cfg(target_os = "linux")]
+fn from(index: usize, port: u16) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let part = |number: usize| u8::try_from(number).unwrap();
+    let own = Ipv4Addr::new(127, 7, part(index / 250), part(1 + index % 250));
+    socket.bind(&SocketAddr::from((own, 0)).into()).unwrap();
+    socket.connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into(), SOON).unwrap();
+    socket.into()
 }

@@ -21,28 +21,43 @@ pub const STRANGERS_MAX: usize = 128;
 
 /// Handshakes under way. When it is full the oldest gives way to the newest: whoever connects and
 /// sits idle is pushed out by those who come after, so that idle strangers never keep a member out,
-/// not even from the member's own address. A handshake takes milliseconds; to push out a member's,
-/// a flood would have to bring a full set of connections within that time.
+/// not even from the member's own address. Those who have not said all of their first words go first: a member says
+/// them at once, so that a flood of half-open connections, however many, pushes out none whose words were read. For
+/// that a flood would have to bring a full set of complete first words within the milliseconds that a handshake takes,
+/// which are not many more than it takes this device to answer so many.
 #[derive(Debug, Default)]
 pub(super) struct Pending(Mutex<Slots>);
+
+/// Who gives way first comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Whether all of the first words came: the ClientHello.
+    greeted: bool,
+    number: u64,
+}
 
 #[derive(Debug, Default)]
 struct Slots {
     next: u64,
-    all: BTreeMap<u64, (IpAddr, CancellationToken)>,
-    by_address: BTreeMap<IpAddr, BTreeSet<u64>>,
+    all: BTreeMap<Place, (IpAddr, CancellationToken)>,
+    by_address: BTreeMap<IpAddr, BTreeSet<Place>>,
 }
 
 impl Slots {
-    fn remove(&mut self, number: u64) -> Option<CancellationToken> {
-        let (address, evicted) = self.all.remove(&number)?;
-        if let Some(numbers) = self.by_address.get_mut(&address) {
-            numbers.remove(&number);
-            if numbers.is_empty() {
+    fn insert(&mut self, place: Place, address: IpAddr, evicted: CancellationToken) {
+        self.all.insert(place, (address, evicted));
+        self.by_address.entry(address).or_default().insert(place);
+    }
+
+    fn remove(&mut self, place: Place) -> Option<(IpAddr, CancellationToken)> {
+        let (address, evicted) = self.all.remove(&place)?;
+        if let Some(places) = self.by_address.get_mut(&address) {
+            places.remove(&place);
+            if places.is_empty() {
                 self.by_address.remove(&address);
             }
         }
-        Some(evicted)
+        Some((address, evicted))
     }
 }
 
@@ -59,11 +74,24 @@ impl Slot {
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;
     }
+
+    /// All of its first words came.
+    pub(super) fn greeted(&self) {
+        let mut slots = lock(&self.pending.0);
+        let number = self.number;
+        // Unless it had to give way just now.
+        if let Some((address, evicted)) = slots.remove(Place { greeted: false, number }) {
+            slots.insert(Place { greeted: true, number }, address, evicted);
+        }
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        lock(&self.pending.0).remove(self.number);
+        let mut slots = lock(&self.pending.0);
+        for greeted in [false, true] {
+            slots.remove(Place { greeted, number: self.number });
+        }
     }
 }
 
@@ -72,21 +100,20 @@ impl Pending {
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Slot {
         let mut slots = lock(&self.0);
         let of_address = slots.by_address.get(&address);
-        let oldest = if of_address.is_some_and(|numbers| numbers.len() >= PENDING_PER_ADDRESS_MAX) {
-            of_address.and_then(|numbers| numbers.first().copied())
+        let first = if of_address.is_some_and(|places| places.len() >= PENDING_PER_ADDRESS_MAX) {
+            of_address.and_then(|places| places.first().copied())
         } else if slots.all.len() >= PENDING_MAX {
             slots.all.keys().next().copied()
         } else {
             None
         };
-        if let Some(evicted) = oldest.and_then(|number| slots.remove(number)) {
+        if let Some((_, evicted)) = first.and_then(|place| slots.remove(place)) {
             evicted.cancel();
         }
         let number = slots.next;
         slots.next += 1;
         let evicted = CancellationToken::new();
-        slots.all.insert(number, (address, evicted.clone()));
-        slots.by_address.entry(address).or_default().insert(number);
+        slots.insert(Place { greeted: false, number }, address, evicted.clone());
         Slot { pending: Arc::clone(self), number, evicted }
     }
 }
@@ -158,6 +185,28 @@ mod tests {
         let member = pending.admit(address(200));
         assert!(slots[0].evicted.is_cancelled());
         assert!(!slots[1].evicted.is_cancelled() && !member.evicted.is_cancelled());
+    }
+
+    #[test]
+    fn who_said_its_first_words_gives_way_last() {
+        let pending = Arc::new(Pending::default());
+        let member = pending.admit(address(200));
+        member.greeted();
+        let flood: Vec<Slot> = (0..20 * PENDING_MAX).map(|n| pending.admit(address((n / 8) as u8))).collect();
+        assert!(!member.evicted.is_cancelled());
+        assert_eq!(flood.iter().filter(|slot| !slot.evicted.is_cancelled()).count(), PENDING_MAX - 1);
+        // Among those who did, the oldest.
+        for slot in &flood {
+            slot.greeted();
+        }
+        let newest = pending.admit(address(201));
+        assert!(member.evicted.is_cancelled() && !newest.evicted.is_cancelled());
+        // Who had to give way gets no place back by it.
+        member.greeted();
+        assert_eq!(lock(&pending.0).all.len(), PENDING_MAX);
+        drop((flood, member, newest));
+        let left = lock(&pending.0);
+        assert!(left.all.is_empty() && left.by_address.is_empty());
     }
 
     #[test]

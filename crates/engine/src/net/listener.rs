@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListene
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::server::Acceptor;
 use rustls::{InvalidMessage, PeerIncompatible};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsStream, server};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -34,6 +35,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// How long a refused stranger is given to read the alert and hang up.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How much a refused stranger may still say meanwhile: more than anybody has to who stops when it reads the alert.
+const LINGER_BYTES: u64 = 64 * 1024;
 
 /// Why the server did not start. Each is one sentence that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -237,7 +241,7 @@ async fn greet(inner: Arc<Inner>, stream: TcpStream, address: SocketAddr, slot: 
         biased;
         () = cancel.cancelled() => return,
         () = slot.evicted() => Err("crowded out by newer connections".to_owned()),
-        greeted = handshake(&inner, stream) => greeted,
+        greeted = handshake(&inner, stream, || slot.greeted()) => greeted,
     };
     drop(slot);
     match greeted {
@@ -254,12 +258,15 @@ fn refused(inner: &Inner, address: SocketAddr, reason: &str) {
     }
 }
 
-/// The stream and who is on it, or why not, in words for the log.
-pub(super) async fn handshake(inner: &Inner, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Peer), String> {
+/// The stream and who is on it, or why not, in words for the log. `greeted` is told when the first words came.
+pub(super) async fn handshake(
+    inner: &Inner,
+    stream: TcpStream,
+    greeted: impl FnOnce(),
+) -> Result<(TlsStream<TcpStream>, Peer), String> {
     // Without it a heartbeat may wait for a delayed acknowledgement; nothing breaks.
     let _ = stream.set_nodelay(true);
-    let accepting = inner.tls.acceptor().accept(stream).into_fallible();
-    match timeout(inner.timeouts.handshake, accepting).await {
+    match timeout(inner.timeouts.handshake, accept_tls(inner, stream, greeted)).await {
         Err(_) => Err("no TLS handshake in time".to_owned()),
         Ok(Ok(stream)) => {
             let mut stream = TlsStream::Server(stream);
@@ -271,11 +278,30 @@ pub(super) async fn handshake(inner: &Inner, stream: TcpStream) -> Result<(TlsSt
                 }
             }
         }
-        Ok(Err((error, mut stream))) => {
-            part(&mut stream).await;
+        Ok(Err((error, stream))) => {
+            if let Some(mut stream) = stream {
+                part(&mut stream).await;
+            }
             Err(tls_error(&error).map_or_else(|| explain_io(&error), explain_tls))
         }
     }
+}
+
+async fn accept_tls(
+    inner: &Inner,
+    stream: TcpStream,
+    greeted: impl FnOnce(),
+) -> Result<server::TlsStream<TcpStream>, (io::Error, Option<TcpStream>)> {
+    // For who says nothing nothing is made. What is wrong with the stream is found out by reading from it.
+    let _ = stream.readable().await;
+    let mut reading = LazyConfigAcceptor::new(Acceptor::default(), stream);
+    let hello = match (&mut reading).await {
+        Ok(hello) => hello,
+        Err(error) => return Err((error, reading.take_io())),
+    };
+    greeted();
+    let accepting = hello.into_stream(inner.tls.server()).into_fallible();
+    accepting.await.map_err(|(error, stream)| (error, Some(stream)))
 }
 
 /// Closes the connection to a refused stranger. Its last bytes are read first: closing with bytes
@@ -283,7 +309,7 @@ pub(super) async fn handshake(inner: &Inner, stream: TcpStream) -> Result<(TlsSt
 async fn part(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let parting = async {
         if stream.shutdown().await.is_ok() {
-            connection::drain(stream).await;
+            connection::drain(&mut stream.take(LINGER_BYTES)).await;
         }
     };
     let _ = timeout(LINGER, parting).await;

@@ -18,7 +18,7 @@ use rustls::{
     PeerMisbehaved, ServerConfig, SignatureScheme,
 };
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_rustls::{TlsConnector, TlsStream};
 use zeroize::Zeroizing;
 
 /// The protocol and its version, as ALPN (RFC 7301) names it.
@@ -139,8 +139,9 @@ impl Tls {
         Ok(Self { own, provider, server: Arc::new(server), client })
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.server))
+    /// For those who dial this device.
+    pub(super) fn server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server)
     }
 
     /// For a dial, which may expect a certain device: then nothing of ours, not even our

@@ -63,7 +63,7 @@ async fn strangers_are_refused_each_for_its_reason() {
 
     let refusal = async |expected: &str| {
         let (stream, _) = door.accept().await.unwrap();
-        let reason = crate::net::listener::handshake(&alice.net.inner, stream).await.expect_err(expected);
+        let reason = crate::net::listener::handshake(&alice.net.inner, stream, || {}).await.expect_err(expected);
         assert_eq!(reason, expected);
     };
 
@@ -89,7 +89,7 @@ async fn strangers_are_refused_each_for_its_reason() {
     // And with nothing wrong, the same client is let in.
     let accept = async {
         let (stream, _) = door.accept().await.unwrap();
-        crate::net::listener::handshake(&alice.net.inner, stream).await.map(drop)
+        crate::net::listener::handshake(&alice.net.inner, stream, || {}).await.map(drop)
     };
     let (accepted, _peer) = tokio::join!(accept, raw_peer(address));
     accepted.unwrap();
