@@ -16,8 +16,8 @@ use lanline_protocol::view::Shown;
 use serde_json::{Value, json};
 
 use crate::device::{BOB, Device};
-use crate::peer::{PATIENCE, PING, PONG, Peer};
 use crate::schema;
+use lanline_peer::{PATIENCE, PING, PONG, Peer};
 
 const CONNECTION: ConnectionId = ConnectionId(1);
 

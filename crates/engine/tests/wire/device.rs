@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-use crate::peer::PATIENCE;
+use lanline_peer::PATIENCE;
 
 /// Alice's seed, and that of her peers.
 pub(crate) const ALICE: u8 = 1;

@@ -11,7 +11,6 @@
 
 mod described;
 mod device;
-mod peer;
 #[path = "../../../protocol/tests/rooms/schema.rs"]
 mod schema;
 mod specification;

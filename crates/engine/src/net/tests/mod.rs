@@ -118,7 +118,5 @@ const STRANGER: Shows = Shows::Key(9);
 
 /// A peer that holds a key and speaks TLS, but writes what it likes.
 async fn raw_peer(address: SocketAddr) -> client::TlsStream<TcpStream> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let name = ServerName::try_from("lanline").unwrap();
-    STRANGER.client(&[ALPN]).connect(name, stream).await.unwrap()
+    lanline_peer::shake(address, STRANGER, &[ALPN]).await.unwrap()
 }

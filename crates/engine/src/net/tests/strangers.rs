@@ -45,9 +45,7 @@ async fn say(address: SocketAddr, bytes: Vec<u8>) -> Vec<u8> {
 
 /// Shakes hands as a client and reads to the end.
 async fn shake(address: SocketAddr, shows: Shows, alpn: &'static [&'static [u8]]) {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let name = ServerName::try_from("lanline").unwrap();
-    if let Ok(mut stream) = shows.client(alpn).connect(name, stream).await {
+    if let Ok(mut stream) = lanline_peer::shake(address, shows, alpn).await {
         let mut heard = Vec::new();
         let _ = timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("an end in time");
         assert!(heard.is_empty());

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::described::Member;
 use crate::device::{ALICE, BOB, Device, Sockets};
-use crate::peer::Peer;
+use lanline_peer::Peer;
 
 const STRANGER: usize = 4_096;
 const CONTROL: usize = 65_536;

@@ -5,16 +5,15 @@ use std::net::SocketAddr;
 use lanline_engine::net::{ALPN, DialError, Timeouts};
 use lanline_peer::Shows;
 use lanline_protocol::identity::DeviceKey;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::device::{ALICE, BOB, CAROL, Sockets};
-use crate::peer::{PATIENCE, Peer};
+use lanline_peer::{PATIENCE, Peer};
 
 /// The TLS 1.2 ClientHello of an old client, without `supported_versions`.
-fn tls12_client_hello() -> Vec<u8> {
+pub(crate) fn tls12_client_hello() -> Vec<u8> {
     let mut body = vec![0x03, 0x03];
     body.extend([7; 32]);
     body.extend([0, 0, 2, 0xC0, 0x2F, 1, 0]);
@@ -38,17 +37,15 @@ fn tls12_server_hello(client_hello: &[u8]) -> Vec<u8> {
 }
 
 /// A handshake message in a record of its own.
-fn record(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn record(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap();
     [&[0x16, 0x03, 0x03][..], &(length + 4).to_be_bytes(), &[kind, 0], &length.to_be_bytes(), body].concat()
 }
 
 /// Shakes hands with a device that listens, says a frame, and hears nothing but the end.
-async fn is_refused(address: SocketAddr, shows: Shows, alpn: &[&[u8]]) {
-    let stream = TcpStream::connect(address).await.unwrap();
-    let name = ServerName::try_from("lanline").unwrap();
+pub(crate) async fn is_refused(address: SocketAddr, shows: Shows, alpn: &[&[u8]]) {
     // In TLS 1.3 this side finishes before its certificate was looked at.
-    if let Ok(mut stream) = shows.client(alpn).connect(name, stream).await {
+    if let Ok(mut stream) = lanline_peer::shake(address, shows, alpn).await {
         let _ = stream.write_all(b"\x00\x00\x00\x03\x82\x02\xa0").await;
         let mut heard = Vec::new();
         let _ = timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("an end in time");
@@ -57,7 +54,7 @@ async fn is_refused(address: SocketAddr, shows: Shows, alpn: &[&[u8]]) {
 }
 
 /// What a device that dials finds of a server that shows this.
-async fn found_by(bob: &Sockets, shows: Shows, alpn: &[&[u8]]) -> Result<(), DialError> {
+pub(crate) async fn found_by(bob: &Sockets, shows: Shows, alpn: &[&[u8]]) -> Result<(), DialError> {
     let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = door.local_addr().unwrap();
     let acceptor = shows.server(alpn);

@@ -6,7 +6,7 @@ use lanline_engine::net::Timeouts;
 use tokio::time::sleep;
 
 use crate::device::{ALICE, BOB, Device, Sockets};
-use crate::peer::{PING, PONG, Peer};
+use lanline_peer::{PING, PONG, Peer};
 
 #[tokio::test]
 async fn ping_when_quiet() {

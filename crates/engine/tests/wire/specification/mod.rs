@@ -2,5 +2,5 @@
 //! the others are in `crates/protocol/tests/rooms/specification`.
 
 mod framing;
-mod handshake;
+pub(crate) mod handshake;
 mod heartbeat;
