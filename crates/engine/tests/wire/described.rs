@@ -49,15 +49,20 @@ pub(crate) struct Member {
 impl Member {
     /// Bob joins a room of this device's.
     pub(crate) async fn join(device: &Device, room: &Value) -> Self {
+        Self::join_as(BOB, "bob", device, room).await
+    }
+
+    /// As [`Self::join`], somebody else.
+    pub(crate) async fn join_as(seed: u8, name: &str, device: &Device, room: &Value) -> Self {
         let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let wall_us = u64::try_from(wall.as_micros()).unwrap();
         let link = device.call("invite", json!({"room": room})).await["link"].as_str().unwrap().parse().unwrap();
         let now = Time { wall_us, steady_ms: 0 };
-        let key = DeviceKey::from_seed(&[BOB; 32]);
+        let key = DeviceKey::from_seed(&[seed; 32]);
         let store = MemoryStore::new(StoreId::new([0xb1; 16]));
         let mut replica = Replica::open(key, store, Box::new(Counted(0)), "test", now).unwrap();
-        replica.set_name(now, "bob").unwrap();
-        let peer = Peer::dial(device.address, BOB).await;
+        replica.set_name(now, name).unwrap();
+        let peer = Peer::dial(device.address, seed).await;
         let began = Instant::now();
         let (key, exporter) = (peer.key, peer.exporter);
         let mut this = Self { peer, replica, began, wall_us, heard: BTreeSet::new() };

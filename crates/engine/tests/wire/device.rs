@@ -2,8 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use lanline_engine::net::{Address, ConnectionEvent, ConnectionHandle, DialError, Listener, Net, Timeouts};
+use lanline_engine::net::{
+    Address, CloseReason, ConnectionEvent, ConnectionHandle, DialError, Listener, Net, Timeouts,
+};
 use lanline_engine::{Flags, Node, Settings};
+use lanline_protocol::id::RoomId;
 use lanline_protocol::identity::{DeviceId, DeviceKey, PublicKey};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -25,9 +28,14 @@ pub(crate) struct Device {
 }
 
 impl Device {
+    /// Alice's.
     pub(crate) async fn open() -> Self {
+        Self::of("alice").await
+    }
+
+    pub(crate) async fn of(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let flags = Flags { data_dir: Some(folder.path().into()), name: Some("alice".into()), ..Flags::default() };
+        let flags = Flags { data_dir: Some(folder.path().into()), name: Some(name.into()), ..Flags::default() };
         let node = Node::open(Settings::load(flags).unwrap()).await.unwrap();
         let listening = node.call("start_server", json!({"port": 0})).await.unwrap();
         let port = u16::try_from(listening["port"].as_u64().unwrap()).unwrap();
@@ -36,6 +44,26 @@ impl Device {
 
     pub(crate) async fn call(&self, command: &str, params: Value) -> Value {
         self.node.call(command, params).await.unwrap_or_else(|error| panic!("{command}: {error:?}"))
+    }
+
+    pub(crate) async fn id(&self) -> String {
+        self.call("status", json!({})).await["device_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The texts of a room, in the order in which they are shown.
+    pub(crate) async fn texts(&self, room: RoomId) -> Vec<String> {
+        let page = self.call("messages", json!({"room": room.to_string()})).await;
+        let messages = page["messages"].as_array().unwrap();
+        messages.iter().filter_map(|message| message["text"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// The names of a room's members, sorted.
+    pub(crate) async fn members(&self, room: RoomId) -> Vec<String> {
+        let members = self.call("members", json!({"room": room.to_string()})).await;
+        let names = members.as_array().unwrap().iter().map(|member| member["name"].as_str().unwrap().to_owned());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
     }
 }
 
@@ -76,6 +104,20 @@ impl Sockets {
             }
         };
         timeout(PATIENCE, waiting).await.expect("a connection in time")
+    }
+
+    /// Why the next connection ended.
+    pub(crate) async fn closed(&mut self) -> CloseReason {
+        let waiting = async {
+            loop {
+                match self.events.recv().await.expect("a living sink") {
+                    ConnectionEvent::Closed { reason, .. } => return reason,
+                    ConnectionEvent::Frame { bytes, .. } => panic!("of whom? {bytes:?}"),
+                    _ => {}
+                }
+            }
+        };
+        timeout(PATIENCE, waiting).await.expect("an end in time")
     }
 
     /// Whether anything at all was told.

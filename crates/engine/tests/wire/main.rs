@@ -9,6 +9,7 @@
     reason = "a test may panic"
 )]
 
+mod attacks;
 mod described;
 mod device;
 #[path = "../../../protocol/tests/rooms/schema.rs"]
