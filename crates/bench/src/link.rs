@@ -49,7 +49,7 @@ pub(crate) struct Link {
 }
 
 /// An address of this machine's own for the client with this number, so that each looks like another device.
-fn source(index: usize) -> Ipv4Addr {
+pub(crate) fn source(index: usize) -> Ipv4Addr {
     let part = |number: usize| u8::try_from(number).unwrap_or(1);
     Ipv4Addr::new(127, part(1 + index / 62_500), part(index / 250 % 250), part(1 + index % 250))
 }

@@ -12,6 +12,7 @@ mod peers;
 mod picture;
 mod plan;
 mod process;
+mod strangers;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,11 @@ use crate::table::Circumstances;
 enum Arguments {
     /// The path of a message: kept, passed on, caught up with
     Messages(Messages),
+    /// What those who talk notice of strangers without number
+    Flood(lanline::Flood),
+    /// The strangers: started by the bench
+    #[command(hide = true)]
+    Strangers(strangers::Strangers),
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,8 +87,12 @@ impl Messages {
 }
 
 fn main() -> ExitCode {
-    let Arguments::Messages(messages) = Arguments::parse();
-    match run(&messages) {
+    let done = match Arguments::parse() {
+        Arguments::Messages(messages) => run(&messages),
+        Arguments::Flood(flood) => block_on(flood.run()),
+        Arguments::Strangers(strangers) => block_on(strangers.run()),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
@@ -105,9 +115,13 @@ fn run(messages: &Messages) -> Result<()> {
         }
         return Ok(());
     }
+    block_on(bench(messages))
+}
+
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     more_files()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(bench(messages))
+    runtime.block_on(work)
 }
 
 /// Each connection is a file, here and in the servers.
@@ -196,7 +210,7 @@ mod tests {
     fn the_command_is_told_without_paths() {
         let words =
             ["bench", "messages", "--work", "/x/y", "--only", "ingest,idle", "--runs", "3", "--lanline", "/x/z"];
-        let Arguments::Messages(messages) = Arguments::parse_from(words);
+        let Arguments::Messages(messages) = Arguments::parse_from(words) else { panic!("messages") };
         assert_eq!(messages.command(), "cargo xtask bench messages --runs 3 --only ingest,idle");
     }
 }

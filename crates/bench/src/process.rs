@@ -68,15 +68,49 @@ impl Daemon {
 
     /// The most memory that it has had at once, in KiB.
     pub(crate) fn peak_kib(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        line.split_whitespace().next().context("no number")?.parse().context("no number")
+        self.look().status("VmHWM:")
+    }
+
+    /// What can be seen of it from another thread.
+    pub(crate) fn look(&self) -> Look {
+        Look(self.child.id())
+    }
+
+    /// Memory in use, what it shares included, in MiB.
+    pub(crate) fn rss_mib(&self) -> Result<f64> {
+        self.look().rss_mib()
+    }
+
+    /// How many files it has open, connections included.
+    pub(crate) fn files(&self) -> Result<usize> {
+        self.look().files()
     }
 
     /// Ends it without a chance to say so.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A process as the system shows it.
+pub(crate) struct Look(u32);
+
+impl Look {
+    fn status(&self, name: &str) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+        line.split_whitespace().next().context("no number")?.parse().context("no number")
+    }
+
+    /// See [`Daemon::rss_mib`].
+    pub(crate) fn rss_mib(&self) -> Result<f64> {
+        Ok(self.status("VmRSS:")? / 1024.0)
+    }
+
+    /// See [`Daemon::files`].
+    pub(crate) fn files(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.0))?.count())
     }
 }
 
