@@ -93,7 +93,7 @@ async fn records_that_are_none() {
     let mut alice = Sockets::new(ALICE, impatient());
     let (_listener, address) = alice.listen();
     for (what, bytes) in [
-        ("longer than TLS allows", b"\x16\x03\x03\xff\xff".repeat(1)),
+        ("longer than TLS allows", b"\x16\x03\x03\xff\xff".to_vec()),
         ("without end, and empty", b"\x16\x03\x03\x00\x00".repeat(20_000)),
         ("alerts without end", b"\x15\x03\x03\x00\x02\x01\x5a".repeat(20_000)),
         ("changes of the cipher without end", b"\x14\x03\x03\x00\x01\x01".repeat(20_000)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lanline_peer::Peer;
+use lanline_protocol::cbor;
 use lanline_protocol::frame::{Frame, Join, Refusal, room_tag};
 use lanline_protocol::id::RoomId;
 use lanline_protocol::link::{InviteLink, InviteSecret, JoinClaim};
@@ -59,7 +60,8 @@ async fn a_secret_with_one_bit_turned() {
     let (alice, room) = alice().await;
     let link = invite(&alice, room, 60_000).await;
     for byte in 0..8 {
-        let mut secret = *link.secret.as_bytes();
+        // A byte string's head is one byte.
+        let mut secret: [u8; 16] = cbor::encode(&link.secret)[1..].try_into().unwrap();
         secret[2 * byte] ^= 1 << byte;
         is_refused(&alice, room, &InviteSecret::new(secret), Refusal::Unknown).await;
     }
