@@ -60,12 +60,23 @@ impl<S: Store> Replica<S> {
     pub fn set_queued(&mut self, connection: ConnectionId, bytes: usize) {
         if let Some(session) = self.sessions.get_mut(&connection) {
             session.queued = Some(bytes);
+            if bytes < limits::QUEUE_NOTED {
+                self.filled.remove(&connection);
+            } else {
+                self.filled.insert(connection);
+            }
         }
+    }
+
+    /// Connections that so much may wait on that it is worth a look, and then [`Replica::set_queued`], before the next
+    /// frames and commands. Of all others less waits than the replica was told and has given since.
+    pub fn filled(&self) -> impl Iterator<Item = ConnectionId> {
+        self.filled.iter().copied()
     }
 
     /// Connections that are to be told more once less waits on them. Then call [`Replica::set_queued`] and commit.
     pub fn held_back(&self) -> impl Iterator<Item = ConnectionId> {
-        self.sessions.iter().filter(|(_, session)| session.held_back).map(|(connection, _)| *connection)
+        self.held_back.iter().copied()
     }
 
     /// Takes the end of a connection.
@@ -90,6 +101,8 @@ impl<S: Store> Replica<S> {
 
     pub(crate) fn forget_session(&mut self, connection: ConnectionId) -> Option<(Session, bool)> {
         let session = self.sessions.remove(&connection)?;
+        self.held_back.remove(&connection);
+        self.filled.remove(&connection);
         self.gathering.forgot(connection);
         if self.by_device.get(&session.device) == Some(&connection) {
             self.by_device.remove(&session.device);
@@ -169,6 +182,10 @@ impl<S: Store> Replica<S> {
     }
 
     pub(crate) fn close_strangers(&mut self, now: Time) {
+        if now.steady_ms < self.strangers_due_ms {
+            return;
+        }
+        self.strangers_due_ms = now.steady_ms + limits::LOOK_MS;
         let strangers: Vec<ConnectionId> = self
             .sessions
             .iter_mut()
@@ -176,7 +193,9 @@ impl<S: Store> Replica<S> {
                 if session.shares_a_room() || !session.joining.is_empty() || !session.tellings.is_empty() {
                     session.stranger_since_ms = now.steady_ms;
                 }
-                (now.steady_ms >= session.stranger_since_ms + limits::STRANGER_MS).then_some(*connection)
+                let until = session.stranger_since_ms + limits::STRANGER_MS;
+                self.strangers_due_ms = self.strangers_due_ms.min(until);
+                (now.steady_ms >= until).then_some(*connection)
             })
             .collect();
         for connection in strangers {

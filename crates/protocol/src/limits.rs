@@ -94,6 +94,9 @@ pub const TAIL_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that wait to be taken by the network, above which a connection is given nothing more that can wait.
 pub const QUEUE_BYTES: usize = 1024 * 1024;
 
+/// Bytes given to a connection to send from which it is worth a look how many of them still wait.
+pub const QUEUE_NOTED: usize = 256 * 1024;
+
 /// How far ahead of this device's clock an entry may be and still move it, in microseconds: 5 minutes.
 pub const CLOCK_AHEAD_US: u64 = 5 * 60 * 1_000_000;
 /// Receipts are written at most this often, in milliseconds.

@@ -175,7 +175,7 @@ impl<S: Store> Replica<S> {
         if let Some(upto) = batch.upto {
             let upto = if planted::is(Bug::CursorTooHigh) { upto + 1 } else { upto };
             state.cursor = Cursor { arrival: upto, anchor: batch.anchor };
-            state.lazy_cursor = true;
+            self.lazy_cursors.insert((connection, id, lane));
             session.acks.insert((id, lane), (upto, false));
         }
         if lane == Lane::Membership {

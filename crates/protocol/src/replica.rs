@@ -172,6 +172,12 @@ pub struct Replica<S> {
     pub(crate) due: BTreeSet<ConnectionId>,
     /// When all connections were looked at last, in steady milliseconds.
     looked_ms: u64,
+    /// When they are looked at next for strangers.
+    pub(crate) strangers_due_ms: u64,
+    /// Connections on which something waits until less is to be taken by the network.
+    pub(crate) held_back: BTreeSet<ConnectionId>,
+    /// Connections that were given much to send.
+    pub(crate) filled: BTreeSet<ConnectionId>,
     /// Written since the last commit.
     pub(crate) wrote: bool,
     /// Own messages: the newest by room, and those whose state may have changed.
@@ -180,6 +186,8 @@ pub struct Replica<S> {
     pub(crate) counting: BTreeMap<RoomId, Counting>,
     /// Acks that moved without anything to store, and are written when it is convenient.
     pub(crate) lazy_acks: BTreeMap<(DeviceId, RoomId, Lane), Arrival>,
+    /// Where cursors moved without anything to store, which are written when it is convenient.
+    pub(crate) lazy_cursors: BTreeSet<(ConnectionId, RoomId, Lane)>,
     lazy_since_ms: Option<u64>,
     pub(crate) renew: bool,
     pub(crate) scrub: crate::repair::Scrub,
@@ -264,11 +272,15 @@ impl<S: Store> Replica<S> {
             tells_read,
             due: BTreeSet::new(),
             looked_ms: 0,
+            strangers_due_ms: 0,
+            held_back: BTreeSet::new(),
+            filled: BTreeSet::new(),
             wrote: false,
             recent: BTreeMap::new(),
             fates: Fates::default(),
             counting: BTreeMap::new(),
             lazy_acks: BTreeMap::new(),
+            lazy_cursors: BTreeSet::new(),
             lazy_since_ms: None,
             renew: false,
             scrub: crate::repair::Scrub::default(),
@@ -336,6 +348,9 @@ impl<S: Store> Replica<S> {
     pub(crate) fn send_encoded(&mut self, connection: ConnectionId, bytes: Vec<u8>) {
         if let Some(queued) = self.sessions.get_mut(&connection).and_then(|session| session.queued.as_mut()) {
             *queued = queued.saturating_add(bytes.len());
+            if *queued >= limits::QUEUE_NOTED {
+                self.filled.insert(connection);
+            }
         }
         self.out.push(Output::Send(connection, bytes));
     }
@@ -491,11 +506,7 @@ impl<S: Store> Replica<S> {
     /// Cursors that moved without anything to store ride along with the next write, or wait a second. Acks always wait:
     /// each member's moves with each message, and says what the member says again when it comes back.
     fn write_lazily(&mut self, now: Time) -> Result<(), StoreError> {
-        let waiting = !self.lazy_acks.is_empty()
-            || self.sessions.values().any(|session| {
-                session.shared.values().any(|shared| Lane::ALL.iter().any(|l| shared.lanes.get(*l).lazy_cursor))
-            });
-        if !waiting {
+        if self.lazy_acks.is_empty() && self.lazy_cursors.is_empty() {
             self.lazy_since_ms = None;
             return Ok(());
         }
@@ -512,16 +523,10 @@ impl<S: Store> Replica<S> {
                 self.store.put_ack(device, room, lane, arrival)?;
             }
         }
-        for session in self.sessions.values_mut() {
-            let Some(store) = session.hello.as_ref().map(|hello| hello.store) else { continue };
-            for (room, shared) in &mut session.shared {
-                for lane in Lane::ALL {
-                    let state = shared.lanes.get_mut(lane);
-                    if std::mem::take(&mut state.lazy_cursor) {
-                        self.store.put_cursor(store, *room, lane, state.cursor)?;
-                    }
-                }
-            }
+        for (connection, room, lane) in std::mem::take(&mut self.lazy_cursors) {
+            let Some(session) = self.sessions.get(&connection) else { continue };
+            let (Some(hello), Some(shared)) = (&session.hello, session.shared.get(&room)) else { continue };
+            self.store.put_cursor(hello.store, room, lane, shared.lanes.get(lane).cursor)?;
         }
         if self.lazy_acks.is_empty() {
             self.lazy_since_ms = None;

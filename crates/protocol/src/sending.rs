@@ -65,20 +65,34 @@ impl<S: Store> Replica<S> {
         let rooms: Vec<RoomId> =
             session.shared.iter().filter(|(_, shared)| shared.open()).map(|(room, _)| *room).collect();
         for room in rooms {
+            let leave = self.own_leave(connection, room)?;
             for lane in Lane::ALL {
-                self.pump_lane(now, connection, room, lane)?;
+                self.pump_lane(now, connection, room, lane, leave)?;
             }
             self.ask_for_lost(now, connection, room);
         }
         Ok(())
     }
 
-    fn pump_lane(&mut self, now: Time, connection: ConnectionId, id: RoomId, lane: Lane) -> Result<(), StoreError> {
-        let leave = self.own_leave(connection, id)?;
+    /// `leave`: as [`Replica::own_leave`] gives it.
+    fn pump_lane(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        id: RoomId,
+        lane: Lane,
+        leave: Option<(Arrival, LogKey)>,
+    ) -> Result<(), StoreError> {
+        // Who belongs is looked up once: in a large room that takes longer than all the rest.
+        let (Some(session), Some(room)) = (self.sessions.get(&connection), self.rooms.get(&id)) else { return Ok(()) };
+        let fellow = room.is_member(&session.peer);
+        // Who left and asks to be let in again first tells what it said and that it left: until then the peer takes it
+        // for a member still, and adds nobody.
+        let speaks = leave.is_some() || (room.is_member(&self.me) && !session.is_joining(id));
         loop {
             let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
             let Some(room) = self.rooms.get(&id) else { return Ok(()) };
-            let (peer, joining) = (session.peer, session.is_joining(id));
+            let peer = session.peer;
             let waits = session.is_full() || !session.tellings.is_empty();
             let Some(shared) = session.shared.get_mut(&id) else { return Ok(()) };
             let Some(slot) = shared.my_slot else { return Ok(()) };
@@ -86,25 +100,20 @@ impl<S: Store> Replica<S> {
             // device in again and is no member to it is told none of that, and so has nothing to wait for.
             let content = shared.lanes.get(Lane::Content);
             let unsaid = content.sent < *room.newest.get(Lane::Content) || !content.in_flight.is_empty();
-            let waits_for_words = room.is_member(&peer) && (unsaid || !content.flowing);
+            let waits_for_words = fellow && (unsaid || !content.flowing);
             let held_back = leave.filter(|_| lane == Lane::Membership && waits_for_words);
             // Content flows once both sides have settled who belongs, and only between members.
             let settled = shared.lanes.get(Lane::Membership).their_end && shared.lanes.get(Lane::Membership).said_end;
             let allowed = match lane {
                 Lane::Membership => true,
-                Lane::Content => {
-                    // Who left and asks to be let in again first tells what it said and that it left: until then
-                    // the peer takes it for a member still, and adds nobody.
-                    let speaks = leave.is_some() || (room.is_member(&self.me) && !joining);
-                    settled && room.is_member(&peer) && speaks
-                }
+                Lane::Content => settled && fellow && speaks,
             };
             let state = shared.lanes.get_mut(lane);
             if !allowed || !state.flowing || session.in_flight >= limits::WINDOW_BYTES {
                 return Ok(());
             }
             if waits {
-                session.held_back = true;
+                self.held_back.insert(connection);
                 return Ok(());
             }
             if state.records_due {
@@ -316,7 +325,9 @@ impl<S: Store> Replica<S> {
     /// Tells peers what is now on this disk.
     pub(crate) fn acknowledge(&mut self) {
         let mut frames = Vec::new();
-        for (connection, session) in &mut self.sessions {
+        // Who is owed one has just sent something.
+        for connection in &self.due {
+            let Some(session) = self.sessions.get_mut(connection) else { continue };
             for ((room, lane), (upto, partial)) in std::mem::take(&mut session.acks) {
                 if let Some(slot) = session.shared.get(&room).and_then(|shared| shared.my_slot) {
                     frames.push((*connection, Frame::Ack(Ack { slot, lane, upto, partial: partial.then_some(true) })));

@@ -75,8 +75,6 @@ pub(crate) struct LaneState {
     pub(crate) unsure: bool,
     /// The arrival that the peer is to acknowledge before its cursors are believed again.
     pub(crate) recheck_until: Option<Arrival>,
-    /// A cursor that moved without anything to store, and is written when it is convenient.
-    pub(crate) lazy_cursor: bool,
     /// The cursor into the peer's store.
     pub(crate) cursor: crate::store::Cursor,
     /// Heads that are being told, page by page.
@@ -173,8 +171,6 @@ pub(crate) struct Session {
     pub(crate) tellings: VecDeque<Telling>,
     /// Bytes that wait to be taken by the network, where the caller says how many.
     pub(crate) queued: Option<usize>,
-    /// Whether something waits for them to become fewer.
-    pub(crate) held_back: bool,
     /// Whether the connection ends once all is told, no room being shared any more.
     pub(crate) ending: bool,
     /// Acks to be sent once what they speak of is committed, each with whether something of the peer's own is not held.
@@ -213,7 +209,6 @@ impl Session {
             in_flight: 0,
             tellings: VecDeque::new(),
             queued: None,
-            held_back: false,
             ending: false,
             acks: BTreeMap::new(),
             tags: BTreeMap::new(),
@@ -238,7 +233,7 @@ impl Session {
     /// A peer names rooms when it comes, and seldom later: until then a connection keeps no name of every room.
     pub(crate) fn forget_tags(&mut self) {
         // A stranger's are kept, so that it cannot have them worked out again and again.
-        if self.shares_a_room() {
+        if !self.tagged.is_empty() && self.shares_a_room() {
             self.tags = BTreeMap::new();
             self.tagged = BTreeSet::new();
         }

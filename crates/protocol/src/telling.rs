@@ -20,10 +20,11 @@ impl<S: Store> Replica<S> {
     pub(crate) fn go_on_telling(&mut self, connection: ConnectionId) -> Result<(), StoreError> {
         loop {
             let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };
-            session.held_back = session.is_full() && !session.tellings.is_empty();
-            if session.held_back {
+            if session.is_full() && !session.tellings.is_empty() {
+                self.held_back.insert(connection);
                 return Ok(());
             }
+            self.held_back.remove(&connection);
             let Some(telling) = session.tellings.pop_front() else { return Ok(()) };
             let (frames, rest) = self.next_frames(telling)?;
             for frame in frames {

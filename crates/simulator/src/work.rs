@@ -99,9 +99,10 @@ impl World {
         {
             let device = &mut self.devices[index];
             let Some(machine) = device.machine.as_mut() else { return (Ok(()), done) };
-            for (connection, (link, end)) in &device.connections {
+            for connection in machine.filled().collect::<Vec<_>>() {
+                let Some((link, end)) = device.connections.get(&connection) else { continue };
                 let queued = self.links.get(link).map_or(0, |link| link.ways[1 - end].queued);
-                machine.set_queued(*connection, queued);
+                machine.set_queued(connection, queued);
             }
         }
         let (mut heard, mut waiting) = (BTreeSet::new(), BTreeSet::new());

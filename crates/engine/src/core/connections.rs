@@ -39,8 +39,10 @@ type Compared = oneshot::Sender<Result<Pictures, CompareOver>>;
 #[derive(Default)]
 pub(crate) struct Connections {
     pub(super) open: BTreeMap<ConnectionId, Open>,
-    /// Devices that people believe connected; with the time and reason of their end where it is not told yet.
-    told: BTreeMap<DeviceId, Option<(u64, String)>>,
+    /// Devices that people believe connected.
+    told: BTreeSet<DeviceId>,
+    /// Those of them that are gone, which is not told yet: until when it is not, and why they are gone.
+    replaced: BTreeMap<DeviceId, (u64, String)>,
     /// Devices whose connection ended since the last commit, and why.
     ended: BTreeMap<DeviceId, String>,
     /// Devices that are not dialled by themselves, because somebody asked for the end.
@@ -221,24 +223,27 @@ impl Connections {
         for greeting in self.greetings.extract_if(.., |greeting| greeting.device == device) {
             let _ = greeting.answer.send(Ok(()));
         }
-        self.told.insert(device, None).is_none()
+        self.replaced.remove(&device);
+        self.told.insert(device)
     }
 
     /// People were not told of a device after all.
     pub(super) fn untold(&mut self, device: DeviceId) {
+        self.replaced.remove(&device);
         self.told.remove(&device);
     }
 
     /// A device that had said hello is gone. The reason, if people are to be told now.
     pub(super) fn gone(&mut self, steady_ms: u64, device: DeviceId) -> Option<String> {
         let reason = self.ended.remove(&device).unwrap_or_else(|| CloseReason::Reset.name().to_owned());
-        let told = self.told.get_mut(&device)?;
         if reason == REPLACED {
-            *told = Some((steady_ms + REPLACED_MS, reason));
+            if self.told.contains(&device) {
+                self.replaced.insert(device, (steady_ms + REPLACED_MS, reason));
+            }
             return None;
         }
-        self.told.remove(&device);
-        Some(reason)
+        self.replaced.remove(&device);
+        self.told.remove(&device).then_some(reason)
     }
 
     /// Devices that people still believe connected and that are not, with the reason; after each commit.
@@ -248,22 +253,19 @@ impl Connections {
             let reason = greeting.until.map_or(CloseReason::Replaced, |(_, reason)| reason);
             let _ = greeting.answer.send(Err(reason));
         }
-        let ended = std::mem::take(&mut self.ended);
-        let due = self.told.extract_if(.., |device, gone| match gone {
-            Some((at, _)) => *at <= steady_ms,
-            None => ended.contains_key(device) && replica.connection(*device).is_none(),
-        });
-        due.map(|(device, gone)| {
-            let reason = gone.map(|(_, reason)| reason).or_else(|| ended.get(&device).cloned());
-            (device, reason.unwrap_or_default())
-        })
-        .collect()
+        let ended = std::mem::take(&mut self.ended).into_iter();
+        let is_gone = |device: &DeviceId| !self.replaced.contains_key(device) && replica.connection(*device).is_none();
+        let mut due: Vec<(DeviceId, String)> = ended.filter(|(device, _)| is_gone(device)).collect();
+        let replaced = self.replaced.extract_if(.., |_, (at, _)| *at <= steady_ms);
+        due.extend(replaced.map(|(device, (_, reason))| (device, reason)));
+        due.retain(|(device, _)| self.told.remove(device));
+        due
     }
 
     /// When [`Self::overdue`] has something to say by itself, in steady milliseconds.
     pub(super) fn overdue_at(&self) -> Option<u64> {
-        let told = self.told.values().flatten().map(|(at, _)| *at);
-        told.chain(self.greetings.iter().filter_map(|greeting| greeting.until.as_ref().map(|(at, _)| *at))).min()
+        let replaced = self.replaced.values().map(|(at, _)| *at);
+        replaced.chain(self.greetings.iter().filter_map(|greeting| greeting.until.as_ref().map(|(at, _)| *at))).min()
     }
 
     /// Ends every connection; the replica is to be opened anew. The devices that people believe connected.
@@ -281,7 +283,8 @@ impl Connections {
             let _ = answer.send(Err(CompareOver::Gone));
         }
         self.ended.clear();
-        std::mem::take(&mut self.told).into_keys().collect()
+        self.replaced.clear();
+        std::mem::take(&mut self.told).into_iter().collect()
     }
 }
 

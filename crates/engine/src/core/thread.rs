@@ -446,10 +446,12 @@ impl Machine {
         }
     }
 
-    /// Tells the replica how much waits on each connection.
+    /// Tells the replica how much waits on each connection on which that may be much.
     fn note_queues(&mut self) {
-        for (connection, open) in &self.connections.open {
-            self.replica.set_queued(*connection, open.handle.queued_bytes());
+        for connection in self.replica.filled().collect::<Vec<_>>() {
+            if let Some(handle) = self.connections.handle(connection) {
+                self.replica.set_queued(connection, handle.queued_bytes());
+            }
         }
     }
 

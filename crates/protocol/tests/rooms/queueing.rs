@@ -91,3 +91,29 @@ fn who_is_removed_hears_all_of_it_before_the_connection_ends() {
     assert_eq!(world.replica(BOB).connection(DeviceKey::from_seed(&[1; 32]).public().device_id()), None);
     assert!(!world.replica(BOB).members(room).unwrap().iter().any(|member| member.device == bob));
 }
+
+#[test]
+fn only_who_was_given_much_is_looked_at() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    let bob = world.replica(BOB).device_id();
+    let at_alice = world.replica(ALICE).connection(bob).unwrap();
+    let filled = |world: &mut World| world.replica(ALICE).filled().any(|connection| connection == at_alice);
+    world.replica(ALICE).set_queued(at_alice, 0);
+    world.say(ALICE, room, "a little");
+    world.settle();
+    assert!(!filled(&mut world));
+    for _ in 0..=limits::QUEUE_NOTED / limits::TEXT_BYTES {
+        world.say(ALICE, room, &"x".repeat(limits::TEXT_BYTES));
+        world.settle();
+    }
+    assert!(filled(&mut world));
+    // Some of it still waits: it may soon be too much. All of it was taken: it begins anew.
+    world.replica(ALICE).set_queued(at_alice, limits::QUEUE_NOTED);
+    assert!(filled(&mut world));
+    world.replica(ALICE).set_queued(at_alice, 0);
+    assert!(!filled(&mut world));
+    world.replica(ALICE).set_queued(at_alice, limits::QUEUE_NOTED);
+    world.cut(ALICE, BOB);
+    assert!(!filled(&mut world));
+}
