@@ -112,6 +112,8 @@ where
 pub(super) struct Burst {
     pub(super) inputs: usize,
     pub(super) bytes: usize,
+    /// Whether anything was in it that somebody waits for: more than acks and the like.
+    pub(super) presses: bool,
     pub(super) writes: Vec<Box<dyn Write>>,
     pub(super) reads: Vec<Box<dyn Read>>,
     pub(super) permits: Vec<FramePermit>,

@@ -39,6 +39,12 @@ const BURST_INPUTS: usize = 1024;
 const BURST_BYTES: usize = 4 * 1024 * 1024;
 const BURST_TIME: Duration = Duration::from_millis(20);
 
+/// How many connections are so many that their answers are taken together, and how long those are waited for. Each member
+/// acknowledges each message; to be woken for every one takes longer than to deal with it, and holds up the rest of those
+/// to whom the message is on its way.
+const MANY: usize = 64;
+const LINGER: Duration = Duration::from_millis(1);
+
 /// How long a full disk is left alone before it is tried again.
 const RETRY_MS: u64 = 5000;
 /// What is written to try it: about as much as a burst of messages.
@@ -172,6 +178,7 @@ impl Thread {
                 go_on = false;
                 break;
             }
+            burst.presses |= !matches!(input, Input::Net(ConnectionEvent::Frame { .. }));
             taken = self.take(now, input, &mut burst);
             let full = burst.inputs >= BURST_INPUTS || burst.bytes >= BURST_BYTES || begun.elapsed() >= BURST_TIME;
             if taken.is_err() || full {
@@ -191,9 +198,14 @@ impl Thread {
             let refusal = self.refusal.as_ref().map(|refusal| &refusal.error);
             read.look(self.machine.as_ref().ok_or(refusal.unwrap_or(&fault::internal())));
         }
+        let many = self.machine.as_ref().is_some_and(|machine| machine.connections.open.len() >= MANY);
+        let linger = go_on && many && !burst.presses && burst.inputs > 0;
         // Only now, when limits are raised, are the frames that wait behind these judged.
         drop(burst);
         self.publish_targets();
+        if linger {
+            std::thread::sleep(LINGER);
+        }
         go_on
     }
 
