@@ -176,11 +176,11 @@ async fn measure(
     quiet.files.0.push(files_before as f64);
 
     let strangers = Strangers::start(&server, every_ms)?;
-    let settle = async {
+    let settling = async {
         sleep(SETTLE).await;
         Ok(())
     };
-    meanwhile(&mut sender, settle).await?;
+    meanwhile(&mut sender, settling).await?;
     let watching = Watch::begin(&server)?;
     let ((dialled, _), cpu, begun) = (strangers.count(), server.daemon.cpu()?, Instant::now());
     let mut during = latency(&mut sender, &audience, samples).await?;

@@ -10,6 +10,7 @@ use rustls::{InvalidMessage, PeerIncompatible};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::{LazyConfigAcceptor, TlsStream, server};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,9 @@ const BACKLOG: i32 = 1024;
 
 /// Tries to find one port that is free on every address.
 const PORT_TRIES: usize = 16;
+
+/// Connections accepted in one go before those who came have their turn.
+const AT_ONCE: u32 = 32;
 
 /// Pauses after an accept that failed, doubling: with no file descriptor left, trying again at once
 /// would only burn the processor.
@@ -206,7 +210,14 @@ fn other(address: SocketAddr, error: &io::Error) -> ListenError {
 
 async fn accept(inner: Arc<Inner>, listener: TcpListener, tasks: TaskTracker, cancel: CancellationToken) {
     let mut pause = PAUSE_MIN;
+    let mut at_once = 0;
     loop {
+        // Who came is listened to before more come: a member whose first words are there already must not be pushed out
+        // by a flood because nobody had looked. The others wait with the system meanwhile.
+        at_once = (at_once + 1) % AT_ONCE;
+        if at_once == 0 {
+            yield_now().await;
+        }
         let accepted = tokio::select! {
             () = cancel.cancelled() => return,
             accepted = listener.accept() => accepted,

@@ -181,7 +181,7 @@ impl Mallory {
     }
 
     /// What was sent ended the connection, and alice shows what she showed before.
-    pub(super) async fn sees_the_end(mut self) {
+    pub(super) async fn was_cut_off(mut self) {
         assert_eq!(self.peer.goodbye().await, "bad_frame");
         assert_eq!(self.alice.texts(self.room).await, ["hello"]);
         self.alice.node.close().await;

@@ -14,11 +14,19 @@ use super::mallory::{Mallory, answers, text};
 
 #[tokio::test]
 async fn words_in_anothers_name() {
+    // Under what made mallory a member it is no log of alice's at all; under what made her one it is not signed by her.
     let mut mallory = Mallory::joined().await;
-    let alices = mallory.peer.key;
+    let (alices, hers) = (mallory.peer.key, mallory.room.creation());
     let forged = mallory.forged(&text("i owe mallory 100"), |header| header.author = alices);
     mallory.send(&[forged]).await;
-    mallory.sees_the_end().await;
+    answers(&mut mallory.peer).await;
+    assert_eq!(mallory.alice.texts(mallory.room).await, ["hello"]);
+    let forged = mallory.forged(&text("i owe mallory 100"), |header| {
+        header.author = alices;
+        header.add = Some(hers);
+    });
+    mallory.send(&[forged]).await;
+    mallory.was_cut_off().await;
 }
 
 #[tokio::test]
@@ -28,7 +36,7 @@ async fn a_signature_made_for_something_else() {
         let mut forged = mallory.forged(&text("signed as something else"), |_| {});
         forged.signature = Some(mallory.key.sign(context, forged.id.as_bytes()));
         mallory.send(&[forged]).await;
-        mallory.sees_the_end().await;
+        mallory.was_cut_off().await;
     }
 }
 
@@ -40,7 +48,7 @@ async fn words_of_another_room() {
     let forged = mallory.forged(&text("said elsewhere"), |header| header.room = Some(other));
     mallory.send(&[forged]).await;
     assert!(mallory.alice.texts(other).await.is_empty());
-    mallory.sees_the_end().await;
+    mallory.was_cut_off().await;
 }
 
 #[tokio::test]
@@ -98,7 +106,7 @@ async fn a_clock_before_all_time() {
     let mut mallory = Mallory::joined().await;
     let negative = mallory.forged(&text("before all time"), |header| header.timestamp_us = u64::MAX);
     mallory.send(&[negative]).await;
-    mallory.sees_the_end().await;
+    mallory.was_cut_off().await;
 }
 
 #[tokio::test]
@@ -120,7 +128,7 @@ async fn a_body_other_than_what_was_signed() {
     let body = entry.body.as_mut().unwrap();
     *body.last_mut().unwrap() = b'9';
     mallory.send(&[entry]).await;
-    mallory.sees_the_end().await;
+    mallory.was_cut_off().await;
 }
 
 #[tokio::test]
@@ -157,7 +165,7 @@ async fn a_body_of_more_than_64_kib() {
     let mut mallory = Mallory::joined().await;
     let long = mallory.forged(&text(&"a".repeat(limits::BODY_BYTES)), |_| {});
     mallory.send(&[long]).await;
-    mallory.sees_the_end().await;
+    mallory.was_cut_off().await;
 }
 
 #[tokio::test]
@@ -187,7 +195,7 @@ async fn a_receipt_in_anothers_name() {
     let mut mallory = Mallory::joined().await;
     let forged = record(&mallory, mallory.peer.key, 1, vec![0xa1, 0x00, 0x80]);
     mallory.send_record(&forged).await;
-    mallory.sees_the_end().await;
+    mallory.was_cut_off().await;
 }
 
 #[tokio::test]
@@ -239,7 +247,7 @@ async fn a_question_for_more_than_may_be_asked() {
     let mut mallory = Mallory::joined().await;
     let ids = vec![EntryId::new([7; 32]); limits::WANT_ENTRIES + 1];
     mallory.peer.say(&Frame::WantEntries(WantEntries { slot: 0, ids })).await;
-    mallory.sees_the_end().await;
+    mallory.was_cut_off().await;
 }
 
 #[tokio::test]
@@ -253,5 +261,5 @@ async fn a_creation_of_the_room_anew() {
     let mut entry = Entry::write(header, bytes);
     entry.sign(&mallory.key);
     mallory.send(&[entry]).await;
-    mallory.sees_the_end().await;
+    mallory.was_cut_off().await;
 }
