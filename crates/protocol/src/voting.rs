@@ -4,7 +4,7 @@
 //! Each says so in its own log; whoever of them sees that it is enough writes the act. Nothing here waits for
 //! anybody to be silent for a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::body::{Admit, Appoint, Ballot, Beacon, Body, Cast, ChangeSettings, Link, Vote};
 use crate::cbor;
@@ -77,47 +77,26 @@ impl Duty {
 }
 
 impl Room {
-    /// Forgets acts that came in logs of which nothing more is taken, once they are held.
+    /// Forgets acts that came in logs of which nothing more is taken, once they can change nothing: what is held has
+    /// them, or an epoch after theirs.
     pub(crate) fn forget_overheard(&mut self) {
         if let Some(membership) = &self.membership {
-            self.overheard.retain(|ballot, _| !membership.carried.contains(ballot));
+            self.overheard.retain(|ballot, act| {
+                let epoch = act.body.link().map_or(0, |link| link.epoch);
+                epoch >= membership.epoch && !membership.chain.contains(ballot)
+            });
         }
     }
 
-    /// Whether somebody wrote this act of the majority, and it is held.
-    fn is_written_by(&self, author: &PublicKey, ballot: EntryId) -> bool {
-        let mut control = self.acts.values().filter(|act| act.header.kind().is_control());
-        control.any(|act| act.header.author == *author && act.ballot == Some(ballot))
-    }
-
-    /// What would be held with what was overheard.
-    fn with_overheard(&self) -> BTreeMap<EntryId, Act> {
-        let mut acts = self.acts.clone();
-        acts.extend(self.overheard.values().map(|act| (act.id, act.clone())));
-        acts
-    }
-
-    /// Who would belong if that were held, where there is any.
+    /// Who would belong if those were held, where that is not the same.
     pub(crate) fn by_hearsay(&self) -> Option<Membership> {
-        if self.overheard.is_empty() {
+        let held = self.membership.as_ref()?;
+        if self.overheard.keys().all(|ballot| held.chain.contains(ballot)) {
             return None;
         }
-        Membership::evaluate(self.id, &self.with_overheard())
-    }
-
-    /// Whether so many signed an act of the majority as had to where it builds on what is held or was overheard; else
-    /// more than half of those who may vote now.
-    fn is_carried(&self, act: &Act) -> bool {
-        let mut acts = self.with_overheard();
-        let previous = act.body.link().map(|link| link.previous);
-        if previous.is_none_or(|place| acts.values().all(|act| act.place() != place)) {
-            let voters = self.membership.as_ref().map(|membership| &membership.voters);
-            let signed =
-                |voters: &BTreeMap<PublicKey, _>| voters.keys().filter(|voter| act.votes.contains(voter)).count();
-            return voters.is_some_and(|voters| 2 * signed(voters) > voters.len());
-        }
-        acts.insert(act.id, act.clone());
-        Membership::carried(self.id, &acts).contains(&act.place())
+        let mut acts = self.acts.clone();
+        acts.extend(self.overheard.values().map(|act| (act.id, act.clone())));
+        Membership::evaluate(self.id, &acts).filter(|with| with.chain != held.chain)
     }
 
     /// When something is to be written without being asked.
@@ -277,8 +256,10 @@ impl<S: Store> Replica<S> {
 
     /// The act that a proposal is for, if it has the votes and this device has not written it yet.
     fn carry_out(&self, room: &Room, proposal: &Proposal) -> Option<Body> {
-        let written = room.is_written_by(&self.me, proposal.ballot);
-        if written || !proposal.is_carried() || proposal.needed > limits::VOTES {
+        let written = |act: &Act| {
+            act.header.author == self.me && act.header.kind().is_control() && act.ballot == Some(proposal.ballot)
+        };
+        if !proposal.is_carried() || proposal.needed > limits::VOTES || room.acts.values().any(written) {
             return None;
         }
         let votes = proposal.votes.iter().take(limits::VOTES);
@@ -331,31 +312,25 @@ impl<S: Store> Replica<S> {
     /// else has yet to hear of, and that outranks the removal.
     pub(crate) fn overhear(&mut self, id: RoomId, group: &Group) {
         let Some(room) = self.rooms.get_mut(&id) else { return };
+        room.forget_overheard();
+        let Some(membership) = &room.membership else { return };
         for entry in group.signed().unwrap_or_default().iter().filter(|entry| entry.header.kind().is_control()) {
-            let body = entry.decode_body();
-            let Some((ballot, votes)) = signed_as_said(entry.room(), &entry.header, &body) else { continue };
-            let ballot = ballot.id();
-            let held = room.membership.as_ref().is_none_or(|membership| membership.carried.contains(&ballot));
-            if held
-                || room.overheard.contains_key(&ballot)
-                || room.overheard.len() >= limits::OVERHEARD
-                || !room.may_evaluate()
-            {
-                continue;
-            }
+            let said = signed_as_said(entry.room(), &entry.header, &entry.decode_body());
+            let Some((ballot, votes)) = said.filter(|(ballot, _)| ballot.epoch >= membership.epoch) else { continue };
+            let (id, previous) = (ballot.id(), ballot.previous);
+            let known = room.overheard.contains_key(&id) || membership.chain.contains(&id);
             // What most of the voters signed nobody makes up, so that the places for it are not filled with anything else.
             // Whether they did takes long to check, so first whether it would be enough.
-            let votes = votes.into_iter().map(|(voter, _)| voter).collect();
-            let said = Act { id: entry.id, header: entry.header.clone(), body, ballot: Some(ballot), votes };
-            if !room.is_carried(&said) {
+            let said_by: BTreeSet<PublicKey> = votes.iter().map(|(voter, _)| *voter).collect();
+            if known || room.overheard.len() >= limits::OVERHEARD || !membership.is_by_most(previous, &said_by) {
                 continue;
             }
             let act = Act::of(entry);
-            if act.votes == said.votes || room.is_carried(&act) {
-                room.overheard.insert(ballot, act);
+            if membership.is_by_most(previous, &act.votes) {
+                room.overheard.insert(id, act);
                 room.unsettled = true;
-                // There may be more to tell by it.
-                room.changed = true;
+                // Who is no member may have more to tell by it.
+                room.changed |= !membership.is_member(&self.me);
             }
         }
     }
@@ -376,9 +351,8 @@ impl<S: Store> Replica<S> {
         duties.into_iter().find(due).map(|duty| duty.body)
     }
 
-    /// What this device has to write: acts that the majority decided; such acts, in force or not, of which it holds none
-    /// in a log that counts for it, so that everybody gets to know the same of them; and, as the owner, what an act of the
-    /// majority put aside, and a new beacon key.
+    /// What this device has to write: acts that the majority decided; acts that somebody else may refuse to take
+    /// from their author; and, as the owner, what an act of the majority put aside, and a new beacon key.
     fn duties(&self, id: RoomId) -> Vec<Duty> {
         let Some(room) = self.rooms.get(&id) else { return Vec::new() };
         let Some(membership) = &room.membership else { return Vec::new() };
@@ -386,12 +360,13 @@ impl<S: Store> Replica<S> {
             return Vec::new();
         }
         let mut duties = Vec::new();
+        let others = || membership.voters.keys().filter(|voter| !membership.refused.contains(*voter));
         // Also who was removed, if it is a member by them: it may be the only one left who knows of its removal.
         if let Some(with) = room.by_hearsay().filter(|with| with.is_member(&self.me) || membership.is_member(&self.me))
         {
-            let news = room.overheard.iter().filter(|(ballot, _)| with.carried.contains(ballot));
-            for (ballot, act) in news.filter(|(ballot, _)| !room.is_written_by(&self.me, **ballot)) {
-                let delay_ms = limits::DUTY_EVERY_MS * rank(*ballot, &self.me, membership.voters.keys());
+            let news = room.overheard.iter().filter(|(ballot, _)| !membership.chain.contains(ballot));
+            for (ballot, act) in news.filter(|(ballot, _)| with.chain.contains(ballot)) {
+                let delay_ms = limits::DUTY_EVERY_MS * rank(*ballot, &self.me, others());
                 duties.push(Duty { about: *ballot, delay_ms, body: act.body.clone() });
             }
         }
@@ -405,10 +380,11 @@ impl<S: Store> Replica<S> {
                 duties.push(Duty { about, delay_ms, body });
             }
         }
-        let adrift = membership.adrift.iter().filter_map(|act| room.acts.get(act));
-        for act in adrift.filter(|act| !room.is_written_by(&self.me, act.place())) {
-            let delay_ms = limits::DUTY_EVERY_MS * (1 + rank(act.place(), &self.me, membership.voters.keys()));
-            duties.push(Duty { about: act.place(), delay_ms, body: act.body.clone() });
+        if !membership.refused.contains(&self.me) {
+            for act in membership.unheard.iter().filter_map(|act| room.acts.get(act)) {
+                let delay_ms = limits::DUTY_EVERY_MS * (1 + rank(act.place(), &self.me, others()));
+                duties.push(Duty { about: act.place(), delay_ms, body: act.body.clone() });
+            }
         }
         let Ok((_, _, link)) = self.owned_room(id) else { return duties };
         for act in self.put_aside(room, membership) {

@@ -117,13 +117,22 @@ class Chain:
 
     def taken(self, step: Step) -> list[Entry]:
         """Of its entries those that everybody takes, if there are any, else all."""
-        of_others = [act for act in step.acts if act.header.author != _removes(step)]
-        return [act for act in of_others if self._left(step, act)] or step.acts
+        refused = {
+            entry.body.key
+            for entry in self._entries.values()
+            if isinstance(entry.body, Remove)
+            and not self._in_force(entry)
+            and (entry.body.link.votes or entry.id in self.outranked)
+        }
+        body = step.acts[0].body
+        if isinstance(body, Remove):
+            refused.add(body.key)
+        return [act for act in step.acts if act.header.author not in refused and self._left(step, act)] or step.acts
 
     def _left(self, step: Step, act: Entry) -> bool:
         """Whether the next removal of its author leaves an act."""
         for later in self.steps[self.positions[step.id] + 1 :]:
-            if _removes(later) == act.header.author:
+            if isinstance(later.acts[0].body, Remove) and later.acts[0].body.key == act.header.author:
                 return self.within(self.cuts(later), act)
         return True
 
@@ -134,6 +143,10 @@ class Chain:
                 return 0
             place = self._places[place][0].body.link.previous
         return self.positions[place]
+
+    def _in_force(self, entry: Entry) -> bool:
+        position = self.positions.get(self.place(entry))
+        return position is not None and entry in self.steps[position].acts
 
     def _departures(self) -> dict[tuple[bytes, bytes], Cuts]:
         left: dict[tuple[bytes, bytes], Cuts] = {}
@@ -231,19 +244,15 @@ class Chain:
         return outranked
 
     def _stands_on(self) -> list[Entry]:
-        removed = {_removes(step) for step in self.steps}
-        taken = [self.taken(step) for step in self.steps]
-        return [next((act for act in acts if act.header.author not in removed), acts[0]) for acts in taken]
-
-
-def _removes(step: Step) -> bytes | None:
-    """Whom it removes."""
-    body = step.acts[0].body
-    return body.key if isinstance(body, Remove) else None
+        removed = {entry.body.key for entry in self._entries.values() if isinstance(entry.body, Remove)}
+        return [
+            next((act for act in step.acts if act.header.author not in removed), self.taken(step)[0])
+            for step in self.steps
+        ]
 
 
 def _removed(way: Way) -> set[bytes]:
-    return {key for step in way.steps if (key := _removes(step))}
+    return {step.acts[0].body.key for step in way.steps if isinstance(step.acts[0].body, Remove)}
 
 
 def cuts_of(cuts: list[Cut]) -> Cuts:
