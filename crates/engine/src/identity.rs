@@ -133,8 +133,18 @@ fn to_store(folder: &Path, store: &impl KeyStore, seed: &Seed) -> Result<bool, F
     let kept = store.write(&note.account, seed.as_slice()).and_then(|()| store.read(&note.account));
     match kept {
         Ok(kept) if kept.as_slice() == seed.as_slice() => {
-            // Where this fails the key would be in two places, of which the folder knows one.
-            write_file(folder, note.text().as_bytes()).inspect_err(|_| forget(store, &note))?;
+            // Where this fails the key would be in two places, of which the folder knows one; but it may fail with the
+            // note in its place, and then there is no other.
+            write_file(folder, note.text().as_bytes()).inspect_err(|_| {
+                let elsewhere = match read_file(folder) {
+                    Ok(Held::Note(there)) => there.account != note.account,
+                    Ok(Held::Nothing | Held::Seed(_)) => true,
+                    Err(_) => false,
+                };
+                if elsewhere {
+                    forget(store, &note);
+                }
+            })?;
             return Ok(true);
         }
         Err(KeyStoreError::Absent(reason)) => {

@@ -211,23 +211,29 @@ impl<S: Store> Replica<S> {
         true
     }
 
-    pub(crate) fn on_compare_reveal(&mut self, now: Time, connection: ConnectionId, reveal: &CompareReveal) -> bool {
+    pub(crate) fn on_compare_reveal(
+        &mut self,
+        now: Time,
+        connection: ConnectionId,
+        reveal: &CompareReveal,
+    ) -> Result<bool, StoreError> {
         let me = self.device;
-        let Some(session) = self.sessions.get_mut(&connection) else { return true };
-        let (device, parties) = (session.device, session.parties(me, false));
-        let Some(comparing) = session.comparison(&reveal.commitment, now) else { return true };
+        let Some(session) = self.sessions.get_mut(&connection) else { return Ok(true) };
+        let (device, peer, parties) = (session.device, session.peer, session.parties(me, false));
+        let Some(comparing) = session.comparison(&reveal.commitment, now) else { return Ok(true) };
         if comparing.stage != Stage::Answered {
-            return false;
+            return Ok(false);
         }
         if parties.commitment(&reveal.nonce) != comparing.commitment {
             session.comparing = None;
+            self.doubted(&peer)?;
             self.out.push(Output::Event(Event::ComparisonEnded(device, CompareOver::Broken, true)));
-            return false;
+            return Ok(false);
         }
         let pictures = parties.pictures(&reveal.nonce, &comparing.nonce);
         comparing.stage = Stage::Shown(pictures, false);
         self.out.push(Output::Event(Event::ComparisonShown(device, pictures)));
-        true
+        Ok(true)
     }
 
     pub(crate) fn on_compare_end(&mut self, connection: ConnectionId, end: &CompareEnd) -> Result<bool, StoreError> {

@@ -399,7 +399,7 @@ impl<S: Store> Replica<S> {
             Ok(Frame::Paired(paired)) => self.on_paired(now, connection, &paired)?,
             Ok(Frame::Compare(compare)) => self.on_compare(now, connection, &compare),
             Ok(Frame::CompareAnswer(answer)) => self.on_compare_answer(now, connection, &answer),
-            Ok(Frame::CompareReveal(reveal)) => self.on_compare_reveal(now, connection, &reveal),
+            Ok(Frame::CompareReveal(reveal)) => self.on_compare_reveal(now, connection, &reveal)?,
             Ok(Frame::CompareEnd(end)) => self.on_compare_end(connection, &end)?,
         };
         if !fine {
@@ -526,7 +526,11 @@ impl<S: Store> Replica<S> {
         for (connection, room, lane) in std::mem::take(&mut self.lazy_cursors) {
             let Some(session) = self.sessions.get(&connection) else { continue };
             let (Some(hello), Some(shared)) = (&session.hello, session.shared.get(&room)) else { continue };
-            self.store.put_cursor(hello.store, room, lane, shared.lanes.get(lane).cursor)?;
+            // A lane that begins anew, since the room was unshared meanwhile, has nothing to say yet.
+            let lane_state = shared.lanes.get(lane);
+            if lane_state.resumed {
+                self.store.put_cursor(hello.store, room, lane, lane_state.cursor)?;
+            }
         }
         if self.lazy_acks.is_empty() {
             self.lazy_since_ms = None;

@@ -249,12 +249,18 @@ impl Thread {
                 let folder = &self.folder;
                 burst.permits.extend(match own {
                     Some((author, bytes)) => {
+                        let author = (author, id);
                         self.allowances.spend(now.steady_ms, author, bytes, permit, || platform::free(folder.path()))
                     }
                     None => Some(permit),
                 });
             }
-            Input::Net(event) => machine.take_event(now, event)?,
+            Input::Net(event) => {
+                if let ConnectionEvent::Closed { id, .. } = &event {
+                    self.allowances.closed(ConnectionId(id.0));
+                }
+                machine.take_event(now, event)?;
+            }
             Input::Unreached(device) => machine.replica.unreached(now, device),
             Input::Moved => machine.replica.moved(),
             Input::Close => {}
