@@ -25,7 +25,7 @@ impl Device {
 
     /// For who listens.
     pub fn server(&self) -> Arc<ServerConfig> {
-        Arc::clone(self.0.acceptor().config())
+        self.0.server()
     }
 
     /// For who dials, and may expect a certain device.
