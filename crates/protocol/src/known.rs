@@ -75,7 +75,7 @@ impl Known {
         let mut damaged = false;
         for name in KNOWN {
             let Some(kept) = store.value(name)? else { continue };
-            if let Some(lines) = unsealed(&kept).or_else(|| cbor::decode(&kept).ok()) {
+            if let Some(lines) = unsealed(&kept) {
                 return Ok(Some(Self(lines.into_iter().map(|line| (line.key, line.opinion)).collect())));
             }
             damaged = true;
