@@ -15,6 +15,12 @@ pub const PENDING_MAX: usize = 256;
 /// Handshakes under way at one time from one IP address.
 pub const PENDING_PER_ADDRESS_MAX: usize = 32;
 
+/// Handshakes under way at one time from one IPv6 network (the first 64 bits, of which every device in it takes as many
+/// addresses as it likes; link-local ones, too). Whoever floods from there leaves the rest to IPv4 and to other networks.
+/// Not as few as from one address: on most private networks it is the network of all devices, which come back together
+/// when a server starts. IPv4 addresses are scarce, and who takes another's is found out by that one.
+pub const PENDING_PER_NETWORK_MAX: usize = PENDING_MAX / 4 * 3;
+
 /// Accepted connections whose peers the core has not raised to [`FrameLimit::Data`](super::FrameLimit::Data).
 /// Beyond it the oldest is closed as evicted.
 pub const STRANGERS_MAX: usize = 128;
@@ -41,23 +47,56 @@ struct Slots {
     next: u64,
     all: BTreeMap<Place, (IpAddr, CancellationToken)>,
     by_address: BTreeMap<IpAddr, BTreeSet<Place>>,
+    by_network: BTreeMap<[u16; 4], BTreeSet<Place>>,
+}
+
+/// The IPv6 network of an address; IPv4 is given as such, by whichever socket it came.
+fn network(address: IpAddr) -> Option<[u16; 4]> {
+    match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Some([a, b, c, d])
+        }
+    }
 }
 
 impl Slots {
     fn insert(&mut self, place: Place, address: IpAddr, evicted: CancellationToken) {
         self.all.insert(place, (address, evicted));
         self.by_address.entry(address).or_default().insert(place);
+        if let Some(network) = network(address) {
+            self.by_network.entry(network).or_default().insert(place);
+        }
+    }
+
+    /// Who gives way to a newcomer from this address, if anybody has to.
+    fn first(&self, address: IpAddr) -> Option<Place> {
+        let of_address = self.by_address.get(&address).filter(|places| places.len() >= PENDING_PER_ADDRESS_MAX);
+        let of_network = network(address).and_then(|network| self.by_network.get(&network));
+        let of_network = of_network.filter(|places| places.len() >= PENDING_PER_NETWORK_MAX);
+        if let Some(places) = of_address.or(of_network) {
+            return places.first().copied();
+        }
+        if self.all.len() >= PENDING_MAX { self.all.keys().next().copied() } else { None }
     }
 
     fn remove(&mut self, place: Place) -> Option<(IpAddr, CancellationToken)> {
         let (address, evicted) = self.all.remove(&place)?;
-        if let Some(places) = self.by_address.get_mut(&address) {
-            places.remove(&place);
-            if places.is_empty() {
-                self.by_address.remove(&address);
-            }
+        leave(&mut self.by_address, &address, place);
+        if let Some(network) = network(address) {
+            leave(&mut self.by_network, &network, place);
         }
         Some((address, evicted))
+    }
+}
+
+fn leave<K: Ord>(by: &mut BTreeMap<K, BTreeSet<Place>>, key: &K, place: Place) {
+    if let Some(places) = by.get_mut(key) {
+        places.remove(&place);
+        if places.is_empty() {
+            by.remove(key);
+        }
     }
 }
 
@@ -99,15 +138,7 @@ impl Pending {
     /// A place for a newcomer, if need be that of the oldest.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Slot {
         let mut slots = lock(&self.0);
-        let of_address = slots.by_address.get(&address);
-        let first = if of_address.is_some_and(|places| places.len() >= PENDING_PER_ADDRESS_MAX) {
-            of_address.and_then(|places| places.first().copied())
-        } else if slots.all.len() >= PENDING_MAX {
-            slots.all.keys().next().copied()
-        } else {
-            None
-        };
-        if let Some((_, evicted)) = first.and_then(|place| slots.remove(place)) {
+        if let Some((_, evicted)) = slots.first(address).and_then(|place| slots.remove(place)) {
             evicted.cancel();
         }
         let number = slots.next;
@@ -185,6 +216,30 @@ mod tests {
         let member = pending.admit(address(200));
         assert!(slots[0].evicted.is_cancelled());
         assert!(!slots[1].evicted.is_cancelled() && !member.evicted.is_cancelled());
+    }
+
+    #[test]
+    fn whoever_takes_addresses_of_one_ipv6_network_leaves_places_to_others() {
+        for network in [0x2001_0db8_0000_0001_u64, 0xfe80_0000_0000_0000] {
+            let of = |host: u64| IpAddr::from(((u128::from(network) << 64) | u128::from(host)).to_be_bytes());
+            let pending = Arc::new(Pending::default());
+            let others: Vec<Slot> = (1..=2)
+                .flat_map(|last| [address(last), IpAddr::from(((0xfd00_u128 << 112) | u128::from(last)).to_be_bytes())])
+                .map(|address| pending.admit(address))
+                .collect();
+            let flood: Vec<Slot> = (0..20 * PENDING_MAX as u64).map(|host| pending.admit(of(host))).collect();
+            assert!(others.iter().all(|other| !other.evicted.is_cancelled()));
+            let here = flood.iter().filter(|slot| !slot.evicted.is_cancelled()).count();
+            assert_eq!(here, PENDING_PER_NETWORK_MAX);
+            assert!(!flood.last().unwrap().evicted.is_cancelled(), "the newest has a place");
+            drop((others, flood));
+            let left = lock(&pending.0);
+            assert!(left.all.is_empty() && left.by_address.is_empty() && left.by_network.is_empty());
+        }
+        // IPv4 is counted by its addresses, whatever socket it came by.
+        let mapped = crate::net::address::canonical("[::ffff:192.168.1.1]:7".parse().unwrap());
+        assert_eq!(mapped.ip(), address(1));
+        assert_eq!(network(mapped.ip()), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! the core. What the frames mean is not known here.
 //!
 //! Identity comes from the TLS handshake alone ([`ConnectionEvent::Opened`]'s `peer`). Everything a
-//! peer can make this device spend before and after that has a limit: [`PENDING_MAX`] and
+//! peer can make this device spend before and after that has a limit: [`PENDING_MAX`], [`PENDING_PER_NETWORK_MAX`] and
 //! [`PENDING_PER_ADDRESS_MAX`] handshakes, [`STRANGERS_MAX`] connections, [`FrameLimit`], the frames and bytes that wait for the
 //! core ([`FramePermit`]), and [`QUEUE_MAX`] towards the peer.
 
@@ -45,7 +45,7 @@ pub use dialer::{DialError, Dialled};
 pub use frame::FrameLimit;
 pub use handle::{ConnectionHandle, ConnectionId, FramePermit, QUEUE_HIGH, QUEUE_LOW, QUEUE_MAX};
 pub use interface::local_addresses;
-pub use limits::{PENDING_MAX, PENDING_PER_ADDRESS_MAX, STRANGERS_MAX};
+pub use limits::{PENDING_MAX, PENDING_PER_ADDRESS_MAX, PENDING_PER_NETWORK_MAX, STRANGERS_MAX};
 pub use listener::{ListenError, Listener};
 pub use tls::{ALPN, TlsError};
 
