@@ -9,6 +9,10 @@
     reason = "a test may panic"
 )]
 
+/// Some tests ask how much memory is taken.
+#[global_allocator]
+static MEMORY: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
 mod attacks;
 mod described;
 mod device;

@@ -1,6 +1,7 @@
 //! Real sockets on loopback. Alice, Bob and Carol are devices; strangers are whoever else connects.
 
 mod dialling;
+mod handshakes;
 mod listening;
 mod strangers;
 mod traffic;

@@ -1,5 +1,8 @@
 //! What a stranger says within TLS, where anybody gets who makes a key.
 
+use std::time::Duration;
+
+use lanline_engine::net::{CloseReason, FrameLimit, Timeouts};
 use lanline_peer::Peer;
 use lanline_protocol::frame::{
     Ack, Batch, Digest, Entries, Frame, Heads, Hello, Open, Resume, Tag, WantEntries, WantHeads,
@@ -7,6 +10,9 @@ use lanline_protocol::frame::{
 use lanline_protocol::id::{EntryId, Hash, StoreId};
 use lanline_protocol::kind::Lane;
 use lanline_protocol::limits;
+
+use crate::MEMORY;
+use crate::device::{ALICE, Sockets};
 
 use super::mallory::{MALLORY, alice, answers, ends, key_of, open, stranger};
 
@@ -27,6 +33,31 @@ async fn a_frame_that_claims_four_gigabytes() {
     mallory.write(&[0xff; 4]).await;
     assert_eq!(mallory.goodbye().await, "frame_too_large");
     alice.node.close().await;
+}
+
+/// Of those who may send long frames, as members may.
+#[tokio::test]
+async fn lengths_claimed_and_never_sent() {
+    const MEMBERS: u8 = 32;
+    /// Far more than what a connection takes that says little, far less than what was claimed.
+    const EACH: usize = 64 * 1024;
+    let mut alice = Sockets::new(ALICE, Timeouts { silent: Duration::from_secs(3), ..Timeouts::default() });
+    let (_listener, address) = alice.listen();
+    let mut members = Vec::new();
+    for seed in 100..100 + MEMBERS {
+        members.push(Peer::dial(address, seed).await);
+        alice.opened().await.1.set_limit(FrameLimit::Data);
+    }
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    for member in &mut members {
+        member.write(&[0x00, 0x10, 0x00, 0x00, 0x82, 0x0a, 0xa5, 0x00, 0x00]).await;
+    }
+    for _ in 0..MEMBERS {
+        assert_eq!(alice.closed().await, CloseReason::Silent);
+    }
+    let most = MEMORY.peak_usage().saturating_sub(before);
+    assert!(most < usize::from(MEMBERS) * EACH, "{most} bytes");
 }
 
 #[tokio::test]
