@@ -18,6 +18,23 @@ const CONNECT: Duration = Duration::from_millis(9_800);
 /// How long of that a device that is connected already may take to say hello.
 const HELLO: Duration = Duration::from_secs(4);
 
+/// How long it waits who was hung up on at once, before each time that it tries again.
+const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(900)];
+
+/// Why a device was not reached.
+enum Missed {
+    /// It hung up at once, as one does at whose door there is a crowd.
+    Crowded(ApiError),
+    /// To try again would change nothing.
+    Other(ApiError),
+}
+
+impl From<ApiError> for Missed {
+    fn from(error: ApiError) -> Self {
+        Self::Other(error)
+    }
+}
+
 impl Node {
     /// Dials a device, by address, by id, or by both.
     pub async fn connect(&self, params: Connect) -> Result<Connected, ApiError> {
@@ -124,31 +141,61 @@ impl Node {
         Ok(readable(&found.await?))
     }
 
-    /// Dials, and waits for the device's hello. Where that does not come, the connection is ended.
+    /// Dials, and waits for the device's hello. Where that does not come, the connection is ended. Whom a device hangs up
+    /// on at once tries again, since a device at whose door there is a crowd does so by chance.
     pub(super) async fn reach(
         &self,
         addresses: &[Address],
         expected: Option<DeviceId>,
         deadline: Instant,
     ) -> Result<DeviceId, ApiError> {
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            match self.reach_once(addresses, expected, deadline).await {
+                Ok(device) => return Ok(device),
+                Err(Missed::Crowded(error)) => {
+                    let Some(again) = pauses.next().map(|pause| Instant::now() + pause) else { return Err(error) };
+                    if again >= deadline {
+                        return Err(error);
+                    }
+                    tracing::debug!(%error, "hung up on: trying again");
+                    tokio::time::sleep_until(again).await;
+                }
+                Err(Missed::Other(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn reach_once(
+        &self,
+        addresses: &[Address],
+        expected: Option<DeviceId>,
+        deadline: Instant,
+    ) -> Result<DeviceId, Missed> {
         if let Some(device) = expected {
             self.release(device).await?;
         }
         let limit = deadline.saturating_duration_since(Instant::now());
-        let dialled = self.net().dial(addresses, expected, limit).await?;
+        let dialled = self.net().dial(addresses, expected, limit).await.map_err(|error| match error {
+            DialError::HungUp(_) => Missed::Crowded(error.into()),
+            error => Missed::Other(error.into()),
+        })?;
         let (connection, device, address) = (ConnectionId(dialled.id.0), dialled.peer.device_id(), dialled.address);
         if expected.is_none() {
             self.release(device).await?;
         }
         self.impostors().forget(device);
         match tokio::time::timeout_at(deadline, self.core().greeted(connection, device)).await {
-            Ok(greeted) => greeted?.map(|()| device).map_err(|reason| parted(&show(&address), &reason)),
+            Ok(greeted) => greeted?.map(|()| device).map_err(|reason| {
+                let error = parted(&show(&address), &reason);
+                if is_crowded(&reason) { Missed::Crowded(error) } else { Missed::Other(error) }
+            }),
             Err(_) => {
                 // It did not answer, so that nobody relies on this connection.
                 let ended =
                     self.core().write(move |machine, now| Ok(machine.end(now, connection, &CloseReason::Silent)?));
                 ended.await?;
-                Err(DialError::TimedOut(show(&address)).into())
+                Err(Missed::Other(DialError::TimedOut(show(&address)).into()))
             }
         }
     }
@@ -175,6 +222,11 @@ impl Node {
     pub(super) async fn is_connected(&self, device: DeviceId) -> Result<bool, ApiError> {
         self.core().read(move |machine| Ok(is_greeted(&machine.replica, device))).await
     }
+}
+
+/// Whether a device that hung up may have done so because others came at the same time.
+fn is_crowded(reason: &CloseReason) -> bool {
+    matches!(reason.said().unwrap_or(reason.name()), "reset" | "evicted")
 }
 
 /// Why a device hung up that was dialled, as far as it said.

@@ -1,6 +1,12 @@
 //! Connecting to devices that do not do what a Lanline does.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use lanline_protocol::{
     frame::{Frame, Hello},
@@ -8,7 +14,11 @@ use lanline_protocol::{
     identity::DeviceKey,
 };
 use serde_json::json;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+};
 
 use super::*;
 use crate::{
@@ -144,4 +154,47 @@ async fn why_a_device_hung_up_is_told_in_time() {
         }
     }
     alice.close().await;
+}
+
+/// A door that hangs up at once on the first who come, and leads to `behind` after them. Counts who came.
+async fn crowded(turned_away: usize, behind: u16) -> (String, Arc<AtomicUsize>) {
+    let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, came) = (door.local_addr().unwrap().to_string(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&came);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = door.accept().await {
+            if count.fetch_add(1, Ordering::Relaxed) >= turned_away {
+                let mut inside = TcpStream::connect(("127.0.0.1", behind)).await.unwrap();
+                tokio::spawn(async move { copy_bidirectional(&mut stream, &mut inside).await });
+            }
+        }
+    });
+    (address, came)
+}
+
+#[tokio::test]
+async fn who_is_hung_up_on_at_once_tries_again_and_not_for_ever() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (alice, bob) = (self::alice(folders[0].path()).await, self::alice(folders[1].path()).await);
+    let port = bob.start_server(StartServer { port: Some(0) }).await.unwrap().port;
+    let connect = |address: &str| Connect { address: Some(address.to_owned()), device_id: None };
+
+    let (address, came) = crowded(usize::MAX, port).await;
+    let error = alice.connect(connect(&address)).await.unwrap_err();
+    assert!(error.code == ErrorCode::Unreachable && error.message.contains("hung up at once"), "{error:?}");
+    assert_eq!(came.load(Ordering::Relaxed), 1 + PAUSES.len());
+    // Who does not wait for it any more does not try any more.
+    let (address, came) = crowded(usize::MAX, port).await;
+    let given_up = tokio::time::timeout(PAUSES[0] * 2, alice.connect(connect(&address))).await;
+    let tried = came.load(Ordering::Relaxed);
+    assert!(given_up.is_err() && tried >= 1);
+    tokio::time::sleep(PAUSES[1] * 2).await;
+    assert_eq!(came.load(Ordering::Relaxed), tried);
+
+    let (address, came) = crowded(PAUSES.len(), port).await;
+    assert_eq!(alice.connect(connect(&address)).await.unwrap().device_id, bob.device_id().to_string());
+    assert_eq!(came.load(Ordering::Relaxed), 1 + PAUSES.len());
+    for node in [alice, bob] {
+        node.close().await;
+    }
 }
