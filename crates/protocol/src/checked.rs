@@ -9,7 +9,7 @@ use std::vec;
 use crate::entry::{Entry, WireEntry};
 use crate::frame::{Batch, Frame};
 use crate::id::EntryId;
-use crate::identity::{Context, DeviceId};
+use crate::identity::Context;
 use crate::kind::Lane;
 use crate::limits;
 use crate::planted::{self, Bug};
@@ -90,18 +90,16 @@ impl CheckedBatch {
         Ok(checking.checked)
     }
 
-    /// Bytes that entries of one author take, about.
-    pub fn size_by(&self, author: DeviceId) -> usize {
-        let groups = self.groups.iter().map(Group::entries);
-        let by_it = groups.filter(|group| group.first().is_some_and(|entry| entry.header.author.device_id() == author));
-        by_it.flatten().map(|entry| entry.size() + limits::ENTRY_BYTES).sum()
-    }
-
     /// Bytes that it takes, about.
     pub fn size(&self) -> usize {
         let entries = self.groups.iter().flat_map(Group::entries).map(Entry::size);
         entries.sum::<usize>() + self.records.iter().map(Record::size).sum::<usize>()
     }
+}
+
+/// Whether a frame is a batch, as far as its first bytes tell.
+pub fn is_batch(frame: &[u8]) -> bool {
+    frame.starts_with(&[0x82, Frame::BATCH])
 }
 
 /// Signatures that are checked together: some more would save little, and these take less than a millisecond.
@@ -122,7 +120,7 @@ impl Checking {
     /// [`crate::replica::Replica::frame`] to judge.
     pub fn begin(frame: &[u8]) -> Option<Self> {
         // Others are not decoded in vain.
-        if !frame.starts_with(&[0x82, Frame::BATCH]) {
+        if !is_batch(frame) {
             return None;
         }
         match Frame::decode(frame) {

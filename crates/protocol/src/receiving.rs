@@ -1,10 +1,13 @@
 //! What comes in: entries and records are checked, stored, and acknowledged after the commit.
 
+use std::collections::BTreeMap;
+
 use crate::checked::{CheckedBatch, Group};
 use crate::clock::Time;
 use crate::entry::{Entry, Header};
 use crate::frame::Batch;
 use crate::id::{EntryId, RoomId, ShortId};
+use crate::identity::PublicKey;
 use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::membership::{Act, Limit};
@@ -46,6 +49,12 @@ fn follows(seq: u64, timestamp_us: u64, next: &Header) -> bool {
 }
 
 impl<S: Store> Replica<S> {
+    /// Bytes that others' entries take, about, which were stored since this was asked last, by author: whoever brought
+    /// them, and nothing of what was held already.
+    pub fn take_stored(&mut self) -> BTreeMap<PublicKey, u64> {
+        std::mem::take(&mut self.stored)
+    }
+
     /// Takes a batch that came as bytes. `Ok(false)`: no honest peer sends it.
     pub(crate) fn on_batch(&mut self, now: Time, connection: ConnectionId, batch: Batch) -> Result<bool, StoreError> {
         // Who may be anyone is not worked for.
@@ -346,6 +355,11 @@ impl<S: Store> Replica<S> {
         *room.newest.get_mut(lane) = arrival;
         if lane == Lane::Content && header.author == self.me {
             room.own_newest = arrival;
+        }
+        if header.author != self.me {
+            let bytes = u64::try_from(entry.size() + limits::ENTRY_BYTES).unwrap_or(u64::MAX);
+            let stored = self.stored.entry(header.author).or_default();
+            *stored = stored.saturating_add(bytes);
         }
         let tip = TipAt { seq: header.seq, id: entry.id, timestamp_us: header.timestamp_us, add };
         let log = room.logs.get_mut(lane).entry(header.log_key()).or_default();

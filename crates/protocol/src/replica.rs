@@ -180,6 +180,8 @@ pub struct Replica<S> {
     pub(crate) filled: BTreeSet<ConnectionId>,
     /// Written since the last commit.
     pub(crate) wrote: bool,
+    /// Bytes of others' entries that were stored and not asked for yet, by author.
+    pub(crate) stored: BTreeMap<PublicKey, u64>,
     /// Own messages: the newest by room, and those whose state may have changed.
     pub(crate) recent: BTreeMap<RoomId, Recent>,
     pub(crate) fates: Fates,
@@ -276,6 +278,7 @@ impl<S: Store> Replica<S> {
             held_back: BTreeSet::new(),
             filled: BTreeSet::new(),
             wrote: false,
+            stored: BTreeMap::new(),
             recent: BTreeMap::new(),
             fates: Fates::default(),
             counting: BTreeMap::new(),

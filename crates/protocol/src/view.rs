@@ -209,6 +209,14 @@ impl<S: Store> Replica<S> {
         Some(self.called(room, &key))
     }
 
+    /// What a device is called that is a member of a room with this one; `None`: of none.
+    pub fn name_of_fellow(&self, device: DeviceId) -> Option<String> {
+        self.rooms.values().filter(|room| room.is_member(&self.me)).find_map(|room| {
+            let key = room.membership.as_ref()?.members.keys().find(|key| key.device_id() == device)?;
+            Some(self.called(room, key))
+        })
+    }
+
     /// What a device is called in a room, on this device; empty where no name of it is known.
     fn called(&self, room: &Room, key: &PublicKey) -> String {
         let called = room.called.get_or_init(|| {

@@ -191,11 +191,10 @@ impl Machine {
         })
     }
 
-    /// Tells that what a member writes is taken slowly; not of one who is in no room of this device.
+    /// Tells that what a member writes is taken slowly, whoever brings it; not of one who is in no room of this device.
     pub(super) fn tell_slowed(&self, now: Time, device: DeviceId, board: &Board) -> bool {
-        let peer = self.replica.peers().into_iter().find(|peer| peer.device == device);
-        let Some(peer) = peer.filter(|peer| self.replica.is_with_fellow(peer.connection)) else { return false };
-        let name = name::shown(&peer.name, &device);
+        let Some(name) = self.replica.name_of_fellow(device) else { return false };
+        let name = name::shown(&name, &device);
         board.notice(Notice {
             id: 0, // given where it is kept
             kind: NoticeKind::Slowed,

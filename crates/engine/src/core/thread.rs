@@ -8,6 +8,7 @@ use std::{
 };
 
 use lanline_protocol::{
+    checked,
     clock::Time,
     id::Hash,
     replica::{Output, Target},
@@ -29,7 +30,7 @@ use crate::{
     api::{ApiError, StoreCondition, StoreState},
     board::Board,
     folder::Folder,
-    net::{CloseReason, ConnectionEvent, FramePermit, QUEUE_LOW, show},
+    net::{CloseReason, ConnectionEvent, QUEUE_LOW, show},
     platform,
     store::trouble,
 };
@@ -74,7 +75,7 @@ pub(super) struct Thread {
     looked: Option<u64>,
     inputs: Receiver<Input>,
     clock: Clock,
-    allowances: Allowances<FramePermit>,
+    allowances: Allowances<ConnectionEvent>,
     pub(super) board: Arc<Board>,
     /// Done when nothing is taken in any more, for good.
     failed: CancellationToken,
@@ -165,7 +166,6 @@ impl Thread {
     fn burst(&mut self, first: Option<Input>) -> bool {
         let (begun, now) = (Instant::now(), self.clock.now());
         let mut burst = Burst::default();
-        self.allowances.release(now.steady_ms, || platform::free(self.folder.path()));
         if let Some(machine) = self.machine.as_mut() {
             machine.note_queues();
         }
@@ -185,6 +185,18 @@ impl Thread {
                 break;
             }
             next = self.inputs.try_recv().ok();
+        }
+        // What waited comes last, and one frame of it in any case.
+        while taken.is_ok()
+            && let Some(event) = self.allowances.next(now.steady_ms, || platform::free(self.folder.path()))
+        {
+            if let ConnectionEvent::Batch { batch, .. } = &event {
+                burst.bytes += batch.size();
+            }
+            taken = self.take_frame(now, event, &mut burst);
+            if burst.bytes >= BURST_BYTES || begun.elapsed() >= BURST_TIME {
+                break;
+            }
         }
         let failure = self.settle(taken).err();
         for write in std::mem::take(&mut burst.writes) {
@@ -237,23 +249,11 @@ impl Thread {
                 self.addresses = addresses;
                 machine.replica.set_addresses(now, &self.addresses)?;
             }
-            Input::Net(ConnectionEvent::Frame { id, bytes, permit }) => {
-                burst.permits.push(permit);
-                machine.replica.frame(now, ConnectionId(id.0), &bytes)?;
-            }
-            Input::Net(ConnectionEvent::Batch { id, batch, permit }) => {
-                let id = ConnectionId(id.0);
-                let author = machine.connections.open.get(&id).map(|open| open.device);
-                let own = author.map(|author| (author, batch.size_by(author)));
-                machine.replica.batch(now, id, batch)?;
-                let folder = &self.folder;
-                burst.permits.extend(match own {
-                    Some((author, bytes)) => {
-                        let author = (author, id);
-                        self.allowances.spend(now.steady_ms, author, bytes, permit, || platform::free(folder.path()))
-                    }
-                    None => Some(permit),
-                });
+            Input::Net(event @ (ConnectionEvent::Frame { .. } | ConnectionEvent::Batch { .. })) => {
+                return match self.hold(now, event) {
+                    Some(event) => self.take_frame(now, event, burst),
+                    None => Ok(()),
+                };
             }
             Input::Net(event) => {
                 if let ConnectionEvent::Closed { id, .. } = &event {
@@ -264,6 +264,45 @@ impl Thread {
             Input::Unreached(device) => machine.replica.unreached(now, device),
             Input::Moved => machine.replica.moved(),
             Input::Close => {}
+        }
+        Ok(())
+    }
+
+    /// Gives back what came on a connection and is to be taken now.
+    fn hold(&mut self, now: Time, event: ConnectionEvent) -> Option<ConnectionEvent> {
+        let (id, is_batch) = match &event {
+            ConnectionEvent::Frame { id, bytes, .. } => (id, checked::is_batch(bytes)),
+            ConnectionEvent::Batch { id, .. } => (id, true),
+            _ => return Some(event),
+        };
+        let id = ConnectionId(id.0);
+        match self.machine.as_ref().and_then(|machine| machine.connections.open.get(&id)) {
+            Some(open) => self.allowances.hold(now.steady_ms, (open.device, id), is_batch, event),
+            None => Some(event),
+        }
+    }
+
+    /// Takes what came on a connection, and charges what of it was stored.
+    fn take_frame(&mut self, now: Time, event: ConnectionEvent, burst: &mut Burst) -> Result<(), StoreError> {
+        let Some(machine) = self.machine.as_mut() else { return Ok(()) };
+        let id = match event {
+            ConnectionEvent::Frame { id, bytes, permit } => {
+                burst.permits.push(permit);
+                machine.replica.frame(now, ConnectionId(id.0), &bytes)?;
+                id
+            }
+            ConnectionEvent::Batch { id, batch, permit } => {
+                burst.permits.push(permit);
+                machine.replica.batch(now, ConnectionId(id.0), batch)?;
+                id
+            }
+            _ => return Ok(()),
+        };
+        let by = machine.connections.open.get(&ConnectionId(id.0)).map(|open| open.device);
+        for (author, bytes) in machine.replica.take_stored() {
+            let author = author.device_id();
+            let by = (by.unwrap_or(author), author);
+            self.allowances.charge(now.steady_ms, by, bytes, || platform::free(self.folder.path()));
         }
         Ok(())
     }
@@ -318,6 +357,7 @@ impl Thread {
     fn fail(&mut self, now: Time, error: &StoreError) {
         tracing::error!(%error, "the store failed");
         let Some(Machine { replica, mut connections }) = self.machine.take() else { return };
+        self.allowances.all_closed();
         self.part_with_all(&mut connections, &CloseReason::ReadOnly);
         self.parted = connections;
         if !trouble(error).may_pass() {
@@ -344,6 +384,7 @@ impl Thread {
 
     /// Takes nothing in any more.
     fn give_up(&mut self, error: ApiError, farewell: CloseReason, state: StoreState) {
+        self.allowances.all_closed();
         if let Some(mut machine) = self.machine.take() {
             self.part_with_all(&mut machine.connections, &farewell);
         }

@@ -1,6 +1,9 @@
 //! Messages, their states, and what survives.
 
+use std::collections::BTreeMap;
+
 use lanline_protocol::command::CommandError;
+use lanline_protocol::identity::DeviceKey;
 use lanline_protocol::kind::{Kind, Lane};
 use lanline_protocol::receipt::Status;
 use lanline_protocol::replica::Event;
@@ -139,6 +142,33 @@ fn a_message_reaches_carol_through_bob() {
     world.commit(CAROL);
     world.settle();
     assert_eq!(world.texts(ALICE, room), ["over two hops", "and back"]);
+}
+
+#[test]
+fn what_was_stored_is_told_once_and_by_its_author() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    for device in [ALICE, BOB, CAROL] {
+        world.replica(device).take_stored();
+    }
+    let key = |device: usize| DeviceKey::from_seed(&[device as u8 + 1; 32]).public();
+    // Carol hears of it by alice alone.
+    world.say(BOB, room, &"b".repeat(1000));
+    world.commit(BOB);
+    world.settle();
+    let stored = world.replica(CAROL).take_stored();
+    assert_eq!(stored.keys().collect::<Vec<_>>(), [&key(BOB)]);
+    assert!((1000..1500).contains(&stored[&key(BOB)]), "{stored:?}");
+    assert_eq!(world.replica(CAROL).take_stored(), BTreeMap::new());
+    assert_eq!(world.replica(BOB).take_stored(), BTreeMap::new(), "one's own is not counted");
+    // By two ways at once it comes twice, and takes no more room.
+    world.connect(BOB, CAROL);
+    world.settle();
+    world.say(BOB, room, &"b".repeat(1000));
+    world.commit(BOB);
+    world.settle();
+    let stored = world.replica(CAROL).take_stored();
+    assert!((1000..1500).contains(&stored[&key(BOB)]), "{stored:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A member that writes as fast as it can, and what becomes of the others.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -71,6 +71,44 @@ async fn who_floods_waits_for_itself_and_the_person_is_told() {
     };
     timeout(PATIENCE, more).await.expect("nothing more of it came");
     for node in [alice, bob, mallory] {
+        node.close().await;
+    }
+}
+
+/// Each connection brings as much as may be on its way before any of it is acknowledged.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_again_and_again_gets_no_more_through() {
+    const TIMES: usize = 8;
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let (alice, mallory) = (device(folders[0].path(), "Alice").await, device(folders[1].path(), "Mallory").await);
+    alice.call("start_server", json!({"port": 0})).await.unwrap();
+    let room = alice.call("create_room", json!({"name": "Garden"})).await.unwrap()["room"].take();
+    let invite = alice.call("invite", json!({"room": room})).await.unwrap();
+    mallory.call("join", json!({"link": invite["link"]})).await.unwrap();
+    let host = json!({"device_id": alice.device_id().to_string()});
+    mallory.call("disconnect", host.clone()).await.unwrap();
+    let text = "x".repeat(16 * 1024);
+    let at_once = super::super::allowance::AT_ONCE as usize / text.len();
+    for _ in 0..3 * at_once {
+        mallory.call("send_message", json!({"room": room, "text": text})).await.unwrap();
+    }
+    let held = async || {
+        let page = alice.call("messages", json!({"room": room, "limit": 500})).await.unwrap();
+        page["messages"].as_array().unwrap().iter().filter(|message| message["text"] == text.as_str()).count()
+    };
+    let begun = Instant::now();
+    for _ in 0..TIMES {
+        mallory.call("connect", host.clone()).await.unwrap();
+        // Longer than a window takes.
+        sleep(Duration::from_millis(150)).await;
+        mallory.call("disconnect", host.clone()).await.unwrap();
+    }
+    // What is taken later, and one batch that nobody owed for.
+    let since = begun.elapsed().as_secs() as usize + 1;
+    let may = at_once + 64 * 1024 * since / text.len() + 2 * 256 * 1024 / text.len();
+    let came = held().await;
+    assert!((at_once / 2..may).contains(&came), "{came} of {at_once} at once, and no more than {may}");
+    for node in [alice, mallory] {
         node.close().await;
     }
 }
