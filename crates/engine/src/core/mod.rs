@@ -7,6 +7,7 @@ mod allowance;
 mod clock;
 mod connections;
 mod fault;
+mod incoming;
 mod input;
 mod notices;
 mod outputs;
