@@ -144,7 +144,7 @@ impl<S: Store> Replica<S> {
         if let Some(room) = self.rooms.get_mut(&room) {
             room.evaluate();
         }
-        if self.let_in(now, room, &peer, &name, invite)?.is_some() {
+        if self.let_in(now, room, &peer, &name, invite)?.refusal().is_some() {
             return Ok(self.refuse_code(connection, PairRefusal::Unavailable));
         }
         self.note_seen(&peer, Some(name), None, now)?;

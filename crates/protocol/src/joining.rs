@@ -17,6 +17,27 @@ use crate::room::Room;
 use crate::session::{ConnectionId, FrameLimit, Joining, Shared};
 use crate::store::{Store, StoreError};
 
+/// What became of a device that asked to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LetIn {
+    /// It was a member before.
+    Member,
+    /// This device added it.
+    Added,
+    /// It was not added.
+    Refused(Refusal),
+}
+
+impl LetIn {
+    /// Why it was not let in, where it was not.
+    pub(crate) fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Member | Self::Added => None,
+            Self::Refused(refusal) => Some(refusal),
+        }
+    }
+}
+
 impl<S: Store> Replica<S> {
     /// Asks the device on a connection to be added to the room that a link is about. The answer is an event:
     /// [`Event::Joined`] once this device's own admission is on its disk, [`Event::JoinRefused`], or the end of
@@ -93,25 +114,28 @@ impl<S: Store> Replica<S> {
         }
         let (peer, joiner, exporter) = (session.peer, session.device, session.exporter);
         let room = session.room_of_tag(&join.tag, self.rooms.keys());
-        let refusal = match room {
+        let became = match room {
             Some(room) => {
                 let claim = JoinClaim { room, exporter, joiner, host: self.device };
                 self.admit_joiner(now, room, &peer, join, &claim)?
             }
-            None => Some(Refusal::Unknown),
+            None => LetIn::Refused(Refusal::Unknown),
         };
-        self.send(connection, &Frame::Joined(Joined { tag: join.tag, refusal }));
-        if refusal.is_none() {
+        self.send(connection, &Frame::Joined(Joined { tag: join.tag, refusal: became.refusal() }));
+        if became.refusal().is_none() {
             // When it said hello it was a stranger, of whom nothing was kept.
             self.note_seen(&peer, Some(join.name.clone()), None, now)?;
-            self.verified(now, &peer, Way::Link)?;
+            if became == LetIn::Added {
+                // A member knows each invite of its room, so that to hold one says nothing of who it is.
+                self.verified(now, &peer, Way::Link)?;
+            }
             self.raise_limit(connection, FrameLimit::Data);
             self.open_rooms(connection)?;
         }
         Ok(true)
     }
 
-    /// Adds a device that holds an invite, or says why not.
+    /// Adds a device that holds an invite, where it is no member yet, or says why not.
     fn admit_joiner(
         &mut self,
         now: Time,
@@ -119,20 +143,21 @@ impl<S: Store> Replica<S> {
         peer: &PublicKey,
         join: &Join,
         claim: &JoinClaim,
-    ) -> Result<Option<Refusal>, StoreError> {
-        let Some(room) = self.rooms.get_mut(&id) else { return Ok(Some(Refusal::Unknown)) };
+    ) -> Result<LetIn, StoreError> {
+        let unknown = Ok(LetIn::Refused(Refusal::Unknown));
+        let Some(room) = self.rooms.get_mut(&id) else { return unknown };
         room.evaluate();
         let Some(membership) = room.membership.as_ref().filter(|membership| membership.is_member(&self.me)) else {
-            return Ok(Some(Refusal::Unknown));
+            return unknown;
         };
-        let Some((invite, _)) = membership.invite(&join.invite) else { return Ok(Some(Refusal::Unknown)) };
+        let Some((invite, _)) = membership.invite(&join.invite) else { return unknown };
         if !claim.holds(&join.invite, &join.signature) {
-            return Ok(Some(Refusal::Unknown));
+            return unknown;
         }
         self.let_in(now, id, peer, &join.name, invite)
     }
 
-    /// Adds a device to a room by an invite that it proved to know of, or says why not.
+    /// Adds a device to a room by an invite that it proved to know of, where it is no member yet, or says why not.
     pub(crate) fn let_in(
         &mut self,
         now: Time,
@@ -140,25 +165,25 @@ impl<S: Store> Replica<S> {
         peer: &PublicKey,
         name: &str,
         invite: EntryId,
-    ) -> Result<Option<Refusal>, StoreError> {
+    ) -> Result<LetIn, StoreError> {
         let membership = self.rooms.get(&id).and_then(|room| room.membership.as_ref());
         let Some(membership) = membership.filter(|membership| membership.is_member(&self.me)) else {
-            return Ok(Some(Refusal::Unknown));
+            return Ok(LetIn::Refused(Refusal::Unknown));
         };
-        let Some(invited) = membership.invited(&invite) else { return Ok(Some(Refusal::Unknown)) };
+        let Some(invited) = membership.invited(&invite) else { return Ok(LetIn::Refused(Refusal::Unknown)) };
         if membership.is_member(peer) {
-            return Ok(None);
+            return Ok(LetIn::Member);
         }
         // The add is stamped by this device's clock, and void where the stamp is past the invite's end.
         let stamp_ms = self.clock.next(now) / 1000;
         if now.wall_ms() > invited.expires_at_ms || stamp_ms > invited.expires_at_ms {
-            return Ok(Some(Refusal::Expired));
+            return Ok(LetIn::Refused(Refusal::Expired));
         }
         // Nobody comes back by an invite that let it in before: it was removed, or left, since.
         if invited.used_by.contains(peer)
             || (invited.used_by.len() >= invited.uses as usize && !planted::is(Bug::InviteOverused))
         {
-            return Ok(Some(Refusal::Used));
+            return Ok(LetIn::Refused(Refusal::Used));
         }
         let owner = membership.role(&self.me) == Some(Role::Owner) && membership.frozen.is_none();
         let (name, invite) = (name.to_owned(), Some(invite));
@@ -170,11 +195,11 @@ impl<S: Store> Replica<S> {
         };
         match self.append(now, id, &body) {
             Err(CommandError::Store(error)) => return Err(error),
-            Err(_) => return Ok(Some(Refusal::Unavailable)),
+            Err(_) => return Ok(LetIn::Refused(Refusal::Unavailable)),
             Ok(_) => {}
         }
         let added = self.rooms.get(&id).is_some_and(|room| room.is_member(peer));
-        Ok((!added).then_some(Refusal::Unavailable))
+        Ok(if added { LetIn::Added } else { LetIn::Refused(Refusal::Unavailable) })
     }
 
     /// The peer says whether it lets this device in.

@@ -54,6 +54,9 @@ struct Opinion {
     blocked: Option<bool>,
     #[n(2)]
     verified: Option<Verified>,
+    /// It was compared, and people saw that somebody may stand between. Until they see the same, nothing else makes sure.
+    #[n(3)]
+    differed: Option<bool>,
 }
 
 #[derive(Encode, Decode)]
@@ -222,14 +225,18 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// It was made sure who a device is. What was surer stands.
+    /// It was made sure who a device is. What was surer stands, and so does that a comparison failed, until another one
+    /// does not: who stands between may well hold a link, or have talked somebody into telling a code.
     pub(crate) fn verified(&mut self, now: Time, key: &PublicKey, way: Way) -> Result<(), StoreError> {
         let opinion = self.known.0.entry(*key).or_default();
         // A link is shown again and again; who compares again is sure anew.
         if opinion.verified.is_some_and(|before| before.way > way || (before.way == way && way < Way::Compared)) {
             return Ok(());
         }
-        opinion.verified = Some(Verified { way, at_ms: now.wall_ms() });
+        if opinion.differed == Some(true) && way < Way::Compared {
+            return Ok(());
+        }
+        (opinion.verified, opinion.differed) = (Some(Verified { way, at_ms: now.wall_ms() }), None);
         self.keep_known()
     }
 
@@ -240,10 +247,11 @@ impl<S: Store> Replica<S> {
         }
     }
 
-    /// It is sure no more who a device is.
+    /// A comparison showed that it is not sure who a device is.
     pub(crate) fn doubted(&mut self, key: &PublicKey) -> Result<(), StoreError> {
-        let before = self.known.0.get_mut(key).and_then(|opinion| opinion.verified.take());
-        if before.is_some() { self.keep_known() } else { Ok(()) }
+        let opinion = self.known.0.entry(*key).or_default();
+        let (verified, differed) = (opinion.verified.take(), opinion.differed.replace(true));
+        if verified.is_some() || differed != Some(true) { self.keep_known() } else { Ok(()) }
     }
 
     fn met(&self, device: DeviceId) -> Result<PublicKey, CommandError> {

@@ -4,6 +4,7 @@ use lanline_protocol::command::CommandError;
 use lanline_protocol::comparing::CompareOver;
 use lanline_protocol::comparison::Pictures;
 use lanline_protocol::frame::{CompareEndReason, Frame};
+use lanline_protocol::id::RoomId;
 use lanline_protocol::identity::{DeviceId, DeviceKey};
 use lanline_protocol::known::Way;
 use lanline_protocol::limits;
@@ -136,6 +137,61 @@ fn who_sees_something_else_ends_it_for_both() {
     assert!(matches!(again, Err(CommandError::NotFound(_))), "{again:?}");
     world.crash(BOB);
     assert_eq!(verified(&mut world, BOB, ALICE), None);
+}
+
+/// Bob asks alice to let him in by a link, and then by a code.
+fn bob_proves_an_invite(world: &mut World, room: RoomId) {
+    for by_code in [false, true] {
+        let link = world.invite(ALICE, room);
+        if !by_code {
+            world.join(BOB, ALICE, &link);
+            continue;
+        }
+        let now = world.now;
+        let code = world.replica(ALICE).show_code(now, &link, false).unwrap().unwrap().code;
+        world.commit(ALICE);
+        let connection = world.replica(BOB).connection(id(ALICE)).unwrap();
+        world.replica(BOB).join_by_code(connection, &code).unwrap();
+        world.commit(BOB);
+        world.settle();
+    }
+}
+
+#[test]
+fn what_differed_is_made_sure_of_by_comparing_alone() {
+    let mut world = together();
+    let room = world.replica(ALICE).rooms().unwrap()[0].id;
+    ask(&mut world, ALICE, BOB);
+    deliver(&mut world);
+    confirm(&mut world, ALICE, BOB, false);
+    deliver(&mut world);
+    let nobody_is_sure = |world: &mut World| {
+        assert_eq!((verified(world, ALICE, BOB), verified(world, BOB, ALICE)), (None, None));
+    };
+    nobody_is_sure(&mut world);
+    // As a member, after a restart, and as one who is let in anew.
+    bob_proves_an_invite(&mut world, room);
+    nobody_is_sure(&mut world);
+    world.crash(ALICE);
+    world.crash(BOB);
+    world.listen(ALICE);
+    world.connect(BOB, ALICE);
+    world.settle();
+    bob_proves_an_invite(&mut world, room);
+    nobody_is_sure(&mut world);
+    let now = world.now;
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    world.settle();
+    bob_proves_an_invite(&mut world, room);
+    assert_eq!(world.replica(ALICE).members(room).unwrap().len(), 2);
+    nobody_is_sure(&mut world);
+
+    world.events(ALICE);
+    ask(&mut world, ALICE, BOB);
+    deliver(&mut world);
+    confirm(&mut world, ALICE, BOB, true);
+    assert_eq!(verified(&mut world, ALICE, BOB).map(|(way, _)| way), Some(Way::Compared));
 }
 
 #[test]

@@ -114,6 +114,29 @@ fn it_is_kept_how_it_was_made_sure_who_somebody_is() {
 }
 
 #[test]
+fn a_member_makes_sure_of_nothing_by_an_invite_of_its_room() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(3);
+    world.listen(BOB);
+    world.connect(CAROL, BOB);
+    world.settle();
+    // It is for somebody else, and the room's log shows its public half to every member; carol was told the secret.
+    let link = world.invite(ALICE, room);
+    world.settle();
+    world.join(CAROL, BOB, &link);
+    assert_eq!(way(&mut world, BOB, CAROL), None, "alice let carol in");
+    // Nor is it sure again what the person here forgot.
+    world.replica(ALICE).forget_device(id(CAROL)).unwrap();
+    world.commit(ALICE);
+    world.cut(ALICE, CAROL);
+    world.connect(CAROL, ALICE);
+    world.settle();
+    world.join(CAROL, ALICE, &link);
+    assert!(known(&mut world, ALICE, CAROL).is_some());
+    assert_eq!(way(&mut world, ALICE, CAROL), None);
+}
+
+#[test]
 fn what_is_forgotten_is_met_again() {
     let mut world = World::new(&["alice", "bob"]);
     world.room_of(2);
