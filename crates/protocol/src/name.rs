@@ -16,6 +16,10 @@ use crate::identity::PublicKey;
 const MARKS: usize = 6;
 /// As much of an id as tells two of one name apart: a device's first group.
 const SHORT_ID: usize = 7;
+/// As much as tells two apart whose ids begin alike, which somebody may have tried keys for: a device's first two groups.
+const LONG_ID: usize = 15;
+/// What stands between a name and the beginning of an id.
+const TAG: char = '#';
 
 /// The name without what cannot be seen: in composed form (NFC), on one line, with single spaces. Empty where nothing is
 /// left.
@@ -38,7 +42,7 @@ pub fn clean(name: &str) -> String {
 /// The name as it is shown; where nothing of it can be seen, the beginning of the id.
 pub fn shown(name: &str, id: &impl Display) -> String {
     let clean = clean(name);
-    if clean.is_empty() { short(id) } else { clean }
+    if clean.is_empty() { beginning(id, SHORT_ID) } else { clean }
 }
 
 /// A device's name as it is shown; empty where none of it is known.
@@ -46,37 +50,80 @@ pub(crate) fn of_device(name: &str, key: &PublicKey) -> String {
     if name.is_empty() { String::new() } else { shown(name, key) }
 }
 
-/// Each name as it is shown; where one looks like another, with the beginning of its id.
+/// Each name as it is shown; where one looks like another, with the beginning of its id. What another is told apart by is
+/// in nobody's name: who has it there is shown without, and with the beginning of its own.
 pub fn told_apart<K: Ord + Copy + Display>(names: impl IntoIterator<Item = (K, String)>) -> BTreeMap<K, String> {
     let names: BTreeMap<K, String> = names.into_iter().map(|(id, name)| (id, shown(&name, &id))).collect();
+    let ids = count(names.keys().map(|id| seen_as(&beginning(id, SHORT_ID))));
     let looks: BTreeMap<K, Vec<String>> = names.iter().map(|(id, name)| (*id, looks(name))).collect();
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for look in looks.values().flatten() {
-        *seen.entry(look).or_default() += 1;
-    }
-    let is_alone = |id: &K| looks.get(id).into_iter().flatten().all(|look| seen.get(look.as_str()) == Some(&1));
-    names
-        .iter()
-        .map(|(id, name)| (*id, if is_alone(id) { name.clone() } else { format!("{name} #{}", short(id)) }))
-        .collect()
+    let seen = count(looks.values().flatten());
+    let told = |id: &K, name: &String| {
+        let own = seen_as(&beginning(id, SHORT_ID));
+        let forged = carries_another(name, &own, &ids);
+        if !forged && looks.get(id).into_iter().flatten().all(|look| seen.get(&look) == Some(&1)) {
+            return name.clone();
+        }
+        let name = if forged { before_tags(name) } else { name.clone() };
+        let tag = beginning(id, if ids.get(&own) == Some(&1) { SHORT_ID } else { LONG_ID });
+        format!("{name} {TAG}{tag}").trim_start().to_owned()
+    };
+    names.iter().map(|(id, name)| (*id, told(id, name))).collect()
 }
 
-fn short(id: &impl Display) -> String {
-    id.to_string().chars().take(SHORT_ID).collect()
+fn beginning(id: &impl Display, characters: usize) -> String {
+    id.to_string().chars().take(characters).collect()
+}
+
+fn count<T: Ord>(all: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
+    all.fold(BTreeMap::new(), |mut counted, one| {
+        *counted.entry(one).or_default() += 1;
+        counted
+    })
+}
+
+/// Whether a sign stands in a name, and behind it what looks like the beginning of an id that is not its own alone.
+fn carries_another(name: &str, own: &str, ids: &BTreeMap<String, usize>) -> bool {
+    if !plain(name).contains(TAG) {
+        return false;
+    }
+    let seen = seen_as(name);
+    seen.split(TAG).skip(1).any(|behind| {
+        // What one character looks like may be two.
+        let ends = behind.char_indices().map(|(at, character)| at + character.len_utf8()).take(2 * SHORT_ID);
+        let mut beginnings = ends.filter_map(|end| behind.get(..end));
+        beginnings.any(|begins| ids.get(begins).is_some_and(|known| begins != own || *known > 1))
+    })
+}
+
+/// What stands before the first sign.
+fn before_tags(name: &str) -> String {
+    clean(plain(name).split(TAG).next().unwrap_or_default())
+}
+
+/// The plain characters that compatible ones stand for: of full width, in circles, as ciphers.
+fn plain(name: &str) -> String {
+    name.nfkc().collect()
+}
+
+/// What a tag is seen as (UTS 39), whatever the case, and whatever is put between its characters.
+fn seen_as(text: &str) -> String {
+    let seen: String = skeleton(&plain(text).to_lowercase()).collect();
+    seen.chars().filter(|character| character.is_alphanumeric() || *character == TAG).collect()
 }
 
 /// What a name looks like (UTS 39), whatever the case. Both ways, since a capital I looks like an l and is an i.
 fn looks(name: &str) -> Vec<String> {
-    // What looks like the beginning of an id behind a name must not make it another.
-    let is_short_id = |end: &str| end.chars().count() == SHORT_ID && end.chars().all(char::is_alphanumeric);
-    let name = match name.rsplit_once('#') {
-        Some((before, end)) if is_short_id(end) => before.trim_end(),
-        _ => name,
-    };
-    // Of ciphers and of letters in compatible form, too, as of full width.
-    let plain: String = name.nfkc().collect();
-    let folded: String = skeleton(&plain.to_lowercase()).collect();
-    let mut looks = vec![skeleton(&plain).collect::<String>().to_lowercase(), folded];
+    let plain = plain(name);
+    // What looks like the beginning of an id behind a name must not make it another, however often it stands there.
+    let is_group = |group: &str| group.chars().count() == SHORT_ID && group.chars().all(char::is_alphanumeric);
+    let mut name = plain.as_str();
+    while let Some((before, end)) = name.rsplit_once(TAG)
+        && end.trim_start().split('-').all(is_group)
+    {
+        name = before.trim_end();
+    }
+    let folded: String = skeleton(&name.to_lowercase()).collect();
+    let mut looks = vec![skeleton(name).collect::<String>().to_lowercase(), folded];
     looks.dedup();
     looks
 }
@@ -220,6 +267,11 @@ mod tests {
             "Al\u{456}ce",
             "Alice #1000002",
             "Alice#AAAAAAA",
+            "Alice ＃1000002",
+            "Alice ﹟1000002",
+            "Alice # １０００００２",
+            "Alice #1000002 #1000003",
+            "Alice #1000002-1000003 ＃AAAAAAA#BBBBBBB",
         ] {
             let both = told(&["Alice", other]);
             assert_eq!(both[0], "Alice #1000000", "{other}");
@@ -230,6 +282,72 @@ mod tests {
         }
         // Nothing to be seen is not alike.
         assert_eq!(told(&["\u{3164}", "\u{200b}"]), ["1000000", "1000001"]);
+    }
+
+    /// As a device's id is written.
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    struct Id(&'static str);
+
+    impl Display for Id {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    /// Of two of them somebody tried keys until they began alike; of two, what they begin with looks alike in part.
+    const IDS: [Id; 5] = [
+        Id("ABCDEFG-HIJKLMN-OPQRSTU"),
+        Id("ABCDEFG-2222222-OPQRSTU"),
+        Id("RNABCDE-FGHIJKL-MNOPQRS"),
+        Id("MABCDEF-GHIJKLM-NOPQRST"),
+        Id("QQQQQQQ-RRRRRRR-SSSSSSS"),
+    ];
+
+    fn told(names: [&str; 5]) -> [String; 5] {
+        let mut told = told_apart(IDS.into_iter().zip(names.map(str::to_owned)));
+        IDS.map(|id| told.remove(&id).unwrap())
+    }
+
+    #[test]
+    fn nobody_is_shown_with_what_another_is_told_apart_by() {
+        let carol = IDS[4];
+        for forged in [
+            "Alice #QQQQQQQ",
+            "Alíce #QQQQQQQ",
+            "Alice ＃QQQQQQQ",
+            "Alice ﹟ＱＱＱＱＱＱＱ",
+            "Alice #qqqqqqq #XXXXXXX",
+            "Alice #QQQQQQQ (at work)",
+            "Alice # Q Q Q Q Q Q Q",
+            "Alice #QQQ-QQQQ",
+            "Alice #Q\u{332}QQQQQQ",
+            "#QQQQQQQ",
+        ] {
+            let mut names = told_apart([(IDS[2], forged.to_owned()), (carol, "Carol".to_owned())]);
+            let shown = names.remove(&IDS[2]).unwrap();
+            assert!(shown.ends_with("RNABCDE") && !shown.contains('Q') && !shown.contains('q'), "{forged}: {shown}");
+            assert_eq!(names.remove(&carol).unwrap(), "Carol");
+        }
+        // Who keeps the beginning of its own id in its name, or something else there, is not touched.
+        for own in ["Bob #RNABCDE", "Bob #release", "Team #1"] {
+            assert_eq!(told_apart([(IDS[2], own.to_owned()), (carol, "Carol".to_owned())])[&IDS[2]], own);
+        }
+        // Where the ids begin alike, more of them is shown; nor is that taken from anybody.
+        let both = told(["Alice", "Alice #ABCDEFG", "a", "b", "c"]);
+        assert_eq!(both[..2], ["Alice #ABCDEFG-HIJKLMN", "Alice #ABCDEFG-2222222"]);
+        let both = told(["Alice", "Álice #ABCDEFG-HIJKLMN", "a", "b", "c"]);
+        assert_eq!(both[..2], ["Alice", "Álice #ABCDEFG-2222222"]);
+    }
+
+    fn forged() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            prop::sample::select(vec![
+                "Alice", "alice", "Bob", "x", " ", "\u{200b}", "\u{301}", "-", "#", "＃", "﹟", " #"
+            ]),
+            prop::sample::select(vec!["ABCDEFG", "abcdefg", "ＡＢＣＤＥＦＧ", "RNABCDE", "mabcdef", "QQQQQQQ"]),
+            prop::sample::select(vec!["ABCDEFG-HIJKLMN", "ABCDEFG-2222222", "MABCDEF-GHIJKLM", "2222222", "XXXXXXX"]),
+        ];
+        prop::collection::vec(part, 0..8).prop_map(|parts| parts.concat())
     }
 
     fn hostile() -> impl Strategy<Value = String> {
@@ -260,6 +378,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_name_carries_what_another_is_told_apart_by(names in prop::array::uniform5(forged())) {
+            let told = told(names.each_ref().map(String::as_str));
+            let tags = IDS.map(|id| beginning(&id, if id.0.starts_with('A') { LONG_ID } else { SHORT_ID }));
+            for (of, shown) in told.iter().enumerate() {
+                let read: String = plain(shown).to_uppercase().chars().filter(|c| !c.is_whitespace()).collect();
+                for (other, tag) in tags.iter().enumerate().filter(|(other, _)| *other != of) {
+                    prop_assert!(!read.contains(&format!("#{tag}")), "{of} is shown as {shown}, as {other}");
+                }
+            }
+            let apart: std::collections::BTreeSet<&String> = told.iter().collect();
+            prop_assert_eq!(apart.len(), told.len());
+        }
+
         #[test]
         fn what_is_shown_is_never_empty_and_holds_nothing_hidden(name in hostile()) {
             let shown = shown(&name, &"abcdefghij");

@@ -62,9 +62,12 @@ fn members_that_look_alike_are_told_apart() {
     let bob = format!("Аlice #{}", short(BOB));
     assert_eq!(names(&mut world, room), [alice.clone(), "carol".to_owned(), bob.clone()]);
     assert_eq!(world.messages(ALICE, room).pop().unwrap().author_name, bob);
-    // What looks like a part of a name to tell it apart by makes no other name.
-    call(&mut world, BOB, &alice);
-    assert_eq!(names(&mut world, room), [alice.clone(), format!("{alice} #{}", short(BOB)), "carol".to_owned()]);
+    // What looks like a part of a name to tell it apart by makes no other name, and what another has is in nobody's.
+    for forged in [alice.clone(), alice.replace('#', "＃"), alice.replace('#', "﹟ "), format!("{alice} #XXXXXXX")] {
+        call(&mut world, BOB, &forged);
+        let bob = format!("alice #{}", short(BOB));
+        assert_eq!(names(&mut world, room), [alice.clone(), bob, "carol".to_owned()], "{forged}");
+    }
     // What this person calls somebody looks like something, too.
     call(&mut world, BOB, "bob");
     assert_eq!(names(&mut world, room), ["alice", "bob", "carol"]);
