@@ -54,7 +54,7 @@ fn from_elsewhere(file: Option<&Path>) -> Result<Option<Passphrase>, Failure> {
                 Failure::input(format!("The file {path} cannot be read ({error}): check the path."))
             };
             let file = File::open(path).map_err(unreadable)?;
-            first_line(file).map(Some).map_err(unreadable)
+            first_line(file).map_err(unreadable)?.map(Some).ok_or_else(too_long)
         }
         Some(_) => from_input().map(Some),
         None if std::io::stdin().is_terminal() => Ok(None),
@@ -63,16 +63,30 @@ fn from_elsewhere(file: Option<&Path>) -> Result<Option<Passphrase>, Failure> {
 }
 
 fn from_input() -> Result<Passphrase, Failure> {
-    first_line(std::io::stdin()).map_err(|error| {
+    let read = first_line(std::io::stdin()).map_err(|error| {
         Failure::input(format!("Standard input cannot be read ({error}): type the passphrase instead."))
-    })
+    })?;
+    read.ok_or_else(too_long)
 }
 
-fn first_line(from: impl Read) -> std::io::Result<Passphrase> {
+fn too_long() -> Failure {
+    Failure::input(format!("The passphrase is the first line, which may have {MOST} bytes: choose a shorter one."))
+}
+
+/// The first line; `None`: it is too long, and what is left of one that was cut would be another passphrase.
+fn first_line(from: impl Read) -> std::io::Result<Option<Passphrase>> {
+    const END: u64 = "\r\n".len() as u64;
     // Of its full size from the start: a text that grows leaves a copy behind.
-    let mut line = Zeroizing::new(String::with_capacity(MOST as usize));
-    BufReader::new(from.take(MOST)).read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned().into())
+    let mut line = Zeroizing::new(Vec::with_capacity((MOST + END) as usize));
+    BufReader::new(from.take(MOST + END)).read_until(b'\n', &mut line)?;
+    let end = line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    line.truncate(end);
+    if line.len() as u64 > MOST {
+        return Ok(None);
+    }
+    let line =
+        std::str::from_utf8(&line).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
+    Ok(Some(line.to_owned().into()))
 }
 
 fn typed(prompt: &str) -> Result<Passphrase, Failure> {
@@ -89,8 +103,20 @@ mod tests {
     #[test]
     fn a_passphrase_is_the_first_line_as_it_is() {
         for (given, read) in [("a b \n", "a b "), ("x\r\ny\n", "x"), ("", ""), ("\n", ""), ("höre", "höre")] {
-            assert_eq!(first_line(given.as_bytes()).unwrap().as_str(), read);
+            assert_eq!(first_line(given.as_bytes()).unwrap().unwrap().as_str(), read);
         }
         assert!(first_line([0xff].as_slice()).is_err());
+    }
+
+    #[test]
+    fn a_passphrase_that_is_too_long_is_refused_and_never_cut() {
+        let longest = "p".repeat(MOST as usize);
+        for end in ["", "\n", "\r\n", "\r\nmore"] {
+            let read = first_line(format!("{longest}{end}").as_bytes()).unwrap();
+            assert_eq!(read.unwrap().as_str(), longest);
+        }
+        for longer in [format!("{longest}p"), format!("{longest}p\n"), format!("x{}", "ö".repeat(MOST as usize))] {
+            assert_eq!(first_line(longer.as_bytes()).unwrap(), None);
+        }
     }
 }
