@@ -90,15 +90,22 @@ pub enum FolderError {
     },
     /// The key file does not hold a key.
     #[error(
-        "The identity key {} is damaged: put back a copy of it, or move it away to begin as a new device.",
-        .0.display()
+        "The identity key {} is damaged: put back a copy of it, or move the folder {} away to begin as a new device.",
+        .0.display(), folder_of(.0).display()
     )]
     KeyDamaged(PathBuf),
+    /// There is no key file, but the rooms of the device whose key it was.
+    #[error(
+        "The identity key {} is missing, though this device has rooms: put back the file, import an export with another \
+         --data-dir, or move the folder {} away to begin as a new device.",
+        .0.join(KEY_FILE).display(), .0.display()
+    )]
+    KeyMissing(PathBuf),
     /// Others can read the key file.
     #[error(
         "The identity key {} can be read by other users of this machine: run `chmod 600` on it if you trust them not \
-         to have copied it, else move it away to begin as a new device.",
-        .0.display()
+         to have copied it, else move the folder {} away to begin as a new device.",
+        .0.display(), folder_of(.0).display()
     )]
     KeyExposed(PathBuf),
     /// The key is in the system's key store, which cannot be read.
@@ -113,13 +120,17 @@ pub enum FolderError {
     /// The key should be in the system's key store, and is not.
     #[error(
         "The system's key store does not hold this device's key: start Lanline as the user and on the machine that put \
-         it there, or move {} away to begin as a new device and import an export.",
-        .0.display()
+         it there, or move the folder {} away to begin as a new device and import an export.",
+        folder_of(.0).display()
     )]
     KeyNotInStore(PathBuf),
     /// The system gives no random numbers.
     #[error("The system gives no random numbers to make a key from ({0}): restart the machine.")]
     NoRandomness(getrandom::Error),
+}
+
+fn folder_of(key: &Path) -> &Path {
+    key.parent().unwrap_or(key)
 }
 
 impl FolderError {
@@ -131,6 +142,7 @@ impl FolderError {
             Self::Exposed(_)
             | Self::KeyUnreadable { .. }
             | Self::KeyDamaged(_)
+            | Self::KeyMissing(_)
             | Self::KeyExposed(_)
             | Self::KeyStoreClosed { .. }
             | Self::KeyNotInStore(_)

@@ -3,6 +3,11 @@
 //! The file `identity.key` says which. It holds either the key's 32 bytes or a note: under which account of the key store
 //! the key is, and whose it is. So the key moves with one rename, no crash leaves a folder without it, and a Lanline that
 //! knows no key stores calls the note damaged instead of beginning as another device.
+//!
+//! An entry of the key store that a folder's note ever named is never removed, not even where the key leaves it: a copy of
+//! the folder has the same note, and nobody can tell of which there are copies. So an entry that nobody needs any more is
+//! left to the person. Removed is only what no note in force named: what was written and then not noted, or for an import
+//! that did not come to its end.
 
 use std::{
     fmt,
@@ -83,26 +88,36 @@ pub(crate) fn open(folder: &Path, store: &impl KeyStore, choice: KeyChoice) -> R
         (Held::Note(note), KeyChoice::File) => {
             let seed = from_store(folder, store, &note)?;
             write_file(folder, seed.as_slice())?;
-            forget(store, &note);
+            tracing::warn!(
+                account = note.account,
+                "the key lies in a file of the data folder again; the key store keeps it as well, for copies of the folder"
+            );
             Ok(Identity { seed, place: KeyPlace::File })
         }
     }
 }
 
+/// Whether the folder holds neither a key nor a note where it is, so that one would be drawn.
+pub(crate) fn is_missing(folder: &Path) -> Result<bool, FolderError> {
+    Ok(matches!(read_file(folder)?, Held::Nothing))
+}
+
 /// Moves a key, or the note of where it is, from one folder to another, in place of what that one has.
-pub(crate) fn move_in(from: &Path, to: &Path, store: &impl KeyStore) -> Result<(), FolderError> {
+pub(crate) fn move_in(from: &Path, to: &Path) -> Result<(), FolderError> {
     let unwritable = |reason| FolderError::Unwritable { path: to.to_owned(), reason };
-    let (before, after) = (read_file(to), read_file(from)?);
+    // What is damaged stays for somebody to look at.
+    read_file(from)?;
     if from.join(REFUSED_FILE).exists() {
         std::fs::rename(from.join(REFUSED_FILE), to.join(REFUSED_FILE)).map_err(unwritable)?;
     }
-    std::fs::rename(from.join(KEY_FILE), to.join(KEY_FILE)).map_err(unwritable)?;
-    match (before, after) {
-        (Ok(Held::Note(before)), Held::Note(after)) if before.account == after.account => {}
-        (Ok(Held::Note(before)), _) => forget(store, &before),
-        _ => {}
+    std::fs::rename(from.join(KEY_FILE), to.join(KEY_FILE)).map_err(unwritable)
+}
+
+/// Has the key store forget the key of a folder that is about to be thrown away, and never was a device's.
+pub(crate) fn discard(folder: &Path, store: &impl KeyStore) {
+    if let Ok(Held::Note(note)) = read_file(folder) {
+        forget(store, &note);
     }
-    Ok(())
 }
 
 /// Whether the key store refused a key of this folder before.
@@ -130,9 +145,8 @@ fn to_store(folder: &Path, store: &impl KeyStore, seed: &Seed) -> Result<bool, F
         return Ok(false);
     }
     let note = Note { account: new_account()?, device: DeviceKey::from_seed(seed).public().device_id() };
-    let kept = store.write(&note.account, seed.as_slice()).and_then(|()| store.read(&note.account));
-    match kept {
-        Ok(kept) if kept.as_slice() == seed.as_slice() => {
+    match store.keep(&note.account, seed.as_slice()) {
+        Ok(()) => {
             // Where this fails the key would be in two places, of which the folder knows one; but it may fail with the
             // note in its place, and then there is no other.
             write_file(folder, note.text().as_bytes()).inspect_err(|_| {
@@ -151,12 +165,11 @@ fn to_store(folder: &Path, store: &impl KeyStore, seed: &Seed) -> Result<bool, F
             tracing::info!(%reason, "there is no key store here: the key lies in a file of the data folder");
             return Ok(false);
         }
-        Ok(_) => tracing::warn!("the key store did not give the key back: the key lies in a file of the data folder"),
+        // Nothing more is asked of it: it may take a minute over each answer.
         Err(error) => {
             tracing::warn!(%error, "the key store did not take the key: it lies in a file of the data folder");
         }
     }
-    forget(store, &note);
     let refused = folder.join(REFUSED_FILE);
     let noted = platform::create_private_file(&refused).and_then(|mut file| file.write_all(REFUSED_TEXT.as_bytes()));
     noted.map_err(|reason| FolderError::Unwritable { path: refused, reason })?;
@@ -247,4 +260,4 @@ fn write_file(folder: &Path, content: &[u8]) -> Result<(), FolderError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,7 @@
 //! A running device.
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     Settings,
-    api::{ApiError, CallError, Event, Job},
+    api::{ApiError, CallError, Event, Job, StoreCondition, StoreState},
     board::Board,
     core::{Core, CoreError, DATABASE, Started},
     dialing,
@@ -20,12 +21,13 @@ use crate::{
     folder::{Folder, FolderError, Stay},
     identity::{self, Identity},
     impostors::Impostors,
-    moving,
+    moving::{self, Staged},
     net::{Net, Timeouts, TlsError},
     platform::SystemKeyStore,
     presenter::Presenter,
     server::Server,
     socket::Socket,
+    store,
     turn::{self, Line},
     whereabouts,
 };
@@ -46,8 +48,10 @@ struct Inner {
     /// Another one after an import.
     running: RwLock<Running>,
     presenter: Presenter,
-    /// Held by an export, for there is one place for the copy that it makes.
-    exporting: tokio::sync::Mutex<()>,
+    /// Held by an export and by an import: both are at work in the folder.
+    moving: Arc<tokio::sync::Mutex<()>>,
+    /// Done once the device is to be closed: what takes long ends as soon as it can.
+    closing: CancellationToken,
     /// Whether it is there for a single command.
     alone: bool,
     /// `None` once closed.
@@ -81,8 +85,11 @@ struct Open {
     serving: tokio::task::JoinHandle<()>,
     /// Dialling, looking for other addresses, and ending with the core.
     tasks: Vec<AbortOnDropHandle<()>>,
-    /// Done when the core's thread has ended and let go of the folder.
+    /// Done when the core's thread has ended.
     ended: oneshot::Receiver<()>,
+    /// Held by this device from its beginning to its end, also while it becomes another one, and by whatever else is at
+    /// work there. Let go of after the socket: whoever takes it next puts its own in that place.
+    folder: Arc<Folder>,
 }
 
 /// Ends everything that others see once the core has failed: a server that takes nothing in is no server.
@@ -94,19 +101,27 @@ fn end_with(failed: CancellationToken, server: Arc<Server>, net: Arc<Net>) -> Ab
     }))
 }
 
-/// Takes the folder, puts in its place what was imported, and starts the core and the net.
-async fn begin(settings: &Settings, stay: Stay, board: &Arc<Board>) -> Result<Begun, OpenError> {
-    let (path, choice, core_board) = (settings.data_dir.clone(), settings.key_store, Arc::clone(board));
-    let (key, identity, started) = tokio::task::spawn_blocking(move || {
-        let folder = Folder::open(&path, stay)?;
+/// Takes the folder.
+async fn take(path: PathBuf, stay: Stay) -> Result<Arc<Folder>, OpenError> {
+    blocking(move || Ok(Arc::new(Folder::open(&path, stay)?))).await
+}
+
+/// Puts in its place what was imported, and starts the core and the net.
+async fn begin(settings: &Settings, folder: Arc<Folder>, board: &Arc<Board>) -> Result<Begun, OpenError> {
+    let (choice, core_board) = (settings.key_store, Arc::clone(board));
+    let (key, identity, started) = blocking(move || {
         moving::finish(folder.path(), DATABASE, &SystemKeyStore)?;
+        if identity::is_missing(folder.path())?
+            && store::has_entries(&folder.path().join(DATABASE)).map_err(CoreError::from)?
+        {
+            return Err(FolderError::KeyMissing(folder.path().to_owned()).into());
+        }
         let identity = identity::open(folder.path(), &SystemKeyStore, choice)?;
         let key = DeviceKey::from_seed(&identity.seed);
         let started = Core::start(folder, identity.seed.clone(), core_board)?;
-        Ok::<_, OpenError>((key, identity, started))
+        Ok((key, identity, started))
     })
-    .await
-    .map_err(|error| OpenError::Internal(error.to_string()))??;
+    .await?;
     let Started { core, ended, failed, targets } = started;
     let sink = core.clone();
     let runtime = tokio::runtime::Handle::current();
@@ -116,6 +131,12 @@ async fn begin(settings: &Settings, stay: Stay, board: &Arc<Board>) -> Result<Be
     let device_id = key.public().device_id();
     let running = Running { identity: Arc::new(identity), device_id, core, net, server, impostors: Arc::default() };
     Ok(Begun { running, targets, failing, ended })
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| OpenError::Internal(error.to_string()))?
 }
 
 /// Dials the members of the rooms, and looks for other addresses of this device.
@@ -167,6 +188,10 @@ pub enum OpenError {
     Internal(String),
 }
 
+fn refusal(error: OpenError) -> ApiError {
+    ApiError::new(error.code(), error.to_string())
+}
+
 impl OpenError {
     /// The error's code in the API.
     pub fn code(&self) -> crate::api::ErrorCode {
@@ -210,7 +235,8 @@ impl Node {
 
     async fn begin(settings: Settings, stay: Stay) -> Result<(Self, Targets), OpenError> {
         let board = Arc::new(Board::new());
-        let Begun { running, targets, failing, ended } = begin(&settings, stay, &board).await?;
+        let folder = take(settings.data_dir.clone(), stay).await?;
+        let Begun { running, targets, failing, ended } = begin(&settings, Arc::clone(&folder), &board).await?;
         let (line, serve) = Line::new();
         let serving = tokio::spawn(serve);
         let node = Self {
@@ -218,9 +244,10 @@ impl Node {
                 board,
                 running: RwLock::new(running),
                 presenter: Presenter::default(),
-                exporting: tokio::sync::Mutex::default(),
+                moving: Arc::default(),
+                closing: CancellationToken::new(),
                 alone: stay == Stay::OneCommand,
-                open: Mutex::new(Some(Open { socket: None, line, serving, tasks: vec![failing], ended })),
+                open: Mutex::new(Some(Open { socket: None, line, serving, tasks: vec![failing], ended, folder })),
                 settings,
             }),
         };
@@ -237,28 +264,44 @@ impl Node {
         }
     }
 
-    /// Ends what this device is and begins as what was imported, for the same doors. Called in turn, while nothing else
-    /// is under way but what is aside.
-    pub(crate) async fn begin_anew(&self) -> Result<(), ApiError> {
+    /// Ends what this device is and begins as what was imported, for the same doors; whether it does: not where it has
+    /// rooms, of which one may have come while the import was read. Called in turn, while nothing else is under way but
+    /// what is aside.
+    pub(crate) async fn begin_anew(&self, staged: Staged) -> Result<bool, ApiError> {
+        let Running { net, core, server, .. } = self.running();
+        if !core.close_if(|machine| Ok(machine.replica.rooms()?.is_empty())).await? {
+            return Ok(false);
+        }
+        // Nothing is taken in from here on, and the folder stays this device's: what is put aside is what was looked at.
         let (gone, ended) = oneshot::channel();
         drop(gone);
         let before = match self.lock().as_mut() {
-            Some(open) => (std::mem::take(&mut open.tasks), std::mem::replace(&mut open.ended, ended)),
+            Some(open) => {
+                let (tasks, ended) = (std::mem::take(&mut open.tasks), std::mem::replace(&mut open.ended, ended));
+                (tasks, ended, Arc::clone(&open.folder))
+            }
             None => return Err(turn::closed().into()),
         };
-        let (tasks, ended) = before;
-        let Running { net, core, server, .. } = self.running();
+        let (tasks, ended, folder) = before;
         let port = self.inner.board.server().port;
         drop(tasks);
         server.fail().await;
         net.shutdown().await;
-        core.close();
         // An error is an end as well.
         let _ = ended.await;
 
-        let stay = if self.inner.alone { Stay::OneCommand } else { Stay::Lasting };
-        let begun = begin(&self.inner.settings, stay, &self.inner.board).await;
-        let begun = begun.map_err(|error| ApiError::new(error.code(), error.to_string()))?;
+        let choice = self.inner.settings.key_store;
+        let settled = blocking(move || Ok(staged.settle(&SystemKeyStore, choice)?)).await.map_err(refusal);
+        // As what was imported, or as before where that could not be settled.
+        let begun = match begin(&self.inner.settings, folder, &self.inner.board).await.map_err(refusal) {
+            Ok(begun) => begun,
+            Err(error) => {
+                // It answers and says why, and holds the folder, until it is closed.
+                let state = StoreState { state: StoreCondition::Failed, reason: Some(error.message.clone()) };
+                self.inner.board.set_store(state);
+                return Err(error);
+            }
+        };
         let Begun { running, targets, failing, ended } = begun;
         let mut tasks = vec![failing];
         if !self.inner.alone {
@@ -287,7 +330,7 @@ impl Node {
             tracing::warn!(%error, "the server could not be started again");
         }
         self.inner.board.emit(Event::EventsLost { count: 1 });
-        Ok(())
+        settled.map(|()| true)
     }
 
     /// Calls a command by its name; `params` is an object, or null for none.
@@ -313,8 +356,10 @@ impl Node {
         self.inner.board.subscribe()
     }
 
-    /// Finishes what was asked, takes leave of everyone and lets go of the data folder, within 5 s. Later calls fail.
+    /// Finishes what was asked, takes leave of everyone and lets go of the data folder, within 5 s; what is still at work
+    /// in the folder then holds it until it is done. Later calls fail.
     pub async fn close(&self) {
+        self.inner.closing.cancel();
         let open = self.lock().take();
         let Some(open) = open else { return };
         if tokio::time::timeout(CLOSE, self.finish(open)).await.is_err() {
@@ -327,7 +372,7 @@ impl Node {
         self.inner.board.close();
     }
 
-    async fn finish(&self, Open { socket, line, serving, tasks, ended }: Open) {
+    async fn finish(&self, Open { socket, line, serving, tasks, ended, folder }: Open) {
         if let Some(socket) = socket {
             socket.close().await;
         }
@@ -338,6 +383,7 @@ impl Node {
         self.core().close();
         // An error is an end as well.
         let _ = ended.await;
+        drop(folder);
     }
 
     /// Refuses a command whose effect ends with a device that is there for a single command.
@@ -393,8 +439,19 @@ impl Node {
         self.running().server
     }
 
-    pub(crate) fn exporting(&self) -> &tokio::sync::Mutex<()> {
-        &self.inner.exporting
+    /// Held by who exports or imports.
+    pub(crate) fn moving(&self) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(&self.inner.moving)
+    }
+
+    /// The folder, which nobody else takes while this is held.
+    pub(crate) fn folder(&self) -> Result<Arc<Folder>, ApiError> {
+        self.lock().as_ref().map(|open| Arc::clone(&open.folder)).ok_or_else(|| turn::closed().into())
+    }
+
+    /// Done once the device is to be closed.
+    pub(crate) fn closing(&self) -> CancellationToken {
+        self.inner.closing.clone()
     }
 
     pub(crate) fn presenter(&self) -> &Presenter {

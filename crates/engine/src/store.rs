@@ -31,7 +31,7 @@ use lanline_protocol::{
 };
 use rusqlite::{Connection, params};
 
-pub(crate) use self::copy::{copy_database, mark_copied};
+pub(crate) use self::copy::{copy_database, has_entries, mark_copied};
 pub use self::open::OpenStoreError;
 pub(crate) use self::trouble::{Trouble, trouble};
 use self::{

@@ -133,7 +133,7 @@ macro_rules! for_each_command {
             aside export_identity(ExportIdentity) -> Nothing;
             /// Makes this device the one that was exported, in place of what it is: the same id, with its rooms as they were then. It connects anew, and an `events_lost` says that all is to be asked for again. What was said since then comes from the members. Only where this device has no rooms.
             ///
-            /// Errors: `exists` (this device has rooms), `wrong_passphrase`, `not_found`, `version_unsupported`, `read_only`. A damaged file is an `invalid_argument`.
+            /// Errors: `exists` (this device has rooms), `refused` (it is being exported), `wrong_passphrase`, `not_found`, `version_unsupported`, `read_only`. A damaged file is an `invalid_argument`.
             in_turn import_identity(ImportIdentity) -> Nothing;
             /// Who holds, received and read a message.
             ///

@@ -18,11 +18,7 @@ mod thread;
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
 use lanline_protocol::{
@@ -62,6 +58,9 @@ pub(crate) type Replica = lanline_protocol::replica::Replica<SqliteStore>;
 /// The database's name in the data folder.
 pub(crate) const DATABASE: &str = "lanline.db";
 
+/// What is told of what was under way when a device began anew.
+const ANEW: &str = "This device was begun anew for an import: try again.";
+
 /// How this program names itself to peers.
 const AGENT: &str = concat!("lanline/", env!("CARGO_PKG_VERSION"));
 
@@ -69,6 +68,8 @@ const AGENT: &str = concat!("lanline/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Machine {
     pub(crate) replica: Replica,
     pub(crate) connections: Connections,
+    /// Whether nothing more is to be taken in once this is committed.
+    pub(crate) ends: bool,
 }
 
 impl Machine {
@@ -95,15 +96,15 @@ impl Machine {
 pub(crate) struct Core {
     inputs: mpsc::Sender<Input>,
     board: Arc<Board>,
-    /// Whether it was told to end.
-    closing: Arc<AtomicBool>,
+    /// Why it ends, once it was told to.
+    closing: Arc<Mutex<Option<ApiError>>>,
 }
 
 /// A core that was just started.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) core: Core,
-    /// Done when the thread has ended and let go of the folder.
+    /// Done when the thread has ended and closed the database.
     pub(crate) ended: oneshot::Receiver<()>,
     /// Done when the core has failed and does nothing any more.
     pub(crate) failed: CancellationToken,
@@ -142,7 +143,11 @@ impl CoreError {
 
 impl Core {
     /// Opens the database in the folder and starts the thread, which holds the folder until it ends. Blocks.
-    pub(crate) fn start(folder: Folder, seed: Zeroizing<[u8; 32]>, board: Arc<Board>) -> Result<Started, CoreError> {
+    pub(crate) fn start(
+        folder: Arc<Folder>,
+        seed: Zeroizing<[u8; 32]>,
+        board: Arc<Board>,
+    ) -> Result<Started, CoreError> {
         let clock = Clock::new();
         let store = open_store(&folder, &seed)?;
         board.restore_notices(notices::kept(&store).map_err(CoreError::Unreadable)?);
@@ -238,9 +243,26 @@ impl Core {
 
     /// Commits what was asked for so far and ends the thread, whatever is asked later.
     pub(crate) fn close(&self) {
-        self.closing.store(true, Ordering::Release);
+        *self.closing.lock().unwrap_or_else(PoisonError::into_inner) = Some(crate::turn::closed().into());
         // Fails only where it has ended.
         let _ = self.inputs.send(Input::Close);
+    }
+
+    /// As [`close`](Self::close), for a device that begins anew, and only where it may end as it is now: nothing is taken
+    /// in between that look and the end. Whether it ends.
+    pub(crate) fn close_if<F>(&self, may_end: F) -> impl Future<Output = Result<bool, ApiError>> + Send + use<F>
+    where
+        F: FnOnce(&Machine) -> Result<bool, CommandError> + Send + 'static,
+    {
+        let closing = Arc::clone(&self.closing);
+        self.write(move |machine, _| {
+            machine.ends = may_end(machine)?;
+            if machine.ends {
+                let anew = ApiError::new(ErrorCode::Internal, ANEW);
+                *closing.lock().unwrap_or_else(PoisonError::into_inner) = Some(anew);
+            }
+            Ok(machine.ends)
+        })
     }
 
     /// Why something was dropped without an answer.
@@ -248,9 +270,8 @@ impl Core {
         let store = self.board.store();
         match store.reason {
             Some(reason) if store.state == StoreCondition::Failed => ApiError::new(ErrorCode::Internal, reason),
-            _ if self.closing.load(Ordering::Acquire) => crate::turn::closed().into(),
-            // It died with it in hand, and is about to say so.
-            _ => fault::internal(),
+            // Else it died with it in hand, and is about to say so.
+            _ => self.closing.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_else(fault::internal),
         }
     }
 }

@@ -249,6 +249,28 @@ async fn a_disk_that_does_not_answer_does_not_keep_a_device_from_being_closed() 
     stuck.await.unwrap();
 }
 
+#[tokio::test]
+async fn nothing_is_taken_in_between_a_last_look_and_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, room) = alice_in_a_garden(folder.path()).await;
+    let core = alice.core();
+    assert!(!core.close_if(|machine| Ok(machine.replica.rooms()?.is_empty())).await.unwrap());
+    alice.call("send_message", json!({"room": room, "text": "still here"})).await.unwrap();
+    // All in one burst, as far as that is possible.
+    let before = core.write(|machine, now| machine.replica.create_room(now, "before"));
+    let ended = core.close_if(|machine| Ok(machine.replica.rooms()?.len() == 2));
+    let after = core.write(|machine, now| machine.replica.create_room(now, "after"));
+    before.await.unwrap();
+    assert!(ended.await.unwrap());
+    assert!(after.await.unwrap_err().message.contains("import"));
+    alice.close().await;
+    let alice = self::alice(folder.path()).await;
+    let rooms = alice.call("rooms", json!({})).await.unwrap();
+    let names: Vec<&str> = rooms.as_array().unwrap().iter().filter_map(|room| room["name"].as_str()).collect();
+    assert!(names.len() == 2 && !names.contains(&"after"), "{names:?}");
+    alice.close().await;
+}
+
 async fn notice(events: &mut EventStream, wanted: NoticeKind) -> Notice {
     let found = async {
         loop {

@@ -73,7 +73,7 @@ pub(super) struct Thread {
     failed: CancellationToken,
     seed: Zeroizing<[u8; 32]>,
     /// Let go of last: whoever takes the folder next finds the database closed.
-    pub(super) folder: Folder,
+    pub(super) folder: Arc<Folder>,
 }
 
 /// Why nothing is taken in.
@@ -89,7 +89,7 @@ impl Thread {
     #[expect(clippy::too_many_arguments, reason = "made in one place, of things that have nothing else in common")]
     pub(super) fn new(
         replica: Replica,
-        folder: Folder,
+        folder: Arc<Folder>,
         seed: Zeroizing<[u8; 32]>,
         clock: Clock,
         inputs: Receiver<Input>,
@@ -98,7 +98,7 @@ impl Thread {
         failed: CancellationToken,
     ) -> Self {
         Self {
-            machine: Some(Machine { replica, connections: Connections::default() }),
+            machine: Some(Machine { replica, connections: Connections::default(), ends: false }),
             parted: Connections::default(),
             refusal: None,
             addresses: Vec::new(),
@@ -173,13 +173,14 @@ impl Thread {
             burst.presses |= !matches!(input, Input::Net(ConnectionEvent::Frame { .. }));
             taken = self.take(now, input, &mut burst);
             let full = burst.inputs >= BURST_INPUTS || burst.bytes >= BURST_BYTES || begun.elapsed() >= BURST_TIME;
-            if taken.is_err() || full {
+            if taken.is_err() || full || self.ends() {
                 break;
             }
             next = self.inputs.try_recv().ok();
         }
         // What waited comes last, and one frame of it in any case.
         while taken.is_ok()
+            && !self.ends()
             && let Some(event) = self.allowances.next(now.steady_ms, || platform::free(self.folder.path()))
         {
             if let ConnectionEvent::Batch { batch, .. } = &event {
@@ -191,6 +192,8 @@ impl Thread {
             }
         }
         let failure = self.settle(taken).err();
+        // Not where that failed: then it goes on as it was.
+        go_on &= !self.ends();
         for write in std::mem::take(&mut burst.writes) {
             write.answer(failure.as_ref());
         }
@@ -211,6 +214,10 @@ impl Thread {
             std::thread::sleep(LINGER);
         }
         go_on
+    }
+
+    fn ends(&self) -> bool {
+        self.machine.as_ref().is_some_and(|machine| machine.ends)
     }
 
     fn take(&mut self, now: Time, input: Input, burst: &mut Burst) -> Result<(), StoreError> {
@@ -309,7 +316,7 @@ impl Thread {
     /// reading goes on and writing is tried again.
     fn fail(&mut self, now: Time, error: &StoreError) {
         tracing::error!(%error, "the store failed");
-        let Some(Machine { replica, mut connections }) = self.machine.take() else { return };
+        let Some(Machine { replica, mut connections, .. }) = self.machine.take() else { return };
         self.allowances.all_closed();
         self.part_with_all(&mut connections, &CloseReason::ReadOnly);
         self.parted = connections;
@@ -351,7 +358,7 @@ impl Thread {
         let mut connections = std::mem::take(&mut self.parted);
         connections.wishes_changed = true;
         self.looked = None;
-        self.machine = Some(Machine { replica, connections });
+        self.machine = Some(Machine { replica, connections, ends: false });
     }
 
     /// Tries whether writing works again.
@@ -440,7 +447,7 @@ mod tests {
 
     /// A core that is not running.
     fn thread(folder: &std::path::Path) -> Thread {
-        let folder = Folder::open(folder, crate::folder::Stay::Lasting).unwrap();
+        let folder = Arc::new(Folder::open(folder, crate::folder::Stay::Lasting).unwrap());
         let seed = Zeroizing::new([1; 32]);
         let store = open_store(&folder, &seed).unwrap();
         let clock = Clock::new();

@@ -1,13 +1,18 @@
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use super::*;
 
 /// A key store in memory, which can be gone, locked or forgetful.
 #[derive(Default)]
-struct Drawer {
-    kept: RefCell<BTreeMap<String, Vec<u8>>>,
+pub(crate) struct Drawer {
+    pub(crate) kept: RefCell<BTreeMap<String, Vec<u8>>>,
     trouble: RefCell<Option<KeyStoreError>>,
     forgets: bool,
+    /// How often it was asked for something.
+    asked: Cell<usize>,
 }
 
 impl Drawer {
@@ -20,6 +25,7 @@ impl Drawer {
     }
 
     fn check(&self) -> Result<(), KeyStoreError> {
+        self.asked.set(self.asked.get() + 1);
         self.trouble.borrow().clone().map_or(Ok(()), Err)
     }
 }
@@ -30,11 +36,12 @@ impl KeyStore for Drawer {
         self.kept.borrow().get(account).cloned().map(Zeroizing::new).ok_or(KeyStoreError::Empty)
     }
 
-    fn write(&self, account: &str, secret: &[u8]) -> Result<(), KeyStoreError> {
+    fn keep(&self, account: &str, secret: &[u8]) -> Result<(), KeyStoreError> {
         self.check()?;
-        if !self.forgets {
-            self.kept.borrow_mut().insert(account.to_owned(), secret.to_vec());
+        if self.forgets {
+            return Err(KeyStoreError::Refused("forgotten".to_owned()));
         }
+        self.kept.borrow_mut().insert(account.to_owned(), secret.to_vec());
         Ok(())
     }
 
@@ -102,6 +109,7 @@ fn a_store_that_refuses_is_asked_once() {
         let folder = folder();
         let drawn = open(folder.path(), &drawer, KeyChoice::System).unwrap();
         assert_eq!((drawn.place, file(&folder).as_slice()), (KeyPlace::File, drawn.seed.as_slice()));
+        assert_eq!(drawer.asked.get(), 1, "each answer may take a minute");
         let willing = Drawer::default();
         assert_eq!(open(folder.path(), &willing, KeyChoice::System).unwrap().place, KeyPlace::File);
         std::fs::remove_file(folder.path().join(REFUSED_FILE)).unwrap();
@@ -141,7 +149,25 @@ fn the_setting_brings_the_key_back_into_its_file() {
         assert_eq!((moved.place, &moved.seed), (KeyPlace::File, &drawn.seed));
         assert_eq!(file(&folder), drawn.seed.as_slice());
     }
-    assert!(drawer.kept.borrow().is_empty());
+}
+
+#[test]
+fn no_copy_of_a_folder_takes_the_key_from_another() {
+    let (original, copy, drawer) = (folder(), folder(), Drawer::default());
+    let drawn = open(original.path(), &drawer, KeyChoice::System).unwrap();
+    std::fs::copy(original.path().join(KEY_FILE), copy.path().join(KEY_FILE)).unwrap();
+    // It takes the key out, puts it back in, becomes another device, and throws away an import.
+    open(copy.path(), &drawer, KeyChoice::File).unwrap();
+    open(copy.path(), &drawer, KeyChoice::System).unwrap();
+    std::fs::copy(original.path().join(KEY_FILE), copy.path().join(KEY_FILE)).unwrap();
+    let other = tempfile::tempdir_in(copy.path()).unwrap();
+    put(other.path(), &drawer, KeyChoice::System, Zeroizing::new([7; 32])).unwrap();
+    move_in(other.path(), copy.path()).unwrap();
+    put(other.path(), &drawer, KeyChoice::System, Zeroizing::new([8; 32])).unwrap();
+    discard(other.path(), &drawer);
+    assert_eq!(open(original.path(), &drawer, KeyChoice::System).unwrap().seed, drawn.seed);
+    assert_eq!(*open(copy.path(), &drawer, KeyChoice::System).unwrap().seed, [7; 32]);
+    assert!(!drawer.kept.borrow().values().any(|kept| *kept == [8; 32]), "nobody ever was that device");
 }
 
 #[test]
@@ -151,9 +177,8 @@ fn another_key_takes_the_place_of_the_one_before() {
         open(folder.path(), &drawer, choice).unwrap();
         let other = tempfile::tempdir_in(folder.path()).unwrap();
         put(other.path(), &drawer, choice, Zeroizing::new([7; 32])).unwrap();
-        move_in(other.path(), folder.path(), &drawer).unwrap();
+        move_in(other.path(), folder.path()).unwrap();
         assert_eq!(*open(folder.path(), &drawer, choice).unwrap().seed, [7; 32]);
-        assert_eq!(drawer.kept.borrow().len(), usize::from(choice == KeyChoice::System));
     }
 }
 

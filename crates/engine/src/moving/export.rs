@@ -5,14 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
-    failed,
+    Until, failed,
     sealed::{Cost, SealError, seal},
 };
 use crate::{
     api::{ApiError, ErrorCode},
     identity::Seed,
-    platform,
+    platform::{self, Pin},
     store::copy_database,
 };
 
@@ -20,13 +22,15 @@ use crate::{
 const COPY: &str = "export.db";
 
 /// Writes the device's key and a copy of its database, of one moment, to a new file that the passphrase opens. Blocks, for
-/// as long as copying the database takes, and is called once at a time; who writes to the database is not held up.
+/// as long as copying the database takes, and is called once at a time by who holds the folder; who writes to the database
+/// is not held up.
 pub(crate) fn export(
     folder: &Path,
     database: &Path,
     seed: &Seed,
     path: &Path,
     passphrase: &str,
+    stop: &CancellationToken,
 ) -> Result<(), ApiError> {
     let taken = || {
         let sentence = format!("{} is there already: choose another name, or remove it.", path.display());
@@ -42,7 +46,7 @@ pub(crate) fn export(
     drop(copy.create().map_err(|error| failed("Copying the database", &error))?);
     copy_database(database, &copy.0)?;
     let copied = File::open(&copy.0).map_err(|error| failed("Copying the database", &error))?;
-    let mut plain = seed.as_slice().chain(copied);
+    let mut plain = Until { from: seed.as_slice().chain(copied), stop };
     let mut buffered = io::BufWriter::new(&mut out);
     let written = seal(passphrase.as_bytes(), Cost::CHOSEN, &mut plain, &mut buffered);
     match written.and_then(|()| Ok(buffered.flush()?)) {
@@ -53,14 +57,29 @@ pub(crate) fn export(
         }
     }
     drop(buffered);
-    let kept = out.sync_all().and_then(|()| part.take_its_place(path)).and_then(|()| match path.parent() {
-        Some(parent) => platform::sync_dir(parent),
-        None => Ok(()),
-    });
-    kept.map_err(|error| match error.kind() {
+    let placed = out.sync_all().and_then(|()| part.take_its_place(&out, path));
+    placed.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => taken(),
         _ => failed(&what, &error),
-    })
+    })?;
+    kept(path, path.parent().map_or(Ok(()), platform::sync_dir))
+}
+
+/// What is to be told of a file that is written whole and has its name, whether or not its folder is known to be on the
+/// disk.
+fn kept(path: &Path, folder: io::Result<()>) -> Result<(), ApiError> {
+    match folder {
+        // One may be let put files where one may not look.
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(ApiError::new(
+            ErrorCode::ReadOnly,
+            format!(
+                "{} is written and whole, but its disk does not confirm that it keeps it ({error}): check that disk, and \
+                 whether the file is still there afterwards.",
+                path.display()
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Where it is written until it is whole.
@@ -87,15 +106,27 @@ impl Temporary {
         platform::create_private_file(&self.0)
     }
 
-    /// Gives it its name, if nothing has that.
-    fn take_its_place(&self, path: &Path) -> io::Result<()> {
+    /// Gives it its name, if nothing has that. `file` is what was written to it.
+    fn take_its_place(&self, file: &File, path: &Path) -> io::Result<()> {
+        if !Pin::of(file, &self.0)?.holds() {
+            return Err(io::Error::other("another export to the same name is under way"));
+        }
         match std::fs::hard_link(&self.0, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
             // Some disks, such as most memory sticks, have no links.
-            Err(_) if path.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
-            Err(_) => std::fs::rename(&self.0, path),
+            Err(_) => self.take_its_place_without_links(path),
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Whoever makes a file there, as only one can, moves the whole one over it.
+    fn take_its_place_without_links(&self, path: &Path) -> io::Result<()> {
+        drop(platform::create_private_file(path)?);
+        std::fs::rename(&self.0, path).inspect_err(|_| {
+            if let Err(error) = platform::remove_file(path) {
+                tracing::warn!(%error, file = %path.display(), "an empty file could not be removed");
+            }
+        })
     }
 }
 
@@ -110,4 +141,54 @@ impl Drop for Temporary {
 /// Removes what an export left behind that did not end.
 pub(crate) fn clean(folder: &Path) -> io::Result<()> {
     platform::remove_file(&folder.join(COPY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_links_has_one_export_of_a_name_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("export");
+        let parts: Vec<Temporary> = (0..8).map(|n| Temporary::new(folder.path().join(format!("{n}.part")))).collect();
+        for (n, part) in parts.iter().enumerate() {
+            part.create().unwrap().write_all(&[u8::try_from(n).unwrap(); 100]).unwrap();
+        }
+        let placed: Vec<io::Result<()>> = std::thread::scope(|scope| {
+            let run: Vec<_> =
+                parts.iter().map(|part| scope.spawn(|| part.take_its_place_without_links(&path))).collect();
+            run.into_iter().map(|run| run.join().unwrap()).collect()
+        });
+        let won = placed.iter().position(Result::is_ok).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), [u8::try_from(won).unwrap(); 100]);
+        let lost: Vec<io::ErrorKind> = placed.iter().filter_map(|placed| Some(placed.as_ref().err()?.kind())).collect();
+        assert_eq!(lost, [io::ErrorKind::AlreadyExists; 7]);
+        // Where it cannot be moved there, nothing is left that would be taken for an export.
+        let other = folder.path().join("other");
+        Temporary::new(folder.path().join("gone.part")).take_its_place_without_links(&other).unwrap_err();
+        assert!(!other.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_another_wrote_meanwhile_is_not_taken_for_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (part, path) = (Temporary::new(folder.path().join(".x.part")), folder.path().join("x"));
+        let file = part.create().unwrap();
+        let other = part.create().unwrap();
+        part.take_its_place(&file, &path).unwrap_err();
+        assert!(!path.exists());
+        part.take_its_place(&other, &path).unwrap();
+        assert_eq!(part.take_its_place(&other, &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn a_whole_export_is_not_told_as_none() {
+        let path = Path::new("/media/stick/export");
+        kept(path, Ok(())).unwrap();
+        kept(path, Err(io::ErrorKind::PermissionDenied.into())).unwrap();
+        let said = kept(path, Err(io::Error::other("input/output error"))).unwrap_err().message;
+        assert!(said.starts_with("/media/stick/export is written and whole") && said.ends_with('.'), "{said}");
+    }
 }

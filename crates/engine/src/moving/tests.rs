@@ -1,13 +1,16 @@
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     Flags, KeyChoice, Node, Settings,
+    api::StoreCondition,
     core::DATABASE,
-    identity::{KEY_FILE, Seed},
+    folder::{Folder, FolderError, Stay},
+    identity::{self, KEY_FILE, Seed, tests::Drawer},
     platform::SystemKeyStore,
+    socket::Client,
 };
 
 const PASSPHRASE: &str = "four or five words";
@@ -66,8 +69,155 @@ async fn an_import_goes_on_for_the_same_doors() {
 async fn staged(home: &Path, path: &Path) -> std::path::PathBuf {
     let folder = home.join("bob");
     device(&folder).await.close().await;
-    stage(&folder, DATABASE, &SystemKeyStore, KeyChoice::File, path, PASSPHRASE).unwrap();
+    let staged = stage(held(&folder), DATABASE, path, PASSPHRASE, &CancellationToken::new()).unwrap();
+    staged.settle(&SystemKeyStore, KeyChoice::File).unwrap();
     folder
+}
+
+fn held(folder: &Path) -> Arc<Folder> {
+    Arc::new(Folder::open(folder, Stay::Lasting).unwrap())
+}
+
+/// What was read of alice's export for a device that runs.
+fn staged_for(bob: &Node, path: &Path) -> Staged {
+    stage(bob.folder().unwrap(), DATABASE, path, PASSPHRASE, &CancellationToken::new()).unwrap()
+}
+
+#[tokio::test]
+async fn a_room_that_comes_while_an_export_is_read_is_not_lost() {
+    let home = tempfile::tempdir().unwrap();
+    let (_, path) = alice(home.path()).await;
+    let folder = home.path().join("bob");
+    let bob = device(&folder).await;
+    let bobs_id = id(&bob).await;
+    let staged = staged_for(&bob, &path);
+    // As by a `join` that was under way before.
+    bob.core().write(|machine, now| machine.replica.create_room(now, "Yard")).await.unwrap();
+    assert!(!bob.begin_anew(staged).await.unwrap());
+    assert!(!folder.join("import").exists() && !folder.join("import.new").exists());
+    bob.call("create_room", json!({"name": "Kitchen"})).await.unwrap();
+    bob.close().await;
+    let bob = device(&folder).await;
+    assert_eq!((id(&bob).await, bob.call("rooms", Value::Null).await.unwrap().as_array().unwrap().len()), (bobs_id, 2));
+    bob.close().await;
+}
+
+#[tokio::test]
+async fn a_device_that_cannot_become_what_was_imported_says_so_and_keeps_its_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let (_, path) = alice(home.path()).await;
+    let folder = home.path().join("bob");
+    let bob = device(&folder).await;
+    let staged = staged_for(&bob, &path);
+    std::fs::write(folder.join("import.new").join(DATABASE), "damaged in this very moment ".repeat(100)).unwrap();
+    let error = bob.begin_anew(staged).await.unwrap_err();
+    assert!(error.message.contains("damaged") && error.message.ends_with('.'), "{error}");
+    let rooms = ApiError::from(bob.call("rooms", Value::Null).await.unwrap_err());
+    assert_eq!(rooms.message, error.message);
+    let client = Client::connect(&folder).await.expect("the socket is its own still");
+    let store = client.call("status", &Value::Null).await.unwrap()["store"].take();
+    assert_eq!(store, json!({"state": StoreCondition::Failed, "reason": error.message}));
+    let other = Folder::open(&folder, Stay::Lasting);
+    assert!(matches!(other, Err(FolderError::Locked(_))), "{other:?}");
+    bob.close().await;
+    assert!(Client::connect(&folder).await.is_none());
+    held(&folder);
+}
+
+#[tokio::test]
+async fn nobody_takes_a_folder_while_something_is_at_work_in_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (_, path) = alice(home.path()).await;
+    let folder = home.path().join("bob");
+    let bob = device(&folder).await;
+    let at_work = bob.folder().unwrap();
+    bob.close().await;
+    let other = Folder::open(&folder, Stay::Lasting);
+    assert!(matches!(other, Err(FolderError::Locked(_))), "{other:?}");
+    assert!(bob.folder().is_err() && bob.closing().is_cancelled());
+    // What is at work hears of it.
+    stage(Arc::clone(&at_work), DATABASE, &path, PASSPHRASE, &bob.closing()).unwrap_err();
+    let out = home.path().join("bob.export");
+    export(&folder, &folder.join(DATABASE), &Seed::new([5; 32]), &out, PASSPHRASE, &bob.closing()).unwrap_err();
+    assert!(!folder.join("import.new").exists() && !folder.join("export.db").exists() && !out.exists());
+    drop(at_work);
+    held(&folder);
+}
+
+#[tokio::test]
+async fn what_is_exported_is_not_imported_into_meanwhile() {
+    let home = tempfile::tempdir().unwrap();
+    let (_, path) = alice(home.path()).await;
+    let bob = device(&home.path().join("bob")).await;
+    let exporting = bob.moving().lock_owned().await;
+    let import = json!({"path": path, "passphrase": PASSPHRASE});
+    let refused = ApiError::from(bob.call("import_identity", import.clone()).await.unwrap_err());
+    assert_eq!(refused.code, ErrorCode::Refused);
+    drop(exporting);
+    bob.call("import_identity", import).await.unwrap();
+    bob.close().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_file_is_not_waited_for() {
+    let home = tempfile::tempdir().unwrap();
+    let bob = device(&home.path().join("bob")).await;
+    let pipe = home.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.as_path(), home.path(), Path::new("/dev/zero")] {
+        let import = bob.call("import_identity", json!({"path": path, "passphrase": PASSPHRASE}));
+        let import = tokio::time::timeout(std::time::Duration::from_secs(20), import);
+        let refused = ApiError::from(import.await.expect("it waits for whoever writes there").unwrap_err());
+        assert_eq!(refused.code, ErrorCode::InvalidArgument);
+        assert!(
+            refused.message.contains("no file") && refused.message.ends_with("give the path of a file."),
+            "{refused}"
+        );
+    }
+    bob.close().await;
+}
+
+#[test]
+fn the_key_of_an_import_that_did_not_end_is_not_left_in_the_key_store() {
+    let (folder, drawer) = (tempfile::tempdir().unwrap(), Drawer::default());
+    let put = |name: &str| {
+        let place = folder.path().join(name);
+        std::fs::create_dir(&place).unwrap();
+        identity::put(&place, &drawer, KeyChoice::System, Seed::new([7; 32])).unwrap();
+    };
+    put("import.new");
+    finish(folder.path(), DATABASE, &drawer).unwrap();
+    assert!(drawer.kept.borrow().is_empty() && !folder.path().join("import.new").exists());
+    // What was to take its place does so.
+    put("import");
+    finish(folder.path(), DATABASE, &drawer).unwrap();
+    assert_eq!(*identity::open(folder.path(), &drawer, KeyChoice::System).unwrap().seed, [7; 32]);
+}
+
+#[tokio::test]
+async fn a_device_that_lost_its_key_is_not_begun_as_another_one() {
+    let home = tempfile::tempdir().unwrap();
+    let (alices_id, _) = alice(home.path()).await;
+    let folder = home.path().join("alice");
+    let (key, away) = (folder.join(KEY_FILE), home.path().join("away"));
+    std::fs::rename(&key, &away).unwrap();
+    for _ in 0..2 {
+        let flags = Flags { data_dir: Some(folder.clone()), ..Flags::default() };
+        let said = Node::open(Settings::load(flags).unwrap()).await.unwrap_err().to_string();
+        assert!(said.contains(key.to_str().unwrap()) && said.contains("import") && said.ends_with('.'), "{said}");
+        assert!(!said.contains('\n') && !key.exists(), "{said}");
+    }
+    std::fs::rename(&away, &key).unwrap();
+    let alice = device(&folder).await;
+    assert_eq!(id(&alice).await, alices_id);
+    alice.close().await;
+
+    // Where nobody was ever met, there is nothing to lose.
+    let folder = home.path().join("bob");
+    device(&folder).await.close().await;
+    std::fs::remove_file(folder.join(KEY_FILE)).unwrap();
+    device(&folder).await.close().await;
 }
 
 #[tokio::test]
@@ -125,7 +275,7 @@ async fn an_export_of_something_else_is_refused() {
     for (number, database) in [&alices, &whole, &text].into_iter().enumerate() {
         let path = home.path().join(format!("{number}.export"));
         seal_file(database, &seed, &path).unwrap();
-        let refused = stage(&folder, DATABASE, &SystemKeyStore, KeyChoice::File, &path, PASSPHRASE).unwrap_err();
+        let refused = stage(held(&folder), DATABASE, &path, PASSPHRASE, &CancellationToken::new()).unwrap_err();
         assert_eq!(refused.code, ErrorCode::InvalidArgument, "{refused}");
         assert!(!folder.join("import").exists() && !folder.join("import.new").exists());
     }

@@ -18,8 +18,8 @@ const ANSWER: Duration = Duration::from_secs(60);
 pub(crate) trait KeyStore {
     /// What is kept for an account.
     fn read(&self, account: &str) -> Result<Zeroizing<Vec<u8>>, KeyStoreError>;
-    /// Keeps it, in place of what was kept for the account.
-    fn write(&self, account: &str, secret: &[u8]) -> Result<(), KeyStoreError>;
+    /// Keeps it for a new account, and sees to it that it is given back; else nothing is kept.
+    fn keep(&self, account: &str, secret: &[u8]) -> Result<(), KeyStoreError>;
     /// Keeps nothing for the account any more.
     fn remove(&self, account: &str) -> Result<(), KeyStoreError>;
 }
@@ -44,16 +44,35 @@ pub(crate) struct SystemKeyStore;
 
 impl KeyStore for SystemKeyStore {
     fn read(&self, account: &str) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
-        ask(account, |entry| entry.get_secret().map(Zeroizing::new))
+        ask(account, |entry| entry.get_secret().map(Zeroizing::new), |_| {})
     }
 
-    fn write(&self, account: &str, secret: &[u8]) -> Result<(), KeyStoreError> {
+    fn keep(&self, account: &str, secret: &[u8]) -> Result<(), KeyStoreError> {
         let secret = Zeroizing::new(secret.to_vec());
-        ask(account, move |entry| entry.set_secret(&secret))
+        if ask(account, move |entry| keep(entry, &secret), drop_entry)? {
+            return Ok(());
+        }
+        Err(KeyStoreError::Refused("it does not give back what it was given".to_owned()))
     }
 
     fn remove(&self, account: &str) -> Result<(), KeyStoreError> {
-        ask(account, Entry::delete_credential)
+        ask(account, Entry::delete_credential, |_| {})
+    }
+}
+
+/// Whether the store gives back what it was given. If not, it is to keep nothing.
+fn keep(entry: &Entry, secret: &[u8]) -> Result<bool, Error> {
+    entry.set_secret(secret)?;
+    let kept = entry.get_secret().map(Zeroizing::new).map(|kept| kept.as_slice() == secret);
+    if !matches!(kept, Ok(true)) {
+        drop_entry(entry);
+    }
+    kept
+}
+
+fn drop_entry(entry: &Entry) {
+    if let Err(error) = entry.delete_credential() {
+        tracing::debug!(error = said(&error), "an entry of the key store could not be removed");
     }
 }
 
@@ -63,33 +82,45 @@ enum Step<T> {
     Done(Result<T, Error>),
 }
 
-/// Asks on a thread of its own: the stores block for as long as they like, and some bring a runtime along that must not
-/// be started within another one. Where it takes too long, the thread is left to itself.
+/// Has the system's store work on an account's entry; where that is done too late to be of use, `late` sees to the rest.
 fn ask<T: Send + 'static>(
     account: &str,
     work: impl FnOnce(&Entry) -> Result<T, Error> + Send + 'static,
+    late: impl FnOnce(&Entry) + Send + 'static,
+) -> Result<T, KeyStoreError> {
+    let account = account.to_owned();
+    within(CONNECT, ANSWER, move || entry(system()?.as_ref(), &account), work, late)
+}
+
+/// Works on a thread of its own: the stores block for as long as they like, and some bring a runtime along that must not
+/// be started within another one. Where it takes too long, the thread is left to itself.
+fn within<E, T: Send + 'static>(
+    connect: Duration,
+    answer: Duration,
+    open: impl FnOnce() -> Result<E, Error> + Send + 'static,
+    work: impl FnOnce(&E) -> Result<T, Error> + Send + 'static,
+    late: impl FnOnce(&E) + Send + 'static,
 ) -> Result<T, KeyStoreError> {
     let (tell, told) = mpsc::channel();
-    let account = account.to_owned();
     let run = move || {
-        let entry = match system().and_then(|store| entry(store.as_ref(), &account)) {
+        let entry = match open() {
             Ok(entry) => entry,
             Err(error) => return drop(tell.send(Step::Done(Err(error)))),
         };
         // Fails where nobody waits any more.
-        if tell.send(Step::Connected).is_ok() {
-            let _ = tell.send(Step::Done(work(&entry)));
+        if tell.send(Step::Connected).is_ok() && tell.send(Step::Done(work(&entry))).is_err() {
+            late(&entry);
         }
     };
     let thread = std::thread::Builder::new().name("lanline-key-store".to_owned()).spawn(run);
     thread.map_err(|error| KeyStoreError::Absent(error.to_string()))?;
-    match told.recv_timeout(CONNECT) {
+    match told.recv_timeout(connect) {
         Ok(Step::Connected) => {}
         Ok(Step::Done(Ok(done))) => return Ok(done),
         Ok(Step::Done(Err(error))) => return Err(KeyStoreError::Absent(said(&error))),
         Err(_) => return Err(KeyStoreError::Absent("it does not answer".to_owned())),
     }
-    match told.recv_timeout(ANSWER) {
+    match told.recv_timeout(answer) {
         Ok(Step::Done(Ok(done))) => Ok(done),
         Ok(Step::Done(Err(Error::NoEntry))) => Err(KeyStoreError::Empty),
         Ok(Step::Done(Err(error))) => Err(KeyStoreError::Refused(said(&error))),
@@ -137,4 +168,56 @@ fn entry(store: &CredentialStore, account: &str) -> Result<Entry, Error> {
         None
     };
     store.build(SERVICE, account, modifiers)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use keyring_core::mock;
+
+    use super::*;
+
+    fn mocked() -> (Arc<CredentialStore>, Entry) {
+        let store: Arc<CredentialStore> = mock::Store::new().unwrap();
+        let entry = store.build(SERVICE, "account", None).unwrap();
+        (store, entry)
+    }
+
+    #[test]
+    fn what_is_kept_is_read_back() {
+        let (_store, entry) = mocked();
+        assert!(keep(&entry, &[1; 32]).unwrap());
+        assert_eq!(entry.get_secret().unwrap(), [1; 32]);
+        let fail = |error| entry.as_any().downcast_ref::<mock::Cred>().unwrap().set_error(error);
+        fail(Error::NoEntry);
+        keep(&entry, &[2; 32]).unwrap_err();
+        assert_eq!(entry.get_secret().unwrap(), [1; 32]);
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_is_waited_for_once_and_keeps_nothing_when_it_does() {
+        let (store, _) = mocked();
+        let (go_on, gate) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let begun = Instant::now();
+        let kept = within(
+            Duration::from_secs(20),
+            Duration::from_millis(100),
+            move || store.build(SERVICE, "account", None),
+            move |entry: &Entry| {
+                let _ = gate.recv();
+                keep(entry, &[1; 32])
+            },
+            move |entry: &Entry| {
+                drop_entry(entry);
+                tell.send(matches!(entry.get_secret(), Err(Error::NoEntry))).unwrap();
+            },
+        );
+        assert_eq!(kept, Err(KeyStoreError::Refused("it does not answer".to_owned())));
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        // A person types the password after all.
+        go_on.send(()).unwrap();
+        assert!(told.recv_timeout(Duration::from_secs(20)).unwrap(), "what came too late is not left there");
+    }
 }

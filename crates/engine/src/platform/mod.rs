@@ -11,7 +11,7 @@ mod space;
 
 pub(crate) use files::{
     create_private_dir, create_private_file, file_number, is_private, is_private_dir, make_private, make_private_dir,
-    open_private_file, remove_file, sync_dir,
+    open_private_file, open_regular_file, remove_file, sync_dir,
 };
 pub(crate) use folders::{default_data_dir, default_downloads_dir};
 pub(crate) use host::host_name;

@@ -36,6 +36,20 @@ pub(crate) fn copy_database(from: &Path, to: &Path) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Whether somebody said something there, in whichever room. Nobody may have it open; where there is no file, nobody did.
+/// Blocks.
+pub(crate) fn has_entries(path: &Path) -> Result<bool, OpenStoreError> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    let refused = |error| refusal(path, error);
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(refused)?;
+    if version(&db, path)? == 0 {
+        return Ok(false);
+    }
+    db.query_row(sql::HAS_ENTRIES, [], |row| row.get(0)).map_err(refused)
+}
+
 /// Checks that a file is this device's database, and notes in it that it is a copy: the next to open it is another store.
 pub(crate) fn mark_copied(path: &Path, identity: PublicKey) -> Result<(), OpenStoreError> {
     let refused = |error| refusal(path, error);

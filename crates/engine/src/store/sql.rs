@@ -204,6 +204,8 @@ pub(super) const PUT_STORE: &str = "INSERT INTO store (one, id, identity, last_a
 
 pub(super) const STORE: &str = "SELECT id, identity, last_arrival FROM store";
 
+pub(super) const HAS_ENTRIES: &str = "SELECT EXISTS (SELECT 1 FROM entries)";
+
 pub(super) const RENAME: &str = "UPDATE store SET id = ?1";
 
 pub(super) const MOVE_IN: &str = "UPDATE store SET identity = ?1";
