@@ -223,8 +223,11 @@ fn prepare(
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let (mut id, owner, last_arrival): ([u8; 16], [u8; 32], i64) = transaction.query_row(sql::STORE, [], read)?;
     let other_identity = owner != *identity.as_bytes();
-    if other_identity || is_copy(&transaction, file)? {
-        tracing::warn!(other_identity, "the database was copied: it goes on as a new store with new logs");
+    let origin = origin(&transaction, file)?;
+    if other_identity || origin != Origin::Here {
+        if other_identity || origin == Origin::Elsewhere {
+            tracing::warn!(other_identity, "the database was copied: it goes on as a new store with new logs");
+        }
         id = *fresh_id.as_bytes();
         transaction.execute(sql::RENAME, [id])?;
         transaction.execute(sql::MOVE_IN, [identity.as_bytes()])?;
@@ -240,19 +243,34 @@ fn prepare(
     Ok((StoreId::new(id), last_arrival, ids))
 }
 
-/// Whether the database says that it was in another file before. From now on it says that it is in this one, where the
-/// system numbers files.
-fn is_copy(db: &Connection, file: Option<u64>) -> Result<bool, Error> {
+/// Where a database was before it was opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// In this file, as far as is known.
+    Here,
+    /// In an export.
+    Export,
+    /// In another file, of which nobody said that this is a copy.
+    Elsewhere,
+}
+
+/// Where the database says that it was before. From now on it says that it is in this file, where the system numbers
+/// files.
+fn origin(db: &Connection, file: Option<u64>) -> Result<Origin, Error> {
     let file = file.map(u64::to_be_bytes);
     let said: Option<Vec<u8>> = db.query_row(sql::VALUE, [FILE], |row| row.get(0)).optional()?;
     if said.as_deref() == file.as_ref().map(<[u8; 8]>::as_slice) {
-        return Ok(false);
+        return Ok(Origin::Here);
     }
     match file {
         Some(file) => db.execute(sql::PUT_VALUE, (FILE, file.as_slice()))?,
         None => db.execute(sql::FORGET_VALUE, [FILE])?,
     };
-    Ok(said.is_some_and(|said| file.is_some() || said.is_empty()))
+    Ok(match said {
+        Some(said) if said.is_empty() => Origin::Export,
+        Some(_) if file.is_some() => Origin::Elsewhere,
+        _ => Origin::Here,
+    })
 }
 
 pub(super) fn refusal(path: &Path, error: Error) -> OpenStoreError {
