@@ -60,8 +60,7 @@ async fn somebody_joins_by_the_code_on_the_others_screen() -> Result<()> {
     let code = alice.text("invite-code").await?;
 
     // Where it is no longer shown, it is no longer good.
-    let close = "dialog[open] [data-testid=\"dialog-close\"]";
-    alice.click_on(close).await?;
+    alice.close_dialog().await?;
     bob.fill("join-code", &code).await?;
     bob.click("join-submit").await?;
     bob.shows("error", "data-code", "expired").await?;
@@ -77,7 +76,7 @@ async fn somebody_joins_by_the_code_on_the_others_screen() -> Result<()> {
     alice.shows("invite-code-over", "data-why", "usedUp").await?;
     alice.lacks("invite-code-again").await?;
     picture(&alice, "code-used").await?;
-    alice.click_on(close).await?;
+    alice.close_dialog().await?;
     for window in [&alice, &bob] {
         window.shows("people-open", "data-online", "1").await?;
     }

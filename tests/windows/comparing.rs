@@ -13,7 +13,6 @@ use crate::window::Window;
 
 /// How long what was asked for may take to show.
 const SOON: Duration = Duration::from_secs(20);
-const CLOSE: &str = "dialog[open]:last-of-type [data-testid=\"dialog-close\"]";
 
 /// The words of the pictures that a window shows, in order.
 async fn pictures(window: &Window) -> Result<Value> {
@@ -87,8 +86,8 @@ async fn two_people_see_the_same_and_say_so() -> Result<()> {
     picture(&alice, "compare-same-wide").await?;
     answer(&bob, "compare-same").await?;
     bob.shows("compare-outcome", "data-reason", "same").await?;
-    bob.click_on(CLOSE).await?;
-    alice.click_on(CLOSE).await?;
+    bob.close_dialog().await?;
+    alice.close_dialog().await?;
     alice.shows("known-device", "data-verified", "compared").await?;
     picture(&alice, "devices-compared").await?;
     Ok(())
@@ -114,7 +113,7 @@ async fn one_sees_something_else_and_both_are_warned() -> Result<()> {
         window.fits().await?;
     }
     picture(&bob, "compare-differ-narrow").await?;
-    bob.click_on(CLOSE).await?;
+    bob.close_dialog().await?;
     bob.shows("known-device", "data-verified", "no").await?;
     Ok(())
 }

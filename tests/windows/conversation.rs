@@ -35,7 +35,7 @@ async fn two_windows_talk_and_one_comes_back_after_a_power_cut() -> Result<()> {
     let link = alice.value("invite-link").await?;
     alice.picture("invite-wide")?;
     alice.click("invite-copy").await?;
-    alice.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+    alice.close_dialog().await?;
     alice.paste("composer-input").await?;
     assert_eq!(alice.value("composer-input").await?, link);
 
@@ -71,7 +71,7 @@ async fn two_windows_talk_and_one_comes_back_after_a_power_cut() -> Result<()> {
     people.sort();
     let person = |own: &str, role: &str| (own.to_owned(), role.to_owned(), "true".to_owned());
     assert_eq!(people, [person("false", "member"), person("true", "owner")]);
-    alice.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+    alice.close_dialog().await?;
     for (window, name) in [(&alice, "conversation-wide"), (&bob, "conversation-narrow")] {
         window.fits().await?;
         window.picture(name)?;

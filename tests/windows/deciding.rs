@@ -88,7 +88,7 @@ async fn the_owner_is_gone_and_the_others_elect_another_in_a_window() -> Result<
     bob.lacks("member-propose-owner").await?;
 
     // Dave wants Alice removed; it waits for Bob wherever he is in the room, and he agrees.
-    bob.click("dialog-close").await?;
+    bob.close_dialog().await?;
     bob.lacks("decide-vote").await?;
     ask(&folder("Dave"), &["vote", "Garden", "--remove", &alice])?;
     bob.sees("decide-vote").await?;
@@ -123,7 +123,7 @@ async fn the_owner_gives_a_vote_and_hands_the_room_over() -> Result<()> {
     let alice = Window::open("alice").await?;
     alice.resize(1280, 800).await?;
     let invited = alice.invites("Alice", "Garden").await?;
-    alice.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+    alice.close_dialog().await?;
     let _bob = serve("Bob", &folder("Bob"))?;
     ask(&folder("Bob"), &["join", &invited])?;
     let (bob, carol) = (device(&folder("Bob"))?, folder("Carol"));

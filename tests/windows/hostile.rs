@@ -170,7 +170,7 @@ async fn nothing_that_a_peer_writes_is_more_than_text() -> Result<()> {
     let (alice, mallory) = (Window::open("alice").await?, Mallory::new().await?);
     alice.resize(1280, 800).await?;
     alice.invites("Alice", "Garden").await?;
-    alice.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+    alice.close_dialog().await?;
     alice.script(WATCH).await?;
 
     // Messages: as they were written, in the same elements as any.
@@ -216,7 +216,7 @@ async fn nothing_that_a_peer_writes_is_more_than_text() -> Result<()> {
     }
     alice.click("people-open").await?;
     alice.sees("people-dialog").await?;
-    alice.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+    alice.close_dialog().await?;
     is_unharmed(&alice, "Lanline").await?;
 
     // What is typed where a link or a code belongs.
@@ -236,7 +236,7 @@ async fn nothing_that_a_peer_writes_is_more_than_text() -> Result<()> {
         alice.script(&typed).await?;
         alice.visible("dialog[open] [data-testid=\"error\"]").await?;
     }
-    alice.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+    alice.close_dialog().await?;
 
     // Links that are opened outside the app: a question or a sentence, and never a deed.
     for link in payloads.iter().filter(|text| text.to_lowercase().starts_with("lanline:")) {

@@ -48,7 +48,7 @@ pub(crate) async fn invite(window: &Window) -> Result<String> {
     window.click("invite-open").await?;
     window.click("invite-create").await?;
     let link = window.value("invite-link").await?;
-    window.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+    window.close_dialog().await?;
     Ok(link)
 }
 

@@ -19,7 +19,7 @@ async fn everything_fits_into_320_pixels() -> Result<()> {
         bob.fits().await?;
         bob.comes_to_rest().await?;
         bob.picture(&format!("{dialog}-320"))?;
-        bob.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+        bob.close_dialog().await?;
     }
     bob.click("back").await?;
     bob.fits().await?;
@@ -33,7 +33,7 @@ async fn everything_fits_into_320_pixels() -> Result<()> {
         bob.fits().await?;
         bob.comes_to_rest().await?;
         bob.picture(&format!("{dialog}-320"))?;
-        bob.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+        bob.close_dialog().await?;
     }
     Ok(())
 }

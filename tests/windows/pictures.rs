@@ -14,7 +14,7 @@ async fn the_readmes_pictures_show_a_conversation_light_and_dark_wide_and_narrow
         let alice = Window::open_in("alice", scheme).await?;
         alice.resize(1120, 700).await?;
         alice.invites("Alice", "Boat").await?;
-        alice.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+        alice.close_dialog().await?;
         for room in ["Kitchen", "Garden"] {
             alice.click("room-create-open").await?;
             alice.fill("room-name-input", room).await?;

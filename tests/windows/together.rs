@@ -24,7 +24,7 @@ async fn a_window_two_terminals_nc_and_python_see_the_same_conversation() -> Res
     let folder = |name: &str| others.path().join(name);
     let alice = Window::open("alice").await?;
     alice.invites("Alice", "Garden").await?;
-    alice.click_on("dialog[open] [data-testid=\"dialog-close\"]").await?;
+    alice.close_dialog().await?;
 
     // Through the app that runs, as every subcommand acts.
     let invited = ask(alice.folder(), &["invite", "Garden", "--uses", "4"])?;

@@ -205,6 +205,16 @@ impl Window {
         self.act(selector, async |element: Element| element.click().await).await
     }
 
+    /// Closes the dialog in front, and waits until it has left the page: only then has the page done what it does when
+    /// one closes, such as to withdraw the code that was shown in it.
+    pub(crate) async fn close_dialog(&self) -> Result<()> {
+        let front = "dialog[open]:last-of-type";
+        let title = self.visible(front).await?.attr("aria-labelledby").await?.context("a dialog without a title")?;
+        self.click_on(&format!("{front} [data-testid=\"dialog-close\"]")).await?;
+        let gone = format!("return document.getElementById('{title}') === null;");
+        self.gives(&gone, &true.into()).await
+    }
+
     /// Types into what has this id, in place of what stood there.
     pub(crate) async fn fill(&self, id: &str, text: &str) -> Result<()> {
         self.act(&by_id(id), async |element: Element| {
