@@ -135,7 +135,7 @@ export default {
   "notice.slowed":
     "{name} hat auf einmal so viel geschrieben, dass der Rest langsam angenommen wird, damit Platz auf dem Datenträger bleibt. Wer einen Raum besitzt, kann Mitglieder entfernen.",
   "notice.identity_changed":
-    "Wo {name} war, antwortet ein anderes Gerät. Ihm wurde nichts gesendet, und von selbst wird es dort nicht wieder versucht. Fragen Sie bei {name} nach, was sich geändert hat, und verbinden Sie sich dann unter Dieses Gerät mit der richtigen Adresse.",
+    "Wo {name} war, antwortet ein anderes Gerät, und ihm wurde nichts gesendet. Fragen Sie bei {name} nach, was sich geändert hat, und verbinden Sie sich dann unter Dieses Gerät mit der richtigen Adresse. Lanline sieht dort von Zeit zu Zeit wieder nach {name}.",
   "notice.opinions_lost":
     "Der Datenträger hat beschädigt, was Sie von anderen Geräten gesagt hatten, etwa ihre Namen hier und wer blockiert ist. Sehen Sie unter Dieses Gerät bei Bekannte Geräte nach, und sagen Sie es noch einmal.",
   "notice.dismiss": "Ausblenden",

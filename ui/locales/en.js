@@ -127,7 +127,7 @@ export default {
   "notice.slowed":
     "{name} wrote so much at once that the rest is taken slowly, to leave room on this disk. An owner of a room can remove a member.",
   "notice.identity_changed":
-    "Another device answers where {name} was. Nothing was sent to it, and it is not tried there again by itself. Ask the person at {name} what changed, then connect to the right address under This device.",
+    "Another device answers where {name} was, and nothing was sent to it. Ask the person at {name} what changed, then connect to the right address under This device. Lanline looks there for {name} again from time to time.",
   "notice.opinions_lost":
     "The disk damaged what you had said of other devices, as their names here and who is blocked. See Known devices under This device, and say it again.",
   "notice.dismiss": "Put away",

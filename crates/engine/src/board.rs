@@ -120,8 +120,10 @@ impl Board {
         notice.id = notes.notices.back().map_or(0, |last| last.id.saturating_add(1)).max(notice.at);
         notes.notices.retain(|before| !notice.says_all_of(before));
         if notes.notices.len() >= NOTICES {
-            // A member may have as many devices fork or flood as it likes: what they did takes nothing else's place.
-            let by_others = |before: &Notice| matches!(before.kind, NoticeKind::Forked | NoticeKind::Slowed);
+            // Others may have as many devices fork, flood or answer as they like: that takes nothing else's place.
+            let by_others = |before: &Notice| {
+                matches!(before.kind, NoticeKind::Forked | NoticeKind::Slowed | NoticeKind::IdentityChanged)
+            };
             let theirs = notes.notices.iter().position(by_others);
             notes.notices.remove(theirs.unwrap_or(0));
         }
@@ -179,7 +181,11 @@ mod tests {
             say(NoticeKind::Forked, &n.to_string());
         }
         assert_eq!(board.notices().len(), NOTICES);
-        assert!(kept().starts_with(&last), "what members do pushes nothing else out");
+        for (kind, n) in [NoticeKind::Slowed, NoticeKind::IdentityChanged].into_iter().cycle().zip(0..60) {
+            say(kind, &n.to_string());
+        }
+        assert_eq!(board.notices().len(), NOTICES);
+        assert!(kept().starts_with(&last), "what others do pushes nothing else out");
         let ids: std::collections::BTreeSet<u64> = board.notices().iter().map(|notice| notice.id).collect();
         assert_eq!(ids.len(), NOTICES, "each has an id of its own, though all are of one moment");
     }

@@ -21,7 +21,6 @@ use tokio::{
 
 use crate::{
     core::Core,
-    impostors::Impostors,
     net::{Address, DialError, Net},
 };
 
@@ -57,7 +56,6 @@ struct Dialling {
 pub(crate) async fn run(
     net: Arc<Net>,
     core: Core,
-    impostors: Arc<Impostors>,
     mut targets: watch::Receiver<Vec<Target>>,
     mut moved: watch::Receiver<()>,
 ) {
@@ -78,7 +76,6 @@ pub(crate) async fn run(
                 // Dropping them ends them.
                 attempts = JoinSet::new();
                 core.moved();
-                impostors.forget_all();
                 begin_anew(&mut devices, Instant::now());
             }
             Some(ended) = attempts.join_next() => {
@@ -97,8 +94,7 @@ pub(crate) async fn run(
                     if let Some(device) = devices.get_mut(&id) {
                         device.running = true;
                         device.last_at = Some(now);
-                        let (net, core, impostors) = (Arc::clone(&net), core.clone(), Arc::clone(&impostors));
-                        attempts.spawn(attempt(net, core, impostors, id, device.addresses.clone()));
+                        attempts.spawn(attempt(Arc::clone(&net), core.clone(), id, device.addresses.clone()));
                     }
                 }
             }
@@ -174,20 +170,17 @@ fn jitter() -> f64 {
 }
 
 /// Whether the device was reached and said hello.
-async fn attempt(
-    net: Arc<Net>,
-    core: Core,
-    impostors: Arc<Impostors>,
-    device: DeviceId,
-    addresses: Vec<String>,
-) -> (DeviceId, bool) {
+async fn attempt(net: Arc<Net>, core: Core, device: DeviceId, addresses: Vec<String>) -> (DeviceId, bool) {
     let known = readable(&addresses);
-    let dialled = match net.dial(&impostors.without(device, known.clone()), Some(device), DIAL).await {
+    let tried = core.impostors().without(device, known.clone(), Instant::now());
+    let dialled = match net.dial(&tried, Some(device), DIAL).await {
         Ok(dialled) => dialled,
         Err(DialError::IdentityChanged { address, found, .. }) => {
-            if impostors.note(device, &known, &address) {
-                core.answered_by_another(device, address, found.device_id()).await;
-            }
+            core.answered_by_another(device, &known, address, found.device_id()).await;
+            return (device, false);
+        }
+        Err(DialError::OwnKey(address)) => {
+            core.impostors().note(device, &known, &address, Instant::now());
             return (device, false);
         }
         Err(error) => {

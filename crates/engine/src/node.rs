@@ -20,7 +20,6 @@ use crate::{
     events::EventStream,
     folder::{Folder, FolderError, Stay},
     identity::{self, Identity},
-    impostors::Impostors,
     moving::{self, Staged},
     net::{Net, Timeouts, TlsError},
     platform::SystemKeyStore,
@@ -66,7 +65,6 @@ struct Running {
     core: Core,
     net: Arc<Net>,
     server: Arc<Server>,
-    impostors: Arc<Impostors>,
 }
 
 /// A device that was just begun, and what belongs to it.
@@ -129,7 +127,7 @@ async fn begin(settings: &Settings, folder: Arc<Folder>, board: &Arc<Board>) -> 
     let server = Arc::new(Server::new(Arc::clone(&net), core.clone(), Arc::clone(board), settings));
     let failing = end_with(failed, Arc::clone(&server), Arc::clone(&net));
     let device_id = key.public().device_id();
-    let running = Running { identity: Arc::new(identity), device_id, core, net, server, impostors: Arc::default() };
+    let running = Running { identity: Arc::new(identity), device_id, core, net, server };
     Ok(Begun { running, targets, failing, ended })
 }
 
@@ -141,14 +139,14 @@ async fn blocking<T: Send + 'static>(
 
 /// Dials the members of the rooms, and looks for other addresses of this device.
 fn attend(running: &Running, board: &Arc<Board>, targets: Targets) -> [AbortOnDropHandle<()>; 2] {
-    let Running { net, core, server, impostors, .. } = running.clone();
+    let Running { net, core, server, .. } = running.clone();
     let (moved, moves) = watch::channel(());
     let board = Arc::clone(board);
     let dialing = AbortOnDropHandle::new(tokio::spawn(async move {
         // Nobody is reached before the door that this device was opened for listens to what happens, as every one of
         // them does next, or is waited for in vain.
         let _ = tokio::time::timeout(DOOR, board.heard()).await;
-        dialing::run(net, core, impostors, targets, moves).await;
+        dialing::run(net, core, targets, moves).await;
     }));
     [dialing, AbortOnDropHandle::new(tokio::spawn(whereabouts::watch(server, moved)))]
 }
@@ -428,11 +426,6 @@ impl Node {
 
     pub(crate) fn net(&self) -> Arc<Net> {
         self.running().net
-    }
-
-    /// Where others answered than those that were dialled.
-    pub(crate) fn impostors(&self) -> Arc<Impostors> {
-        self.running().impostors
     }
 
     pub(crate) fn server(&self) -> Arc<Server> {

@@ -181,6 +181,32 @@ impl<S: Store> Replica<S> {
         self.store.put_device(device)
     }
 
+    /// Whether a device was met, or is a member of a room of this one's; not where it is blocked.
+    pub fn knows(&self, device: DeviceId) -> bool {
+        self.fellow(device).is_some_and(|key| !self.known.is_blocked(&key))
+    }
+
+    fn fellow(&self, device: DeviceId) -> Option<PublicKey> {
+        let members = self.own_rooms().flat_map(|room| room.membership.iter().flat_map(|m| m.members.keys()));
+        self.devices.keys().chain(members).find(|key| key.device_id() == device).copied()
+    }
+
+    /// A device that is known here, `found`, proved to be where another was thought to be: addresses change hands.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn took_over(&mut self, now: Time, found: DeviceId, other: DeviceId, address: &str) -> Result<(), StoreError> {
+        let (Some(found), other) = (self.fellow(found), self.fellow(other)) else { return Ok(()) };
+        let gone = other.and_then(|other| self.devices.get_mut(&other));
+        if let Some(gone) = gone.filter(|gone| gone.address.as_deref() == Some(address)) {
+            gone.address = None;
+            self.wrote = true;
+            self.store.put_device(gone)?;
+        }
+        self.gathering.found();
+        self.note_seen(&found, None, Some(address.to_owned()), now)
+    }
+
     pub(crate) fn close_strangers(&mut self, now: Time) {
         if now.steady_ms < self.strangers_due_ms {
             return;

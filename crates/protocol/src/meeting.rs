@@ -178,7 +178,7 @@ impl<S: Store> Replica<S> {
         key.map(|key| self.addresses_of(key)).unwrap_or_default()
     }
 
-    fn own_rooms(&self) -> impl Iterator<Item = &Room> {
+    pub(crate) fn own_rooms(&self) -> impl Iterator<Item = &Room> {
         self.rooms.values().filter(|room| room.is_member(&self.me))
     }
 

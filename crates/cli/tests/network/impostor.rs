@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    conversation::{invite, meet},
+    conversation::{self, invite, meet},
     device::Device,
 };
 
@@ -27,7 +27,7 @@ fn another_key_at_a_known_address_is_told_nothing() {
     let dialled = bob.mark();
     carol.serve(room.port);
 
-    // By itself it dials there once, says so, and lets it be.
+    // By itself it dials there, says so, and lets it be for a while.
     bob.event(dialled, "notice", |notice| {
         notice["kind"] == "identity_changed" && notice["device_id"] == alice.id.as_str()
     });
@@ -53,16 +53,32 @@ fn another_key_at_a_known_address_is_told_nothing() {
     assert!(door.accept().is_err(), "bob dials there again");
     drop(door);
 
-    // The right one is back, and a person says so: from then on all is as it was.
+    // She is back and calls, from wherever: from then on she is dialled as before.
     alice.start_again();
-    alice.serve(room.port);
-    assert_eq!(bob.ask("connect", json!({"device_id": alice.id}))["device_id"], alice.id.as_str());
-    let gone = bob.mark();
-    alice.kill();
-    bob.event(gone, "peer_disconnected", |_| true);
+    let (called, bobs) = (bob.mark(), bob.serve(0));
+    alice.ask("connect", json!({"address": format!("127.0.0.1:{bobs}")}));
+    bob.until_connected(called, &alice);
     let mark = bob.mark();
-    alice.start_again();
+    bob.ask("stop_server", Value::Null);
     alice.serve(room.port);
     bob.until_connected(mark, &alice);
     assert_eq!(dave.ask("join", json!({"link": link}))["room"], room.id);
+}
+
+/// By which two members meet who knew of no address of each other.
+#[test]
+fn who_is_known_and_has_anothers_address_is_no_impostor() {
+    let (alice, bob, carol) = (Device::start("alice"), Device::start("bob"), Device::start("carol"));
+    let room = meet(&alice, &[&bob, &carol]);
+    conversation::tell(&carol, &bob, &room.id);
+    let (gone, met) = (bob.mark(), carol.mark());
+    alice.kill();
+    bob.event(gone, "peer_disconnected", |_| true);
+    carol.serve(room.port);
+    carol.until_connected(met, &bob);
+    let known = bob.ask("devices", Value::Null);
+    let of = |id: &str| known.as_array().unwrap().iter().find(|known| known["device_id"] == id).unwrap().clone();
+    assert_eq!(of(&carol.id)["last_address"], format!("127.0.0.1:{}", room.port));
+    assert_eq!(of(&alice.id)["last_address"], Value::Null);
+    assert_eq!(bob.ask("status", Value::Null)["notices"], json!([]));
 }

@@ -60,7 +60,8 @@ pub enum NoticeKind {
     Frozen,
     /// The disk damaged what the person had said of other devices: their names here, who is blocked, who is verified.
     OpinionsLost,
-    /// Another device answered where a member was dialled. Nothing was sent to it, and the member is not dialled there
-    /// again by itself.
+    /// Another device answered where a member was dialled, and nothing was sent to it. It is told once of each that does,
+    /// and looked from time to time whether the member is there again. A device that is known here is no such other:
+    /// addresses change hands.
     IdentityChanged,
 }

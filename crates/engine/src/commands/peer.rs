@@ -184,7 +184,6 @@ impl Node {
         if expected.is_none() {
             self.release(device).await?;
         }
-        self.impostors().forget(device);
         match tokio::time::timeout_at(deadline, self.core().greeted(connection, device)).await {
             Ok(greeted) => greeted?.map(|()| device).map_err(|reason| {
                 let error = parted(&show(&address), &reason);

@@ -48,6 +48,7 @@ use crate::{
     api::{ApiError, ErrorCode, StoreCondition},
     board::Board,
     folder::Folder,
+    impostors::Impostors,
     net::{CloseReason, ConnectionEvent},
     store::{OpenStoreError, SqliteStore},
 };
@@ -96,6 +97,7 @@ impl Machine {
 pub(crate) struct Core {
     inputs: mpsc::Sender<Input>,
     board: Arc<Board>,
+    impostors: Arc<Impostors>,
     /// Why it ends, once it was told to.
     closing: Arc<Mutex<Option<ApiError>>>,
 }
@@ -156,7 +158,9 @@ impl Core {
         let (inputs, waiting) = mpsc::channel();
         let (publish, targets) = watch::channel(Vec::new());
         let failed = CancellationToken::new();
-        let thread = Thread::new(replica, folder, seed, clock, waiting, publish, Arc::clone(&board), failed.clone());
+        let impostors = Arc::<Impostors>::default();
+        let told = (Arc::clone(&board), Arc::clone(&impostors));
+        let thread = Thread::new(replica, folder, seed, clock, waiting, publish, told, failed.clone());
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new()
             .name("lanline-core".to_owned())
@@ -166,7 +170,7 @@ impl Core {
                 let _ = end.send(());
             })
             .map_err(CoreError::NoThread)?;
-        Ok(Started { core: Self { inputs, board, closing: Arc::default() }, ended, failed, targets })
+        Ok(Started { core: Self { inputs, board, impostors, closing: Arc::default() }, ended, failed, targets })
     }
 
     /// Has something done that may write. It is in line when this returns; the future awaits the answer, which comes
@@ -221,8 +225,14 @@ impl Core {
         let _ = self.inputs.send(Input::Unreached(device));
     }
 
+    /// Where others answered than those that were dialled.
+    pub(crate) fn impostors(&self) -> &Impostors {
+        &self.impostors
+    }
+
     /// Says that this device is on another network: who was not reached may be now.
     pub(crate) fn moved(&self) {
+        self.impostors.moved();
         let _ = self.inputs.send(Input::Moved);
     }
 

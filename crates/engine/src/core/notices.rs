@@ -4,10 +4,12 @@ use lanline_protocol::{
     identity::DeviceId,
     store::{Store, StoreError},
 };
+use tokio::time::Instant;
 
-use super::Core;
+use super::{Clock, Core};
 use crate::{
     api::{ApiError, Notice, NoticeKind},
+    net::Address,
     store::SqliteStore,
 };
 
@@ -34,35 +36,59 @@ pub(super) fn keep(store: &mut SqliteStore, notices: &[Notice]) -> Result<(), St
 }
 
 impl Core {
-    /// Tells that another device answered where one was dialled by itself.
-    pub(crate) async fn answered_by_another(&self, device: DeviceId, address: String, found: DeviceId) {
-        let board = self.board.clone();
-        let told = self.write(move |machine, now| {
-            let known = machine.replica.devices();
-            // Addresses change hands; who is known to be there is no impostor.
-            if known.iter().any(|known| known.device == found) {
-                return Ok(());
+    /// Another device answered at an address of one that was dialled by itself. It is told, once of each that answers; but
+    /// not of one that is known, for addresses change hands: then it is known where that one is now.
+    pub(crate) async fn answered_by_another(
+        &self,
+        device: DeviceId,
+        addresses: &[Address],
+        at: String,
+        found: DeviceId,
+    ) {
+        self.impostors.note(device, addresses, &at, Instant::now());
+        let who = self.read(move |machine| {
+            if machine.replica.knows(found) {
+                return Ok(None);
             }
-            let called = known.into_iter().find(|known| known.device == device);
-            let who = called.map_or_else(|| short(device), |known| known.given_name.unwrap_or(known.name));
-            let text = format!(
-                "Another device answers at {address}, where {who} was. Nothing was sent to it, and {who} is not dialled \
-                 there again by itself: ask its person, and connect to the right address."
-            );
-            board.notice(Notice {
-                id: 0, // given where it is kept
-                kind: NoticeKind::IdentityChanged,
-                at: now.wall_ms(),
-                room: None,
-                device_id: Some(device.to_string()),
-                count: None,
-                text,
-            });
-            Ok(keep(machine.replica.store_mut(), &board.notices())?)
+            let called = machine.replica.devices().into_iter().find(|known| known.device == device);
+            Ok(Some(called.map_or_else(|| short(device), |known| known.given_name.unwrap_or(known.name))))
         });
-        if let Err(error) = told.await {
+        let kept = match who.await {
+            Ok(None) => self.write(move |machine, now| Ok(machine.replica.took_over(now, found, device, &at)?)).await,
+            Ok(Some(who)) if self.impostors.is_news(device, found) => {
+                self.tell_of_another(device, &who, &at);
+                self.impostors.told(device, found);
+                self.keep_notices().await
+            }
+            Ok(Some(_)) => Ok(()),
+            // It is told when that one answers again.
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
             tracing::warn!(%device, %error, "another device answers than was dialled");
         }
+    }
+
+    fn tell_of_another(&self, device: DeviceId, who: &str, at: &str) {
+        let text = format!(
+            "Another device answers at {at}, where {who} was, and nothing was sent to it: ask the person of {who} what \
+             changed, and connect to the right address. It is looked there for {who} again from time to time."
+        );
+        self.board.notice(Notice {
+            id: 0, // given where it is kept
+            kind: NoticeKind::IdentityChanged,
+            at: Clock::new().now().wall_ms(),
+            room: None,
+            device_id: Some(device.to_string()),
+            count: None,
+            text,
+        });
+    }
+
+    /// Keeps what stands on the board. Where that fails it is kept once the store takes anything again.
+    async fn keep_notices(&self) -> Result<(), ApiError> {
+        let board = self.board.clone();
+        self.write(move |machine, _| Ok(keep(machine.replica.store_mut(), &board.notices())?)).await
     }
 
     /// Keeps a notice no longer.

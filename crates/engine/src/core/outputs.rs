@@ -13,12 +13,13 @@ use super::Machine;
 use crate::{
     api::{Event, Message, Notice, NoticeKind},
     board::Board,
+    impostors::Impostors,
     net::CloseReason,
 };
 
 impl Machine {
     /// Carries out what follows a commit, in order. Whether there was a notice in it.
-    pub(super) fn carry_out(&mut self, now: Time, outputs: Vec<Output>, board: &Board) -> bool {
+    pub(super) fn carry_out(&mut self, now: Time, outputs: Vec<Output>, board: &Board, impostors: &Impostors) -> bool {
         let mut noticed = false;
         for output in outputs {
             match output {
@@ -38,14 +39,19 @@ impl Machine {
                         open.handle.close(reason);
                     }
                 }
-                Output::Event(happened) => match self.event(now, happened, board) {
-                    Some(Event::Notice(notice)) => {
-                        board.notice(notice);
-                        noticed = true;
+                Output::Event(happened) => {
+                    if let Happened::PeerConnected(_, device) = happened {
+                        impostors.back(device);
                     }
-                    Some(event) => board.emit(event),
-                    None => {}
-                },
+                    match self.event(now, happened, board) {
+                        Some(Event::Notice(notice)) => {
+                            board.notice(notice);
+                            noticed = true;
+                        }
+                        Some(event) => board.emit(event),
+                        None => {}
+                    }
+                }
             }
         }
         for (device, reason) in self.connections.overdue(&self.replica, now.steady_ms) {

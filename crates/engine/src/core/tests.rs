@@ -89,6 +89,30 @@ async fn a_store_that_fails_stops_the_device_and_answers_nothing_it_did_not_keep
 }
 
 #[tokio::test]
+async fn who_answers_in_anothers_place_is_told_also_while_nothing_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, _) = alice_in_a_garden(folder.path()).await;
+    let mut events = alice.subscribe();
+    let full = alice.core().write::<(), _>(|_, _| Err(CommandError::Store(StoreError::Full)));
+    assert_eq!(full.await.unwrap_err().code, ErrorCode::ReadOnly);
+    assert_eq!(store_state(&mut events).await, StoreCondition::ReadOnly);
+    let [bob, mallory] = [2, 3].map(|seed| DeviceKey::from_seed(&[seed; 32]).public().device_id());
+    let at = [Address::parse("10.0.0.1:1", 1).unwrap()];
+    for _ in 0..2 {
+        alice.core().answered_by_another(bob, &at, at[0].to_string(), mallory).await;
+    }
+    let told = alice.status(NoParams {}).await.unwrap().notices;
+    assert_eq!(told.iter().map(|notice| notice.kind).collect::<Vec<_>>(), [NoticeKind::IdentityChanged]);
+    assert!(matches!(events.next().await, Some(Event::Notice(notice)) if notice == told[0]));
+    assert!(matches!(events.next().await, Some(Event::StoreChanged(store)) if store.state == StoreCondition::Ok));
+    alice.close().await;
+
+    let alice = self::alice(folder.path()).await;
+    assert_eq!(alice.status(NoParams {}).await.unwrap().notices, told);
+    alice.close().await;
+}
+
+#[tokio::test]
 async fn a_database_broken_under_a_running_device_is_told_and_ends_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     let (alice, room) = alice_in_a_garden(folder.path()).await;

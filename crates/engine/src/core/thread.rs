@@ -28,6 +28,7 @@ use crate::{
     api::{ApiError, StoreCondition, StoreState},
     board::Board,
     folder::Folder,
+    impostors::Impostors,
     net::{CloseReason, ConnectionEvent},
     platform,
     store::trouble,
@@ -69,6 +70,7 @@ pub(super) struct Thread {
     clock: Clock,
     pub(super) allowances: Allowances<ConnectionEvent>,
     pub(super) board: Arc<Board>,
+    impostors: Arc<Impostors>,
     /// Done when nothing is taken in any more, for good.
     failed: CancellationToken,
     seed: Zeroizing<[u8; 32]>,
@@ -94,7 +96,7 @@ impl Thread {
         clock: Clock,
         inputs: Receiver<Input>,
         targets: watch::Sender<Vec<Target>>,
-        board: Arc<Board>,
+        (board, impostors): (Arc<Board>, Arc<Impostors>),
         failed: CancellationToken,
     ) -> Self {
         Self {
@@ -108,6 +110,7 @@ impl Thread {
             clock,
             allowances: Allowances::default(),
             board,
+            impostors,
             failed,
             seed,
             folder,
@@ -295,7 +298,7 @@ impl Thread {
 
     fn carry_out(&mut self, now: Time, outputs: Vec<Output>) {
         let Some(machine) = self.machine.as_mut() else { return };
-        let mut noticed = machine.carry_out(now, outputs, &self.board);
+        let mut noticed = machine.carry_out(now, outputs, &self.board, &self.impostors);
         for device in self.allowances.take_news() {
             noticed |= machine.tell_slowed(now, device, &self.board);
         }
@@ -452,8 +455,9 @@ mod tests {
         let store = open_store(&folder, &seed).unwrap();
         let clock = Clock::new();
         let replica = open_replica(&seed, store, clock.now()).unwrap();
-        let (board, failed) = (Arc::new(Board::new()), CancellationToken::new());
-        Thread::new(replica, folder, seed, clock, mpsc::channel().1, watch::channel(Vec::new()).0, board, failed)
+        let told = (Arc::new(Board::new()), Arc::default());
+        let (inputs, targets, failed) = (mpsc::channel().1, watch::channel(Vec::new()).0, CancellationToken::new());
+        Thread::new(replica, folder, seed, clock, inputs, targets, told, failed)
     }
 
     #[test]

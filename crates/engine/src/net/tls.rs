@@ -221,9 +221,6 @@ impl Verifier {
         if found == self.own {
             return Err(Refusal::OwnKey.into());
         }
-        if self.expect.is_some_and(|expected| found.device_id() != expected) {
-            return Err(Refusal::OtherKey { found }.into());
-        }
         Ok(())
     }
 
@@ -236,7 +233,14 @@ impl Verifier {
         if signature.scheme != SignatureScheme::ED25519 {
             return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
         }
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let valid = verify_tls13_signature(message, certificate, signature, algorithms)?;
+        // Only now: who is said to have answered in another's place has proved to be that one.
+        let found = key_of(certificate)?;
+        if self.expect.is_some_and(|expected| found.device_id() != expected) {
+            return Err(Refusal::OtherKey { found }.into());
+        }
+        Ok(valid)
     }
 }
 

@@ -54,6 +54,38 @@ fn a_device_is_called_as_its_person_here_says() {
 }
 
 #[test]
+fn an_address_changes_hands() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    world.room_of(3);
+    for other in [BOB, CAROL] {
+        world.cut(ALICE, other);
+        world.connect(ALICE, other);
+    }
+    world.settle();
+    let address = |world: &mut World, of| known(world, ALICE, of).unwrap().address;
+    let (bobs, carols) = (address(&mut world, BOB).unwrap(), address(&mut world, CAROL).unwrap());
+    let now = world.now;
+    // Who was never met is no reason to forget where bob was, nor is it where carol was.
+    world.replica(ALICE).took_over(now, id(7), id(BOB), &bobs).unwrap();
+    assert_eq!(address(&mut world, BOB).as_ref(), Some(&bobs));
+    world.replica(ALICE).took_over(now, id(CAROL), id(BOB), "10.0.0.77:1").unwrap();
+    assert_eq!(address(&mut world, BOB).as_ref(), Some(&bobs));
+    assert_ne!(address(&mut world, CAROL), Some(carols));
+    world.replica(ALICE).took_over(now, id(CAROL), id(BOB), &bobs).unwrap();
+    world.commit(ALICE);
+    world.crash(ALICE);
+    assert_eq!((address(&mut world, BOB), address(&mut world, CAROL)), (None, Some(bobs.clone())));
+
+    // Bob never met carol, but she belongs to the room.
+    assert_eq!(known(&mut world, BOB, CAROL), None);
+    assert!(world.replica(BOB).knows(id(CAROL)) && !world.replica(BOB).knows(id(7)));
+    world.replica(BOB).took_over(now, id(CAROL), id(ALICE), &bobs).unwrap();
+    assert_eq!(known(&mut world, BOB, CAROL).unwrap().address, Some(bobs));
+    world.replica(BOB).set_device(id(CAROL), None, Some(true)).unwrap();
+    assert!(!world.replica(BOB).knows(id(CAROL)));
+}
+
+#[test]
 fn who_is_blocked_is_neither_dialled_nor_let_in() {
     let mut world = World::new(&["alice", "bob", "carol"]);
     let room = world.room_of(3);

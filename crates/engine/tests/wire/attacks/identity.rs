@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::mallory::{MALLORY, alice, answers, key_of, open, stranger};
 use crate::described::Member;
-use crate::device::{ALICE, BOB, Sockets};
+use crate::device::{ALICE, BOB, CAROL, Sockets};
 use crate::specification::handshake::{found_by, is_refused, record};
 
 /// Somebody listens, and shows this.
@@ -65,6 +65,9 @@ async fn certificate_of_a_member_without_its_key() {
     let borrowed = Shows::Borrowed { of: BOB, by: MALLORY };
     is_refused(address, borrowed, &[ALPN]).await;
     assert!(found_by(&alice, borrowed, &[ALPN]).await.is_err());
+    // Nor is bob said to be where somebody else is: whoever is known would be no impostor.
+    let (address, carol) = (door(borrowed).await, key_of(CAROL).public().device_id());
+    assert_eq!(alice.dial(address, Some(carol)).await, Err(DialError::NotLanline(address.to_string())));
     assert!(alice.is_quiet());
 }
 
