@@ -173,7 +173,8 @@ export type Commands = {
     set_device: { takes: { device_id: string; name?: string; blocked?: boolean }; gives: null };
     forget_device: { takes: { device_id: string }; gives: null };
     compare: { takes: { device_id: string }; gives: Pictures };
-    confirm_compare: { takes: { device_id: string; same: boolean }; gives: null };
+    /** `words`: the pictures that the person saw; others that are shown by now are not meant. */
+    confirm_compare: { takes: { device_id: string; same: boolean; words: string[] }; gives: null };
     create_room: { takes: { name: string }; gives: { room: string } };
     rooms: { takes: undefined; gives: Room[] };
     members: { takes: { room: string }; gives: Member[] };

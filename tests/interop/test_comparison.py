@@ -51,7 +51,7 @@ class Comparison(InteropCase):
         shown = words(self.parties(True).pictures(nonce, answer.nonce))
         asked = await self.event("compare_asked")
         self.assertEqual((asked["device_id"], asked["words"]), (self.carols, shown))
-        await self.alice.call("confirm_compare", device_id=self.carols, same=True)
+        await self.alice.call("confirm_compare", device_id=self.carols, same=True, words=shown)
         self.assertEqual(await self.verified(), "compared")
 
     async def test_alice_asks(self) -> None:

@@ -45,7 +45,7 @@ export function openCompare(session, device, { words, emoji }, closed) {
       say(same ? "compare.same" : "compare.differ"),
     );
     control.addEventListener("click", () =>
-      failure.during(control, () => call("confirm_compare", { device_id: device, same })),
+      failure.during(control, () => call("confirm_compare", { device_id: device, same, words })),
     );
     return control;
   };

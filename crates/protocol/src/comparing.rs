@@ -87,6 +87,8 @@ impl Session {
 const GONE: CommandError = CommandError::NotFound("this device is not connected; compare while it is");
 const NOTHING_SHOWN: CommandError =
     CommandError::NotFound("nothing is compared with this device any more; begin again");
+const OTHERS_SHOWN: CommandError =
+    CommandError::NotFound("other pictures than these are shown with this device by now; compare those");
 
 impl<S: Store> Replica<S> {
     /// Begins to compare with a connected device, or goes on where that was begun. Gives the pictures where they are shown
@@ -131,17 +133,26 @@ impl<S: Store> Replica<S> {
     }
 
     /// This device's person says whether the other device shows the same pictures. If so, it is sure who that is; if not,
-    /// it is sure no more, and both are told.
+    /// it is sure no more, and both are told. `seen`: the pictures that the person saw here, where that is known.
     ///
     /// # Errors
-    /// [`CommandError::NotFound`] where nothing is shown.
-    pub fn confirm_comparison(&mut self, now: Time, device: DeviceId, same: bool) -> Result<(), CommandError> {
+    /// [`CommandError::NotFound`] where nothing is shown, or other pictures by now.
+    pub fn confirm_comparison(
+        &mut self,
+        now: Time,
+        device: DeviceId,
+        seen: Option<Pictures>,
+        same: bool,
+    ) -> Result<(), CommandError> {
         let connection = self.connection(device).ok_or(NOTHING_SHOWN)?;
         let session = self.sessions.get_mut(&connection).ok_or(NOTHING_SHOWN)?;
         let peer = session.peer;
         let live = session.comparing.as_mut().filter(|comparing| now.steady_ms < comparing.until_ms);
         let comparing = live.ok_or(NOTHING_SHOWN)?;
         let Stage::Shown(pictures, _) = comparing.stage else { return Err(NOTHING_SHOWN) };
+        if seen.is_some_and(|seen| seen != pictures) {
+            return Err(OTHERS_SHOWN);
+        }
         if same {
             // It is heard of still, should the other person see something else.
             comparing.stage = Stage::Shown(pictures, true);
@@ -167,15 +178,17 @@ impl<S: Store> Replica<S> {
     pub(crate) fn on_compare(&mut self, now: Time, connection: ConnectionId, compare: &Compare) -> bool {
         let fellow = self.is_with_fellow(connection);
         let Some(session) = self.sessions.get_mut(&connection) else { return true };
+        let device = session.device;
         let refusal = match session.stage(now) {
             _ if !fellow => Some(CompareEndReason::NoFellow),
             // Both asked at once: the one with the smaller id goes on, and drops what the other asked.
-            Some(Stage::Asking) if self.device < session.device => return true,
-            Some(Stage::Asking) | None => None,
+            Some(Stage::Asking) if self.device < device => return true,
+            // However often that one began: this device's person wants it, too.
+            Some(Stage::Asking) => None,
+            None => (!self.may_begin(now, device)).then_some(CompareEndReason::Busy),
             Some(_) => Some(CompareEndReason::Busy),
         };
-        let device = session.device;
-        if let Some(refusal) = refusal.or_else(|| (!self.may_begin(now, device)).then_some(CompareEndReason::Busy)) {
+        if let Some(refusal) = refusal {
             self.end_comparison(connection, compare.commitment, refusal);
             return true;
         }

@@ -92,6 +92,14 @@ impl Pictures {
         self.0
     }
 
+    /// Those that these words name, in this order; `None` where they are no seven of them.
+    pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let number = |word: &str| PICTURES.iter().position(|(known, _)| *known == word);
+        let numbers: Option<Vec<u8>> =
+            words.into_iter().map(|word| number(word).and_then(|number| u8::try_from(number).ok())).collect();
+        numbers?.try_into().ok().map(Self)
+    }
+
     /// The word and the emoji of each.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.0.into_iter().filter_map(|number| PICTURES.get(usize::from(number)).copied())
@@ -153,6 +161,17 @@ mod tests {
         let emoji: BTreeSet<&str> = PICTURES.iter().map(|(_, emoji)| *emoji).collect();
         assert_eq!((words.len(), emoji.len()), (64, 64));
         assert!(PICTURES.iter().all(|(word, emoji)| word.is_ascii() && emoji.chars().count() == 1));
+    }
+
+    #[test]
+    fn pictures_are_known_by_their_words() {
+        let shown = Pictures([0, 63, 0, 7, 1, 2, 3]);
+        let words: Vec<&str> = shown.iter().map(|(word, _)| word).collect();
+        assert_eq!(words, ["dog", "castle", "dog", "frog", "cat", "lion", "horse"]);
+        assert_eq!(Pictures::of_words(words.iter().copied()), Some(shown));
+        for others in [&words[1..], &[&words[..], &["dog"]].concat(), &[&words[..6], &["Dog"]].concat(), &[]] {
+            assert_eq!(Pictures::of_words(others.iter().copied()), None);
+        }
     }
 
     /// Alice and Bob compare, 2000 times, while Mallory holds a connection with each: she plays the asked to Alice and the

@@ -57,6 +57,7 @@ pub(super) enum Answer {
     /// What is compared with a device.
     Compared {
         device_id: String,
+        words: Vec<String>,
         lines: Vec<Line>,
     },
     Left {
@@ -226,10 +227,11 @@ pub(super) fn compare(device: &Device, given: String) -> Asked {
             let name = line::called(&known.device_id, &known.name);
             let shown = commands::compare::shown(&name, &pictures);
             let how = "Ask what is shown there: then /same or /differ says what you saw.";
-            Ok(Ok((known.device_id.clone(), vec![Line::Block(format!("{shown}\n{how}"))])))
+            let lines = vec![Line::Block(format!("{shown}\n{how}"))];
+            Ok(Ok((known.device_id.clone(), pictures.words, lines)))
         };
         match asked.await {
-            Ok(Ok((device_id, lines))) => Answer::Compared { device_id, lines },
+            Ok(Ok((device_id, words, lines))) => Answer::Compared { device_id, words, lines },
             Ok(Err(sentence)) => Answer::Lines(Ok(vec![Line::Block(sentence)])),
             Err(error) => Answer::Lines(Err(error)),
         }
@@ -237,8 +239,9 @@ pub(super) fn compare(device: &Device, given: String) -> Asked {
 }
 
 /// Says what was seen there; what that means is told by an event.
-pub(super) fn confirm(device: &Device, device_id: String, same: bool) -> Asked {
-    let confirmed = device.submit::<_, Nothing>("confirm_compare", ConfirmCompare { device_id, same });
+pub(super) fn confirm(device: &Device, device_id: String, words: Vec<String>, same: bool) -> Asked {
+    let params = ConfirmCompare { device_id, same, words: Some(words) };
+    let confirmed = device.submit::<_, Nothing>("confirm_compare", params);
     Box::pin(async move { Answer::Lines(confirmed.await.map(|()| Vec::new())) })
 }
 

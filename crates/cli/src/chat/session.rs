@@ -56,8 +56,8 @@ pub(super) struct Session<'a> {
     stamp: String,
     /// Another room is being looked for or joined: what is typed next is meant for that one.
     moving: bool,
-    /// The device that is compared with, once it is known what both show.
-    comparing: Option<String>,
+    /// The device that is compared with, once it is known what both show, and the words of that.
+    comparing: Option<(String, Vec<String>)>,
     /// Rooms in which something new was told of.
     elsewhere: BTreeSet<String>,
     /// Rooms of which that is still to be told.
@@ -227,7 +227,7 @@ impl<'a> Session<'a> {
             Typed::Vote(wish) => self.asked.push(answer::vote(self.device, &self.room.room, wish)),
             Typed::Compare(who) => self.asked.push(answer::compare(self.device, who)),
             Typed::Same(same) => match self.comparing.take() {
-                Some(device) => self.asked.push(answer::confirm(self.device, device, same)),
+                Some((device, words)) => self.asked.push(answer::confirm(self.device, device, words, same)),
                 None => self.note("Nothing is compared: /compare WHO begins."),
             },
             Typed::Invite => {
@@ -317,9 +317,11 @@ impl<'a> Session<'a> {
                 self.untold.insert(message.room.clone(), who);
                 self.asked.push(answer::rooms(self.device));
             }
-            Event::CompareAsked { device_id, .. } => self.comparing = Some(device_id.clone()),
-            Event::CompareEnded { device_id, .. } if self.comparing.as_ref() == Some(device_id) => {
-                self.comparing = None
+            Event::CompareAsked { device_id, pictures, .. } => {
+                self.comparing = Some((device_id.clone(), pictures.words.clone()));
+            }
+            Event::CompareEnded { device_id, .. } => {
+                self.comparing.take_if(|(compared, _)| compared == device_id);
             }
             Event::RoomChanged { room } if *room == self.room.room => self.asked.push(answer::rooms(self.device)),
             _ => {}
@@ -376,8 +378,8 @@ impl<'a> Session<'a> {
                 }
                 Vec::new()
             }
-            Answer::Compared { device_id, lines } => {
-                self.comparing = Some(device_id);
+            Answer::Compared { device_id, words, lines } => {
+                self.comparing = Some((device_id, words));
                 lines.into_iter().map(Step::Show).collect()
             }
             Answer::Lines(Ok(lines)) => lines.into_iter().map(Step::Show).collect(),

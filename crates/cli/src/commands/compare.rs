@@ -34,7 +34,7 @@ async fn compare(device: &Device, which: &str) -> Result<(), Failure> {
     let Some(same) = same else {
         return Err(Failure::undone(format!("Nothing is kept: it is not known whether {name} shows the same.")));
     };
-    let params = ConfirmCompare { device_id: known.device_id.clone(), same };
+    let params = ConfirmCompare { device_id: known.device_id.clone(), same, words: Some(pictures.words) };
     device.call::<_, Nothing>("confirm_compare", params).await?;
     let how = if same { CompareEnd::Same } else { CompareEnd::Differ };
     print::text(&over(&name, how));

@@ -57,7 +57,7 @@ macro_rules! for_each_command {
             aside compare(Compare) -> Pictures;
             /// Says whether the other device shows the same pictures. If so, it is `verified` as `compared` on this device; if not, it is verified no more on both until they see the same, and both are told by `compare_ended`.
             ///
-            /// Errors: `not_found` (nothing is shown any more).
+            /// Errors: `not_found` (nothing is shown any more, or other pictures than `words`).
             in_turn confirm_compare(ConfirmCompare) -> Nothing;
             /// Makes a room whose owner is this device.
             ///

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use lanline_protocol::{comparing::CompareOver, frame::CompareEndReason};
+use lanline_protocol::{comparing::CompareOver, comparison, frame::CompareEndReason};
 use tokio::sync::oneshot;
 
 use super::{device_id, join::refused};
@@ -45,7 +45,15 @@ impl Node {
     /// Takes what the person saw on the other device.
     pub async fn confirm_compare(&self, params: ConfirmCompare) -> Result<Nothing, ApiError> {
         let device = device_id(&params.device_id)?;
-        self.core().write(move |machine, now| machine.replica.confirm_comparison(now, device, params.same)).await
+        let seen = match params.words {
+            Some(words) => {
+                let no_pictures = || ApiError::invalid("`words` are to be the seven that came with the pictures.");
+                Some(comparison::Pictures::of_words(words.iter().map(String::as_str)).ok_or_else(no_pictures)?)
+            }
+            None => None,
+        };
+        let same = params.same;
+        self.core().write(move |machine, now| machine.replica.confirm_comparison(now, device, seen, same)).await
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn over(world: &mut World, device: usize) -> Vec<(CompareOver, bool)>
 
 pub(crate) fn confirm(world: &mut World, device: usize, of: usize, same: bool) {
     let now = world.now;
-    world.replica(device).confirm_comparison(now, id(of), same).unwrap();
+    world.replica(device).confirm_comparison(now, id(of), None, same).unwrap();
     world.commit(device);
 }
 
@@ -133,7 +133,7 @@ fn who_sees_something_else_ends_it_for_both() {
     assert_eq!(over(&mut world, ALICE), [(CompareOver::TheyDiffer, true)]);
     assert_eq!(verified(&mut world, ALICE, BOB), None);
     let now = world.now;
-    let again = world.replica(ALICE).confirm_comparison(now, id(BOB), true);
+    let again = world.replica(ALICE).confirm_comparison(now, id(BOB), None, true);
     assert!(matches!(again, Err(CommandError::NotFound(_))), "{again:?}");
     world.crash(BOB);
     assert_eq!(verified(&mut world, BOB, ALICE), None);
@@ -206,8 +206,57 @@ fn the_end_of_the_connection_is_the_end_of_it() {
     let now = world.now;
     let gone = world.replica(ALICE).compare_with(now, id(BOB));
     assert!(matches!(gone, Err(CommandError::NotFound(_))), "{gone:?}");
-    let gone = world.replica(ALICE).confirm_comparison(now, id(BOB), true);
+    let gone = world.replica(ALICE).confirm_comparison(now, id(BOB), None, true);
     assert!(matches!(gone, Err(CommandError::NotFound(_))), "{gone:?}");
+}
+
+#[test]
+fn what_is_said_of_earlier_pictures_is_said_of_nothing() {
+    let mut world = together();
+    let mut pictures = Vec::new();
+    for _ in 0..2 {
+        world.cut(ALICE, BOB);
+        world.connect(ALICE, BOB);
+        deliver(&mut world);
+        ask(&mut world, ALICE, BOB);
+        deliver(&mut world);
+        pictures.extend(shown(&mut world, ALICE));
+    }
+    let [earlier, later] = pictures[..] else { panic!("{pictures:?}") };
+    let now = world.now;
+    for same in [true, false] {
+        let late = world.replica(ALICE).confirm_comparison(now, id(BOB), Some(earlier), same);
+        assert!(matches!(late, Err(CommandError::NotFound(_))), "{late:?}");
+        assert_eq!(verified(&mut world, ALICE, BOB).map(|(way, _)| way), Some(Way::Link));
+        assert_eq!(undecided(&mut world, ALICE, BOB), Some(later));
+    }
+    world.replica(ALICE).confirm_comparison(now, id(BOB), Some(later), true).unwrap();
+    assert_eq!(verified(&mut world, ALICE, BOB).map(|(way, _)| way), Some(Way::Compared));
+}
+
+/// The one who asked too often is asked now: that this one asks at the same moment makes no difference.
+#[test]
+fn where_both_ask_at_once_it_does_not_matter_who_asked_how_often() {
+    for turned in [false, true] {
+        let mut world = together();
+        let (smaller, larger) = by_id(ALICE, BOB);
+        let (often, once) = if turned { (larger, smaller) } else { (smaller, larger) };
+        for _ in 0..limits::COMPARISONS {
+            ask(&mut world, often, once);
+            deliver(&mut world);
+            confirm(&mut world, once, often, false);
+            deliver(&mut world);
+        }
+        for device in [ALICE, BOB] {
+            world.events(device);
+        }
+        ask(&mut world, often, once);
+        ask(&mut world, once, often);
+        deliver(&mut world);
+        let pictures = shown(&mut world, often);
+        assert_eq!(pictures.len(), 1, "turned: {turned}");
+        assert_eq!(shown(&mut world, once), pictures);
+    }
 }
 
 #[test]

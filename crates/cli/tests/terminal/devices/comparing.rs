@@ -24,7 +24,11 @@ fn both_are_shown_the_same_and_each_says_what_it_saw() {
     assert_eq!(devices[0]["comparing"], shown);
     assert_eq!(bob.ask("compare", json!({"device_id": alice.id})), shown, "until it is decided");
 
-    alice.ask("confirm_compare", json!({"device_id": bob.id, "same": true}));
+    let other = if words[0] == "dog" { "cat" } else { "dog" };
+    let others: Vec<Value> = [&[json!(other)][..], &words[1..]].concat();
+    alice.refused("confirm_compare", json!({"device_id": bob.id, "same": true, "words": others}), "not_found");
+    alice.refused("confirm_compare", json!({"device_id": bob.id, "same": true, "words": ["dog"]}), "invalid_argument");
+    alice.ask("confirm_compare", json!({"device_id": bob.id, "same": true, "words": words}));
     assert_eq!(alice.event("compare_ended", |_| true), json!({"device_id": bob.id, "reason": "same"}));
     assert_eq!((verified(&mut alice), verified(&mut bob)), (json!("compared"), json!("link")));
     bob.ask("confirm_compare", json!({"device_id": alice.id, "same": false}));

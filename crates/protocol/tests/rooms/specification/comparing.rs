@@ -248,7 +248,7 @@ fn compare_two_minutes() {
         world.events(ALICE);
         world.advance(limits::COMPARE_MS - 1 + late);
         let now = world.now;
-        assert_eq!(world.replica(ALICE).confirm_comparison(now, id(BOB), true).is_ok(), late == 0);
+        assert_eq!(world.replica(ALICE).confirm_comparison(now, id(BOB), None, true).is_ok(), late == 0);
         world.commit(ALICE);
         let expected = if late == 0 { CompareOver::Same } else { CompareOver::TimeOver };
         assert_eq!(over(&mut world, ALICE), [(expected, true)]);
