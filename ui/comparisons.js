@@ -5,6 +5,7 @@ import { openCompare, outcome } from "./dialogs/compare.js";
 import { openDialog, whenClosed } from "./dialogs/dialog.js";
 import { tell } from "./locale.js";
 import { called } from "./logic/face.js";
+import { Turns } from "./logic/turns.js";
 
 /**
  * Shows what other people want to compare, one after the other: at once, over whatever is open, since it is over in two
@@ -12,30 +13,27 @@ import { called } from "./logic/face.js";
  */
 export class Comparisons {
   #session;
-  /** @type {Map<string, Pictures>} by device, those that wait for the one that is shown */
-  #waiting = new Map();
-  /** The device that is compared with, while its dialog is open. */
-  #shown = "";
-  /** @type {string[]} devices whose pictures were shown, so that they do not open again by themselves */
-  #seen = [];
+  #turns = new Turns();
+  /** Closes what is shown. */
+  #close = () => {};
 
   /** @param {Session} session */
   constructor(session) {
     this.#session = session;
     session.addEventListener("compare-asked", (event) => {
       const asked = /** @type {CustomEvent<Events["compare_asked"]>} */ (event).detail;
-      this.#ask(asked.device_id, asked);
+      this.#turns.shows(asked.device_id, asked);
+      this.#next();
     });
     session.addEventListener("compare-ended", (event) => {
       const { device_id, reason } = /** @type {CustomEvent<Events["compare_ended"]>} */ (event).detail;
-      this.#waiting.delete(device_id);
-      this.#seen = this.#seen.filter((seen) => seen !== device_id);
-      const grave = reason === "broken" || reason === "they_differ";
-      if (grave && this.#shown !== device_id) this.#warn(device_id, reason);
+      this.#turns.ended(device_id, reason);
+      this.#next();
     });
     session.addEventListener("compare", (event) => {
       const { device, pictures } = /** @type {CustomEvent<{device: string, pictures: Pictures}>} */ (event).detail;
-      this.#ask(device, pictures);
+      this.#turns.shows(device, pictures, true);
+      this.#next();
     });
     // What was asked before this page listened, or while it could not follow.
     session.addEventListener("devices", () => this.#look());
@@ -43,48 +41,32 @@ export class Comparisons {
     this.#look();
   }
 
-  /**
-   * @param {string} device
-   * @param {Pictures} pictures
-   */
-  #show(device, pictures) {
-    this.#shown = device;
-    this.#seen.push(device);
-    openCompare(this.#session, device, pictures, () => {
-      this.#shown = "";
-    });
-  }
-
   #look() {
     for (const { device_id, comparing } of this.#session.devices) {
-      if (comparing && !this.#seen.includes(device_id)) this.#ask(device_id, comparing);
+      if (comparing) this.#turns.shows(device_id, comparing);
     }
-  }
-
-  /**
-   * @param {string} device
-   * @param {Pictures} pictures
-   */
-  #ask(device, pictures) {
-    if (device === this.#shown) return;
-    this.#waiting.set(device, pictures);
     this.#next();
   }
 
   #next() {
-    const next = this.#waiting.entries().next().value;
-    if (this.#shown || !next) return;
-    this.#waiting.delete(next[0]);
-    this.#show(...next);
-  }
-
-  /**
-   * Of a comparison that nothing is shown of any more.
-   * @param {string} device
-   * @param {"broken" | "they_differ"} reason
-   */
-  #warn(device, reason) {
-    const name = called(this.#session.device(device)?.name ?? "", device);
-    openDialog({ testid: "compare-dialog", title: tell("compare.title", { name }) }, outcome(name, reason));
+    // Once it is closed this is asked again.
+    if (this.#turns.givesWay) this.#close();
+    const next = this.#turns.next();
+    if (!next) return;
+    const closed = () => this.#turns.closed();
+    if ("pictures" in next) {
+      this.#close = openCompare(this.#session, next.device, next.pictures, {
+        over: (reason) => {
+          this.#turns.over(reason);
+          this.#next();
+        },
+        closed,
+      });
+      return;
+    }
+    // Of one of which nothing was shown here.
+    const name = called(this.#session.device(next.device)?.name ?? "", next.device);
+    const frame = { testid: "compare-dialog", title: tell("compare.title", { name }), onClose: closed };
+    this.#close = openDialog(frame, outcome(name, next.reason)).close;
   }
 }

@@ -74,6 +74,8 @@ export type KnownDevice = {
     blocked: boolean;
     /** What both show, until the person here has said what they see. */
     comparing?: Pictures | null;
+    /** What both show still, once the person here has said that it is the same. */
+    compared?: Pictures | null;
 };
 
 /** How a comparison ended. */

@@ -51,6 +51,14 @@ async fn devices(window: &Window) -> Result<()> {
     window.sees("known-device").await
 }
 
+/// Has the device do something about the one that it knows.
+fn with_the_other(command: &str) -> String {
+    format!(
+        "const {{ invoke }} = window.__TAURI__.core; const [{{ device_id }}] = await invoke('devices'); \
+         await invoke('{command}', {{ device_id }}); return null;"
+    )
+}
+
 #[tokio::test]
 async fn two_people_see_the_same_and_say_so() -> Result<()> {
     let (alice, bob) = in_a_room().await?;
@@ -86,10 +94,29 @@ async fn two_people_see_the_same_and_say_so() -> Result<()> {
     picture(&alice, "compare-same-wide").await?;
     answer(&bob, "compare-same").await?;
     bob.shows("compare-outcome", "data-reason", "same").await?;
-    bob.close_dialog().await?;
     alice.close_dialog().await?;
     alice.shows("known-device", "data-verified", "compared").await?;
     picture(&alice, "devices-compared").await?;
+
+    // Asked for again, it is the same.
+    alice.click("known-compare").await?;
+    assert_eq!(pictures(&alice).await?, shown);
+    alice.script(&with_the_other("disconnect")).await?;
+    alice.shows("known-device", "data-online", "false").await?;
+    alice.close_dialog().await?;
+
+    // Once more, while bob still reads how the first one ended: he is shown the new ones, in one dialog.
+    bob.shows("compare-outcome", "data-reason", "same").await?;
+    bob.script(&with_the_other("connect")).await?;
+    alice.click("known-compare").await?;
+    bob.sees("compare-differ").await?;
+    let others = pictures(&alice).await?;
+    assert_ne!(others, shown);
+    assert_eq!(pictures(&bob).await?, others);
+    assert_eq!(bob.script("return document.querySelectorAll('dialog').length;").await?, json!(1));
+    // It ends without this page: nothing of it is left to be answered.
+    alice.script(&with_the_other("disconnect")).await?;
+    bob.shows("compare-outcome", "data-reason", "gone").await?;
     Ok(())
 }
 
@@ -115,6 +142,13 @@ async fn one_sees_something_else_and_both_are_warned() -> Result<()> {
     picture(&bob, "compare-differ-narrow").await?;
     bob.close_dialog().await?;
     bob.shows("known-device", "data-verified", "no").await?;
+
+    // What alice has to read stays until she closes it; then the next one opens.
+    bob.click("known-compare").await?;
+    let shown = pictures(&bob).await?;
+    alice.shows("compare-outcome", "data-reason", "differ").await?;
+    alice.close_dialog().await?;
+    assert_eq!(pictures(&alice).await?, shown);
     Ok(())
 }
 

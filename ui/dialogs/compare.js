@@ -1,12 +1,14 @@
 // @ts-check
 /** @import {Session} from "../session.js" */
-/** @import {CompareEnd, Events, Pictures} from "../types.js" */
+/** @import {Events, Pictures} from "../types.js" */
+/** @import {End} from "../logic/turns.js" */
 import { announce } from "../announcer.js";
 import { call } from "../backend.js";
 import { h, icon } from "../element.js";
 import { FailureLine } from "../failure.js";
 import { say, tell } from "../locale.js";
 import { called } from "../logic/face.js";
+import { isGrave, runOf } from "../logic/turns.js";
 import { openDialog } from "./dialog.js";
 
 /**
@@ -16,9 +18,11 @@ import { openDialog } from "./dialog.js";
  * @param {Session} session
  * @param {string} device
  * @param {Pictures} pictures
- * @param {() => void} [closed]
+ * @param {{over: (reason: End) => void, closed: () => void}} told `over`: it tells now that it ended so
+ * @returns {() => void} closes it
  */
-export function openCompare(session, device, { words, emoji }, closed) {
+export function openCompare(session, device, pictures, told) {
+  const { words, emoji } = pictures;
   const name = called(session.device(device)?.name ?? "", device);
   const failure = new FailureLine();
   const lead = h("p", {}, ...tell("compare.lead", { name }));
@@ -44,17 +48,29 @@ export function openCompare(session, device, { words, emoji }, closed) {
       },
       say(same ? "compare.same" : "compare.differ"),
     );
-    control.addEventListener("click", () =>
-      failure.during(control, () => call("confirm_compare", { device_id: device, same, words })),
-    );
+    control.addEventListener("click", async () => {
+      deciding = true;
+      const said = await failure.during(control, async () => {
+        await call("confirm_compare", { device_id: device, same, words });
+        return true;
+      });
+      deciding = false;
+      if (said) finish(same ? "same" : "differ");
+      else void look();
+    });
     return control;
   };
   const actions = h("div", { class: "dialog-actions" }, choice(false), choice(true));
   /** @type {HTMLElement} what is at the end: the choice, or what came of it, which the other person may change yet */
   let end = actions;
-  const ended = (/** @type {Event} */ event) => {
-    const { device_id, reason } = /** @type {CustomEvent<Events["compare_ended"]>} */ (event).detail;
-    if (device_id !== device) return;
+  /** @type {End | null} how it ended */
+  let ending = null;
+  /** Whether the person has answered, and this device not yet. */
+  let deciding = false;
+  const finish = (/** @type {End} */ reason) => {
+    // What the person said is told once by the answer and once by an event; what the other said comes after it.
+    if (reason === ending || (ending === "they_differ" && reason === "same") || !dialog.isConnected) return;
+    ending = reason;
     const result = outcome(name, reason);
     lead.remove();
     list.remove();
@@ -63,14 +79,25 @@ export function openCompare(session, device, { words, emoji }, closed) {
     end = result;
     result.focus();
     announce(result.textContent ?? "");
+    told.over(reason);
   };
-  const { dialog } = openDialog(
+  const ended = (/** @type {Event} */ event) => {
+    const { device_id, reason } = /** @type {CustomEvent<Events["compare_ended"]>} */ (event).detail;
+    if (device_id === device) finish(reason);
+  };
+  // Its end may have come before this was open, or while the page could not follow.
+  const look = async () => {
+    const shown = ending ? null : await isShown(device, pictures);
+    if (shown === false && !ending && !deciding && dialog.isConnected) finish("unknown");
+  };
+  const { dialog, close } = openDialog(
     {
       testid: "compare-dialog",
       title: tell("compare.title", { name }),
       onClose: () => {
         session.removeEventListener("compare-ended", ended);
-        closed?.();
+        session.removeEventListener("devices", look);
+        told.closed();
       },
     },
     h("div", { class: "dialog-stack", tabindex: "-1", autofocus: true }, lead, list),
@@ -79,15 +106,33 @@ export function openCompare(session, device, { words, emoji }, closed) {
   );
   dialog.dataset.device = device;
   session.addEventListener("compare-ended", ended);
+  session.addEventListener("devices", look);
+  void look();
+  return close;
+}
+
+/**
+ * Whether a device and this one still show these pictures; null: that cannot be asked now.
+ * @param {string} device
+ * @param {Pictures} pictures
+ */
+async function isShown(device, pictures) {
+  try {
+    const known = (await call("devices")).find(({ device_id }) => device_id === device);
+    const shown = known?.comparing ?? known?.compared;
+    return shown ? runOf(device, shown) === runOf(device, pictures) : false;
+  } catch {
+    return null;
+  }
 }
 
 /**
  * What it means that a comparison ended so.
  * @param {string} name
- * @param {CompareEnd} reason
+ * @param {End} reason
  */
 export function outcome(name, reason) {
-  const grave = reason === "differ" || reason === "they_differ" || reason === "broken";
+  const grave = isGrave(reason);
   const look = grave ? "danger" : reason === "same" ? "good" : "plain";
   return h(
     "div",
@@ -96,7 +141,7 @@ export function outcome(name, reason) {
     h(
       "div",
       {},
-      h("p", {}, ...tell(`compare.over.${reason}`, { name })),
+      h("p", {}, ...(reason === "unknown" ? [say("compare.ended")] : tell(`compare.over.${reason}`, { name }))),
       grave ? h("p", {}, say("compare.danger")) : null,
     ),
   );

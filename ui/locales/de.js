@@ -311,6 +311,7 @@ export default {
   "compare.over.broken":
     "{name} oder jemand dazwischen hat versucht, die Bilder zu bestimmen. Das Gerät ist nicht überprüft.",
   "compare.over.withdrawn": "{name} hat den Vergleich beendet. Vergleichen Sie noch einmal, wenn es passt.",
+  "compare.ended": "Der Vergleich ist vorbei. Vergleichen Sie noch einmal, wenn Sie beide bereit sind.",
   "compare.danger":
     "Senden Sie ihm nichts Geheimes. Fragen Sie persönlich nach, was nicht stimmt, und vergleichen Sie noch einmal in einem anderen Netz.",
 

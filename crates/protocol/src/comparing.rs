@@ -166,12 +166,12 @@ impl<S: Store> Replica<S> {
         Ok(self.doubted(&peer)?)
     }
 
-    /// The pictures that are shown for a device while this one's person has not said what they see there.
-    pub(crate) fn undecided(&self, device: DeviceId) -> Option<Pictures> {
+    /// The pictures that are shown for a device, and whether this one's person has said that they are the same there.
+    pub(crate) fn shown_with(&self, device: DeviceId) -> Option<(Pictures, bool)> {
         let session = self.sessions.get(&self.connection(device)?)?;
         match session.comparing.as_ref()?.stage {
-            Stage::Shown(pictures, false) => Some(pictures),
-            _ => None,
+            Stage::Shown(pictures, said) => Some((pictures, said)),
+            Stage::Asking | Stage::Answered => None,
         }
     }
 

@@ -138,6 +138,8 @@ pub struct DeviceSummary {
     pub blocked: bool,
     /// What both show while their people compare, and this one has not said yet what it sees.
     pub comparing: Option<Pictures>,
+    /// What both show still, where this one has said that it is the same.
+    pub compared: Option<Pictures>,
 }
 
 const UNKNOWN: CommandError =
@@ -152,6 +154,8 @@ impl<S: Store> Replica<S> {
             .filter(|device| device.key != self.me)
             .map(|device| {
                 let opinion = self.known.0.get(&device.key).cloned().unwrap_or_default();
+                let shown = self.shown_with(device.key.device_id());
+                let said = |same| shown.filter(|(_, said)| *said == same).map(|(pictures, _)| pictures);
                 DeviceSummary {
                     device: device.key.device_id(),
                     name: name::of_device(&device.name, &device.key),
@@ -161,7 +165,8 @@ impl<S: Store> Replica<S> {
                     last_seen_at_ms: device.last_seen_at,
                     address: device.address.clone(),
                     blocked: opinion.blocked == Some(true),
-                    comparing: self.undecided(device.key.device_id()),
+                    comparing: said(false),
+                    compared: said(true),
                 }
             })
             .collect();

@@ -35,6 +35,9 @@ pub struct KnownDevice {
     /// What both show while it is compared with this one, until the person here has said what they see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparing: Option<Pictures>,
+    /// What both show still, once the person here has said that it is the same: `compare` gives it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Pictures>,
 }
 
 impl From<DeviceSummary> for KnownDevice {
@@ -54,6 +57,7 @@ impl From<DeviceSummary> for KnownDevice {
             last_address: device.address,
             blocked: device.blocked,
             comparing: device.comparing.map(Into::into),
+            compared: device.compared.map(Into::into),
         }
     }
 }

@@ -97,7 +97,8 @@ fn both_see_the_same_and_each_decides_for_itself() {
     confirm(&mut world, ALICE, BOB, true);
     assert_eq!(over(&mut world, ALICE), [(CompareOver::Same, true)]);
     assert_eq!(verified(&mut world, ALICE, BOB), Some((Way::Compared, now.wall_ms())));
-    assert_eq!(undecided(&mut world, ALICE, BOB), None);
+    let known = world.replica(ALICE).devices().into_iter().find(|known| known.device == id(BOB)).unwrap();
+    assert_eq!((known.comparing, known.compared), (None, Some(alices[0])));
     deliver(&mut world);
     assert_eq!(over(&mut world, BOB), []);
     assert_eq!(verified(&mut world, BOB, ALICE).map(|(way, _)| way), Some(Way::Link));
