@@ -96,6 +96,8 @@ export function hidden(label) {
  * @param {HTMLElement[]} children
  */
 export function redraw(list, children) {
+  const same = children.length === list.children.length && children.every((child, at) => child === list.children[at]);
+  if (same) return;
   const focused = document.activeElement;
   const held = focused instanceof HTMLElement && list.contains(focused) ? focused : null;
   list.replaceChildren(...children);

@@ -15,12 +15,12 @@ import { SHORT_ID, called } from "./logic/face.js";
  * One device that this one has met: how sure it is who that is, and what can be done about it.
  * @param {Session} session
  * @param {KnownDevice} known
+ * @param {FailureLine} failure where it is told why something failed
  */
-export function knownRow(session, known) {
+export function knownRow(session, known, failure) {
   const { device_id: device, own_name, blocked, last_address } = known;
   const name = called(known.name, device);
   const online = session.isConnected(device);
-  const failure = new FailureLine();
   return h(
     "li",
     {

@@ -19,14 +19,14 @@ import { choices } from "./logic/voting.js";
  * @param {People} people
  * @param {Member} member
  * @param {Set<string>} opened the members of whom it was asked for; a press here changes it
+ * @param {FailureLine} failure where it is told why something failed
  */
-export function memberRow(session, people, member, opened) {
+export function memberRow(session, people, member, opened, failure) {
   const { device_id: device, role, voter } = member;
   const self = device === session.status.device_id;
   const known = session.device(device);
   const name = called(member.name, device);
   const online = self || member.online;
-  const failure = new FailureLine();
   const offered = session.writable ? buttons(session, people, member, failure) : { first: null, more: [] };
   const rest = h(
     "div",
@@ -173,6 +173,18 @@ function openRemove(people, { name: given, device_id }) {
       await people.pull();
     },
   });
+}
+
+/**
+ * What such a row is drawn from.
+ * @param {Session} session
+ * @param {People} people
+ * @param {Member} member
+ */
+export function memberRowShows(session, people, member) {
+  const known = session.device(member.device_id);
+  const offered = choices(member, people.members, people.proposals, session.status.device_id);
+  return [member, known?.blocked, known?.verified, offered, session.writable];
 }
 
 /** @param {Member} member */

@@ -121,6 +121,25 @@ async fn two_people_see_the_same_and_say_so() -> Result<()> {
 }
 
 #[tokio::test]
+async fn why_something_failed_stays_in_its_row() -> Result<()> {
+    let (alice, mut bob) = in_a_room().await?;
+    alice.shows("people-open", "data-online", "1").await?;
+    devices(&alice).await?;
+    bob.freeze()?;
+    alice.click("known-compare").await?;
+    alice.visible("[data-testid=\"known-compare\"][aria-busy=\"true\"]").await?;
+    // That the connection ends is why it fails, and draws the row anew.
+    bob.kill()?;
+    alice.shows("known-device", "data-online", "false").await?;
+    let failed = "[data-testid=\"known-device\"] [data-testid=\"error\"]";
+    alice.visible(failed).await?;
+    alice.comes_to_rest().await?;
+    alice.visible(failed).await?;
+    alice.fits().await?;
+    picture(&alice, "devices-failed").await
+}
+
+#[tokio::test]
 async fn one_sees_something_else_and_both_are_warned() -> Result<()> {
     let (alice, bob) = in_a_room_in(Scheme::Dark).await?;
     alice.resize(360, 640).await?;

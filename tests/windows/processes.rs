@@ -35,6 +35,13 @@ pub(crate) fn kill(process: u32) -> Result<()> {
     gone(process)
 }
 
+/// Stops a process, which goes on where it is told to.
+pub(crate) fn freeze(process: u32) -> Result<()> {
+    let sent = Command::new("kill").args(["-STOP", &process.to_string()]).status().context("kill")?;
+    ensure!(sent.success(), "process {process} could not be stopped");
+    Ok(())
+}
+
 /// Waits until a process is gone.
 pub(crate) fn gone(process: u32) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -103,6 +103,11 @@ impl Window {
         Ok(())
     }
 
+    /// Stops the app where it is, as a machine that sleeps does.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        processes::freeze(self.process()?)
+    }
+
     /// Closes the window as a person does, and waits until the app is gone.
     pub(crate) fn close(&mut self) -> Result<()> {
         let process = self.process()?;

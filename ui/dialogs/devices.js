@@ -1,6 +1,7 @@
 // @ts-check
 /** @import {Session} from "../session.js" */
-import { h, redraw } from "../element.js";
+import { h } from "../element.js";
+import { KeptRows } from "../kept-rows.js";
 import { say } from "../locale.js";
 import { knownRow } from "../known-row.js";
 import { openDialog } from "./dialog.js";
@@ -11,17 +12,17 @@ import { openDialog } from "./dialog.js";
  */
 export function openDevices(session) {
   const list = h("ul", { class: "people" });
+  const rows = new KeptRows(list);
   const none = h("p", { class: "quiet" }, say("devices.none"));
-  let shown = "";
   const show = () => {
     const { devices, writable } = session;
-    const now = JSON.stringify([devices, devices.map(({ device_id }) => session.isConnected(device_id)), writable]);
-    if (now === shown) return;
-    shown = now;
     none.hidden = devices.length > 0;
-    redraw(
-      list,
-      devices.map((known) => knownRow(session, known)),
+    rows.show(
+      devices.map((known) => ({
+        device: known.device_id,
+        shows: [known, session.isConnected(known.device_id), writable],
+        draw: (failure) => knownRow(session, known, failure),
+      })),
     );
   };
   const heard = ["devices", "peers", "status"];

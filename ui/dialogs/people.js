@@ -3,10 +3,11 @@
 /** @import {Session} from "../session.js" */
 import { announce } from "../announcer.js";
 import { call } from "../backend.js";
-import { h, icon, redraw } from "../element.js";
+import { h, icon } from "../element.js";
+import { KeptRows } from "../kept-rows.js";
 import { say, tell } from "../locale.js";
 import { actKey } from "../logic/voting.js";
-import { memberRow } from "../member-row.js";
+import { memberRow, memberRowShows } from "../member-row.js";
 import { Proposals, proposalWords } from "../proposals.js";
 import { openConfirm } from "./confirm.js";
 import { openDevices } from "./devices.js";
@@ -24,6 +25,7 @@ export function openPeople(session, people, left) {
   const proposals = new Proposals(session, people);
   const voteless = h("p", { class: "quiet small", testid: "voteless", hidden: true }, say("people.voteless.you"));
   const list = h("ul", { class: "people" });
+  const rows = new KeptRows(list);
   const foot = h("div", { class: "dialog-actions" });
   /** @type {Set<string>} the members of whom it is shown what can be done */
   const opened = new Set();
@@ -41,9 +43,12 @@ export function openPeople(session, people, left) {
     known = keys(people);
     proposals.show();
     voteless.hidden = self?.role !== "member" || self.voter;
-    redraw(
-      list,
-      people.members.map((member) => memberRow(session, people, member, opened)),
+    rows.show(
+      people.members.map((member) => ({
+        device: member.device_id,
+        shows: memberRowShows(session, people, member),
+        draw: (failure) => memberRow(session, people, member, opened, failure),
+      })),
     );
     foot.replaceChildren(devicesButton(session), ...(self && session.writable ? [leave(session, people, name, () => (close(), left()))] : []));
   };
