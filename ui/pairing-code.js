@@ -43,12 +43,14 @@ export class PairingCode extends HTMLElement {
     configure(this, { class: "dialog-stack", role: "region", "aria-label": say("join.code") });
     this.#session.addEventListener("status", this.#draw);
     this.#session.addEventListener("code", this.#ended);
+    this.#session.addEventListener("resync", this.#look);
     this.#clock = setInterval(this.#tick, LOOK_MS);
   }
 
   disconnectedCallback() {
     this.#session.removeEventListener("status", this.#draw);
     this.#session.removeEventListener("code", this.#ended);
+    this.#session.removeEventListener("resync", this.#look);
     clearInterval(this.#clock);
     this.#hide();
   }
@@ -80,6 +82,18 @@ export class PairingCode extends HTMLElement {
     if (!this.#code || room !== this.#room) return;
     if (wrong) this.#end("wrong");
     else this.#end(this.#invite?.uses === 1 ? "usedUp" : "used");
+  };
+
+  /** Whether the code is live still, where its end may not have been heard of. */
+  #look = async () => {
+    const shown = this.#code;
+    if (!shown) return;
+    try {
+      const { code } = await call("shown_code");
+      if (code !== shown.digits && this.#code === shown) this.#end("missed");
+    } catch {
+      // What cannot be asked now is not known to be over; its time is, soon.
+    }
   };
 
   /** @param {Over} why */
@@ -149,7 +163,7 @@ export class PairingCode extends HTMLElement {
   }
 
   #gone() {
-    const grave = this.#over === "wrong" || this.#over === "guessed";
+    const grave = ["wrong", "guessed", "missed"].includes(this.#over);
     const data = { why: this.#over, grave: grave ? "" : null };
     return h(
       "p",
@@ -203,6 +217,7 @@ customElements.define("pairing-code", PairingCode);
 
 /**
  * @typedef {{link: string, uses: number}} Invite for how many it was made
- * @typedef {"time" | "used" | "usedUp" | "wrong" | "guessed"} Over why no code is live; `usedUp`: nor is the invite;
- *   `guessed`: as many wrong ones were typed as guessing takes
+ * @typedef {"time" | "used" | "usedUp" | "wrong" | "guessed" | "missed"} Over why no code is live; `usedUp`: nor is the
+ *   invite; `guessed`: as many wrong ones were typed as guessing takes; `missed`: somebody typed one, while the page could
+ *   not follow
  */

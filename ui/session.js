@@ -11,7 +11,8 @@ import { Outbox } from "./logic/outbox.js";
  * `status`, `rooms`, `peers` and `devices` say that the property of that name was pulled again; `trouble` that pulling fails, or no
  * longer does; `connection` that a device came or
  * went; `room` (a `CustomEvent<News>`) that something in one room changed; `code` (a `CustomEvent<Events["code_ended"]>`)
- * that the code that was shown for a room is over; `compare-asked` and `compare-ended` (a `CustomEvent` of the event of that
+ * that the code that was shown for a room is over; `resync` that events were lost, of which what is shown may depend on;
+ * `compare-asked` and `compare-ended` (a `CustomEvent` of the event of that
  * name) what two people compare.
  */
 export class Session extends EventTarget {
@@ -78,7 +79,10 @@ export class Session extends EventTarget {
       on("server_changed", () => void this.pullStatus()),
       on("store_changed", () => void this.pullStatus()),
       on("notice", (notice) => this.#noticed(notice)),
-      on("events_lost", () => this.pullAll()),
+      on("events_lost", () => {
+        this.pullAll();
+        this.#tell("resync");
+      }),
     ]);
     for (const result of listening) if (result.status === "fulfilled") this.#stops.push(result.value);
     for (const result of listening) if (result.status === "rejected") throw result.reason;

@@ -185,6 +185,8 @@ export type Commands = {
         gives: { link: string; expires_at: number } & ShownCode;
     };
     show_code: { takes: { link: string; knowingly?: boolean }; gives: ShownCode };
+    /** The code that is live. */
+    shown_code: { takes: undefined; gives: ShownCode };
     hide_code: { takes: undefined; gives: null };
     join: {
         takes: { link: string } | { address: string; code: string };

@@ -77,6 +77,16 @@ test("the end of a code is told on, with its room and why", async () => {
   assert.deepEqual(told, [{ room: "r", wrong: true }]);
 });
 
+test("where events were lost all is pulled again, and who shows what no pull tells hears of it", async () => {
+  const { handlers, calls } = await started();
+  let told = 0;
+  session.addEventListener("resync", () => (told += 1));
+  handlers.get("events-lost")({ count: 300 });
+  await settled();
+  assert.equal(told, 1);
+  assert.deepEqual(calls.sort(), ["devices", "peers", "rooms", "status"]);
+});
+
 test("what another door sent or read is asked for", async () => {
   const { handlers, calls, news } = await started();
   handlers.get("message-sent")({ message: { id: "m", room: "r", sent_at: 7 } });

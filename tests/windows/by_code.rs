@@ -1,11 +1,16 @@
 //! Six digits and an address, read from one screen and typed at another.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use fantoccini::key::Key;
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::driver::Scheme;
+use crate::hostile::Mallory;
 use crate::meeting::introduce;
+use crate::terminal::ask;
 use crate::window::Window;
 
 #[tokio::test]
@@ -115,6 +120,36 @@ async fn who_is_guessed_at_is_warned_before_another_code() -> Result<()> {
     alice.click("invite-code-knowingly").await?;
     alice.sees("invite-code").await?;
     picture(&alice, "code-narrow").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_whose_end_the_page_could_not_follow_is_not_shown() -> Result<()> {
+    let (alice, mallory) = (Window::open("alice").await?, Mallory::new().await?);
+    let link = alice.invites("Alice", "Garden").await?;
+    let room = mallory.call("join", json!({ "link": link })).await?["room"].take();
+    let (address, first) = (alice.text("invite-code-address").await?, alice.text("invite-code").await?);
+    alice.click("invite-create").await?;
+    let another = format!("return document.querySelector('[data-testid=\"invite-code\"]').textContent !== '{first}';");
+    alice.gives(&another, &json!(true)).await?;
+    let other = if alice.text("invite-code").await?.ends_with('7') { "000008" } else { "000007" };
+    // From the first message on the page does something else, while more happens than it is told one by one.
+    let held = "let held = false; await window.__TAURI__.event.listen('incoming-message', () => { \
+         if (held) return; held = true; const until = Date.now() + 8000; while (Date.now() < until); }); return null;";
+    alice.script(held).await?;
+    let room = room.as_str().context("no room")?;
+    mallory.say(room, &["Words before".to_owned()]).await?;
+    while !ask(alice.folder(), &["messages", "Garden"])?.to_string().contains("Words before") {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let refused = mallory.call("join", json!({ "address": address, "code": other })).await;
+    assert!(refused.is_err_and(|error| error.to_string().contains("WrongCode")));
+    mallory.chatter(room, 400).await?;
+    alice.shows("invite-code-over", "data-why", "missed").await?;
+    alice.lacks("invite-code").await?;
+    look(&alice).await?;
+    alice.click("invite-code-again").await?;
+    alice.sees("invite-code").await?;
     Ok(())
 }
 

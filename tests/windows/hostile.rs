@@ -86,13 +86,13 @@ fn payloads() -> Result<Vec<String>> {
 }
 
 /// A device without a window, which says what it is told to.
-struct Mallory {
+pub(crate) struct Mallory {
     node: Node,
     _folder: TempDir,
 }
 
 impl Mallory {
-    async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let flags = Flags {
             data_dir: Some(folder.path().into()),
@@ -103,12 +103,22 @@ impl Mallory {
         Ok(Self { node: Node::open(Settings::load(flags)?).await?, _folder: folder })
     }
 
-    async fn call(&self, command: &str, params: Value) -> Result<Value> {
+    pub(crate) async fn call(&self, command: &str, params: Value) -> Result<Value> {
         self.node.call(command, params).await.map_err(|error| anyhow::anyhow!("{command}: {error:?}"))
     }
 
+    /// Says so many words, as fast as it can.
+    pub(crate) async fn chatter(&self, room: &str, count: usize) -> Result<()> {
+        let say = |number| json!({ "room": room, "text": format!("Words {number}") });
+        let said: Vec<_> = (0..count).map(|number| self.node.submit("send_message", say(number))).collect();
+        for said in said {
+            said.await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        }
+        Ok(())
+    }
+
     /// Says each, and gives those that could be said.
-    async fn say(&self, room: &str, texts: &[String]) -> Result<Vec<String>> {
+    pub(crate) async fn say(&self, room: &str, texts: &[String]) -> Result<Vec<String>> {
         let mut said = Vec::new();
         for text in texts {
             match self.call("send_message", json!({ "room": room, "text": text })).await {

@@ -225,6 +225,8 @@ export default {
     "Jemand hat einen falschen Code eingegeben, und damit gilt dieser nicht mehr. War es nicht die Person, die Sie einladen? Dann rät womöglich jemand.",
   "invite.code.over.guessed":
     "Es wird kein Code gezeigt: Fünf falsche wurden innerhalb einer Stunde eingegeben, womöglich rät jemand. Der Link und sein Bild lassen sich nicht erraten. Zeigen Sie nur dann einen Code, wenn Sie wissen, wer sich vertippt hat.",
+  "invite.code.over.missed":
+    "Dieser Code gilt nicht mehr. Jemand hat ihn womöglich benutzt oder einen falschen eingegeben.",
   "invite.code.again": "Anderen Code zeigen",
   "invite.code.knowingly": "Trotzdem einen Code zeigen",
 

@@ -214,6 +214,7 @@ export default {
     "Somebody typed a wrong code, and this one is over with it. Was it not the person you invited? Then somebody may be guessing.",
   "invite.code.over.guessed":
     "No code is shown: five wrong ones were typed within an hour, and somebody may be guessing. The link and its picture cannot be guessed. Show a code only if you know who mistyped them.",
+  "invite.code.over.missed": "This code is no longer good. Somebody may have used it, or typed a wrong one.",
   "invite.code.again": "Show another code",
   "invite.code.knowingly": "Show a code all the same",
 

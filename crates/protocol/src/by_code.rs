@@ -56,6 +56,12 @@ impl<S: Store> Replica<S> {
         Ok(code.map(|code| Shown { code, expires_at_ms }))
     }
 
+    /// The code that is shown and that nobody has guessed at yet.
+    pub fn shown_code(&self, now: Time) -> Option<Shown> {
+        let (code, left_ms) = self.codes.live(now)?;
+        Some(Shown { code: code.clone(), expires_at_ms: now.wall_ms().saturating_add(left_ms) })
+    }
+
     /// Shows no code any more.
     pub fn hide_code(&mut self) {
         self.codes.end();

@@ -219,6 +219,12 @@ impl Codes {
         self.live.as_ref().map(|live| live.room)
     }
 
+    /// The code that is live, and for how many milliseconds it may still be typed.
+    pub fn live(&self, now: Time) -> Option<(&Code, u64)> {
+        let live = self.live.as_ref().filter(|live| now.steady_ms < live.until_ms)?;
+        Some((&live.code, live.until_ms.saturating_sub(now.steady_ms)))
+    }
+
     /// Takes what a guest begins with. Gives what it is to be answered, which tells it nothing.
     ///
     /// # Errors

@@ -77,6 +77,8 @@ macro_rules! for_each_command {
             ///
             /// Errors: `not_found` (this device does not know the invite), `not_a_member`.
             in_turn show_code(ShowCode) -> ShownCode;
+            /// The code that is live, as `show_code` or `invite` gave it: nothing once its time is over, it was hidden, or one was typed, right or wrong. For who may have missed `code_ended`.
+            in_turn shown_code(NoParams) -> ShownCode;
             /// Shows no code any more.
             in_turn hide_code(NoParams) -> Nothing;
             /// Joins a room by an invite's link, or by the address of a device and the code that it shows. Answers or fails within 20 s; by a code, where the owner still has to admit this device, after 20 s with `pending`.

@@ -26,6 +26,11 @@ impl Node {
         shown.await.map(ShownCode::of)
     }
 
+    /// The code that is live.
+    pub async fn shown_code(&self, _: NoParams) -> Result<ShownCode, ApiError> {
+        self.core().write(|machine, now| Ok(ShownCode::of(machine.replica.shown_code(now)))).await
+    }
+
     /// Shows no code any more.
     pub async fn hide_code(&self, _: NoParams) -> Result<Nothing, ApiError> {
         let hidden = self.core().write(|machine, _| {

@@ -105,13 +105,18 @@ fn who_is_a_member_already_is_told_so() {
 fn no_code_is_live_after_a_restart_or_once_it_is_hidden() {
     let mut world = World::new(&["alice", "bob"]);
     let (_, link, code) = shown(&mut world);
+    let now = world.now;
+    let live = world.replica(ALICE).shown_code(now).map(|shown| (shown.code, shown.expires_at_ms));
+    assert_eq!(live, Some((code.clone(), now.wall_ms() + limits::CODE_MS)));
     world.crash(ALICE);
+    assert_eq!(world.replica(ALICE).shown_code(now), None);
     world.listen(ALICE);
     let connection = world.connect(BOB, ALICE);
     type_code(&mut world, BOB, connection, &code);
     assert_eq!(refusal(&mut world, BOB), Some(PairRefusal::NoCode));
     let code = show(&mut world, &link);
     world.replica(ALICE).hide_code();
+    assert_eq!(world.replica(ALICE).shown_code(now), None);
     type_code(&mut world, BOB, connection, &code);
     assert_eq!(refusal(&mut world, BOB), Some(PairRefusal::NoCode));
 }

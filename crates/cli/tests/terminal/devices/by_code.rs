@@ -41,7 +41,9 @@ fn a_wrong_code_is_over_and_five_an_hour_ask_for_a_person() {
     assert_eq!(code, "", "a person has to know");
     assert_eq!(alice.ask("show_code", json!({"link": link})), json!({}));
     let code = text(&alice.ask("show_code", json!({"link": link, "knowingly": true}))["code"]);
+    assert_eq!(alice.ask("shown_code", json!({}))["code"], code);
     alice.ask("hide_code", json!({}));
+    assert_eq!(alice.ask("shown_code", json!({})), json!({}));
     carol.refused("join", json!({"address": address, "code": code}), "expired");
     for bad in ["", "12345", "1234567", "12345a"] {
         carol.refused("join", json!({"address": address, "code": bad}), "invalid_argument");
