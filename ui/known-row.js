@@ -46,8 +46,9 @@ export function knownRow(session, known, failure) {
         last_address ? h("span", { class: "mono breakable", dir: "ltr" }, last_address) : null,
       ),
       own_name ? h("p", { class: "quiet small" }, ...tell("devices.own", { name: own_name })) : null,
-      verification(known),
-      blocked ? h("p", { class: "small" }, say("devices.blocked.help")) : null,
+      // Who is blocked is not compared with.
+      known.verified || !blocked ? verification(known) : null,
+      blocked ? h("p", { class: "known-help small" }, say("devices.blocked.help")) : null,
     ),
     session.writable ? h("div", { class: "known-choices" }, ...choices(session, known, name, online, failure)) : null,
     failure,

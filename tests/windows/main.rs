@@ -26,4 +26,5 @@ mod screen;
 mod start;
 mod terminal;
 mod together;
+mod trusting;
 mod window;

@@ -5,6 +5,7 @@
 import { announce } from "../announcer.js";
 import { call } from "../backend.js";
 import { h, icon } from "../element.js";
+import { canDraw } from "../emoji.js";
 import { FailureLine } from "../failure.js";
 import { say, tell } from "../locale.js";
 import { called } from "../logic/face.js";
@@ -26,6 +27,8 @@ export function openCompare(session, device, pictures, told) {
   const name = called(session.device(device)?.name ?? "", device);
   const failure = new FailureLine();
   const lead = h("p", {}, ...tell("compare.lead", { name }));
+  // Where some would be boxes the words alone are clearer.
+  const drawn = canDraw(emoji);
   const list = h(
     "ol",
     { class: "compare-pictures", "aria-label": say("compare.pictures") },
@@ -33,7 +36,7 @@ export function openCompare(session, device, pictures, told) {
       h(
         "li",
         { class: "compare-picture", testid: "compare-picture", data: { word } },
-        h("span", { class: "compare-emoji", "aria-hidden": "true" }, emoji[place] ?? ""),
+        drawn ? h("span", { class: "compare-emoji", "aria-hidden": "true" }, emoji[place] ?? "") : null,
         h("span", {}, say(`picture.${word}`)),
       ),
     ),
@@ -60,7 +63,7 @@ export function openCompare(session, device, pictures, told) {
     });
     return control;
   };
-  const actions = h("div", { class: "dialog-actions" }, choice(false), choice(true));
+  const actions = h("div", { class: "dialog-actions compare-actions" }, choice(false), choice(true));
   /** @type {HTMLElement} what is at the end: the choice, or what came of it, which the other person may change yet */
   let end = actions;
   /** @type {End | null} how it ended */
