@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::body::{Body, MayAdd};
-use crate::chain::{Chain, Cuts, Way};
+use crate::chain::{Chain, Cuts, Step, Way};
 use crate::detour::Beside;
 use crate::entry::Header;
 use crate::id::EntryId;
@@ -19,9 +19,9 @@ impl Removals {
     pub(crate) fn new(way: &Way<'_>, mut cuts: BTreeMap<usize, Cuts>) -> Self {
         let mut removals: BTreeMap<PublicKey, Vec<(usize, Arc<Cuts>)>> = BTreeMap::new();
         for (position, step) in way.steps.iter().enumerate() {
-            if let Some(Body::Remove(remove)) = step.acts.first().map(|act| &act.body) {
+            if let Some(key) = step.removes() {
                 let cuts = cuts.remove(&position).unwrap_or_default();
-                removals.entry(remove.key).or_default().push((position, Arc::new(cuts)));
+                removals.entry(key).or_default().push((position, Arc::new(cuts)));
             }
         }
         Self(removals)
@@ -38,26 +38,12 @@ impl Membership {
     /// Finds which entries say what is in force, and what owners wrote beside it. Gives what the removals in force
     /// leave, by position.
     pub(crate) fn place(&mut self, chain: &Chain<'_>, way: &Way<'_>, beside: &Beside) -> BTreeMap<usize, Cuts> {
-        let removals: Vec<(&Act, PublicKey)> = chain
-            .acts
-            .values()
-            .filter_map(|act| match &act.body {
-                Body::Remove(remove) => Some((act, remove.key)),
-                _ => None,
-            })
-            .collect();
         self.outranked.clone_from(&beside.outranked);
-        // Who takes another way of the chain for the one in force may refuse what those wrote whom it removed.
-        let removed: BTreeSet<PublicKey> = removals.iter().map(|(_, key)| *key).collect();
-        self.refused = removals
-            .iter()
-            .filter(|(act, _)| !way.is_in_force(act) && (act.ballot.is_some() || self.outranked.contains_key(&act.id)))
-            .map(|(_, key)| *key)
-            .collect();
-        let taken = way.taken(&chain.lineage, &self.refused);
+        let removed: BTreeSet<PublicKey> = way.steps.iter().filter_map(Step::removes).collect();
+        let taken = way.taken(&chain.lineage);
         for (position, step) in way.steps.iter().enumerate() {
             let acts = taken.acts.get(&position).unwrap_or(&step.acts);
-            let sure = step.acts.iter().find(|act| !removed.contains(&act.header.author));
+            let sure = acts.iter().find(|act| !removed.contains(&act.header.author));
             // Else one that stands within what its author's removal leaves: it is held wherever that is known, and
             // others with its ballot may not be.
             if let Some(act) = sure.or(acts.first()) {
@@ -68,9 +54,6 @@ impl Membership {
                 if !tips.iter().any(|before| chain.lineage.stands_before(log, tip, *before)) {
                     tips.insert(tip);
                 }
-            }
-            if step.acts.iter().all(|act| self.refused.contains(&act.header.author)) {
-                self.unheard.extend(step.acts.first().filter(|act| act.ballot.is_some()).map(|act| act.id));
             }
         }
         self.note_grounds(chain, way);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::body::{Ballot, Body, Cut, Remove, Settings};
+use crate::body::{Ballot, Body, Cut, Settings};
 use crate::cbor;
 use crate::entry::{Header, LogKey};
 use crate::id::{EntryId, Hash, LogId, RoomId};
@@ -29,6 +29,16 @@ pub(crate) struct Step<'a> {
     pub(crate) owner: Option<PublicKey>,
 }
 
+impl Step<'_> {
+    /// Whom it removes.
+    pub(crate) fn removes(&self) -> Option<PublicKey> {
+        match self.acts.first().map(|act| &act.body) {
+            Some(Body::Remove(remove)) => Some(remove.key),
+            _ => None,
+        }
+    }
+}
+
 /// The chain in force.
 pub(crate) struct Way<'a> {
     pub(crate) steps: Vec<Step<'a>>,
@@ -49,24 +59,21 @@ impl<'a> Way<'a> {
             .is_some_and(|step| step.acts.iter().any(|known| known.id == act.id))
     }
 
-    /// What everybody takes of the chain, and what its removals leave; `refused` are the keys of outranked removals.
+    /// What everybody takes of the chain, and what its removals leave.
     ///
-    /// Of several entries with one ballot not everybody may take that of somebody `refused`, that of whom it removes, and
-    /// one behind what a later removal leaves of its author's log. So the last is looked at first.
-    pub(crate) fn taken(&self, lineage: &Lineage<'_>, refused: &BTreeSet<PublicKey>) -> Taken<'a> {
+    /// Of several entries with one ballot not everybody may take that of whom it removes, and one behind what a later
+    /// removal leaves of its author's log. So the last is looked at first.
+    pub(crate) fn taken(&self, lineage: &Lineage<'_>) -> Taken<'a> {
         let mut taken = Taken::default();
         let mut next_removal: BTreeMap<PublicKey, usize> = BTreeMap::new();
         for (position, step) in self.steps.iter().enumerate().rev() {
-            let removed = match step.acts.first().map(|act| &act.body) {
-                Some(Body::Remove(Remove { key, .. })) => Some(*key),
-                _ => None,
-            };
+            let removed = step.removes();
             let of_others = step.acts.iter().filter(|act| {
                 let Header { author, log, .. } = &act.header;
                 let later = next_removal.get(author).and_then(|position| taken.cuts.get(position));
                 let leads = |tips| lineage.leads(&act.header, act.id, tips);
                 let left = later.is_none_or(|cuts| cuts.get(log).is_some_and(leads));
-                Some(*author) != removed && left && !refused.contains(author)
+                Some(*author) != removed && left
             });
             let of_others: Vec<&Act> = of_others.copied().collect();
             let acts = if of_others.is_empty() { step.acts.clone() } else { of_others };
@@ -154,6 +161,15 @@ fn widest(acts: &[&Act]) -> Cuts {
 /// The adds that logs are written under, which their first entries name.
 pub(crate) type Roots = BTreeMap<LogKey, Vec<EntryId>>;
 
+/// Finds those.
+pub(crate) fn roots(acts: &BTreeMap<EntryId, Act>) -> Roots {
+    let mut roots = Roots::new();
+    for act in acts.values().filter(|act| act.header.seq == 1) {
+        roots.entry(act.header.log_key()).or_default().push(act.header.add.unwrap_or(act.id));
+    }
+    roots
+}
+
 /// Adds that each leaving device ended, by its own word.
 pub(crate) fn departures<'a>(acts: &'a BTreeMap<EntryId, Act>, roots: &Roots) -> Left<'a> {
     let mut left = Left::new();
@@ -225,6 +241,18 @@ pub(crate) struct Chain<'a> {
     pub(crate) lineage: Lineage<'a>,
     /// Whom any way of the chain removed. Who knows such a way may refuse the word by which one of them left.
     ousted: BTreeSet<PublicKey>,
+    /// The acts of the majority that any way of the chain goes over, by their ballots.
+    pub(crate) carried: Carried<'a>,
+}
+
+/// Acts of the majority, by their ballots: of each all entries that are signed by enough.
+pub(crate) type Carried<'a> = BTreeMap<EntryId, Vec<&'a Act>>;
+
+/// What is found on all ways of the chain.
+#[derive(Default)]
+struct Found<'a> {
+    ousted: BTreeSet<PublicKey>,
+    carried: Carried<'a>,
 }
 
 /// What decides how a way goes on.
@@ -247,56 +275,59 @@ impl<'a> Chain<'a> {
                 places.entry(act.place()).or_default().push(act);
             }
         }
-        Self { acts, children, places, roots, left, lineage: Lineage::of(acts), ousted: BTreeSet::new() }
+        let (lineage, ousted, carried) = (Lineage::of(acts), BTreeSet::new(), Carried::new());
+        Self { acts, children, places, roots, left, lineage, ousted, carried }
     }
 
-    /// Finds whom any way of the chain removed: also one that is outranked, or one of a fork. Since those are not
-    /// waited for, there may be more acts of the majority with each of them.
+    /// Finds whom any way of the chain removed, and over which acts of the majority any goes: also one that is outranked,
+    /// or one of a fork. Since who was removed is not waited for, there may be more such acts with each of them.
     pub(crate) fn survey(&mut self, creation: &Act) {
         let by_majority = self.places.values().flatten().any(|act| act.ballot.is_some() && !act.votes.is_empty());
         if !by_majority {
             return;
         }
         loop {
-            let found = self.removed_anywhere(creation);
-            if found == self.ousted {
+            let found = self.found_anywhere(creation);
+            self.carried = found.carried;
+            if found.ousted == self.ousted {
                 break;
             }
-            self.ousted = found;
+            self.ousted = found.ousted;
         }
     }
 
-    fn removed_anywhere(&self, creation: &Act) -> BTreeSet<PublicKey> {
+    fn found_anywhere(&self, creation: &Act) -> Found<'a> {
         let owner = creation.header.author;
         let voters = Voters::from([(owner, creation.id)]);
         let mut ways = vec![Stand { owner, owner_removed: false, epoch: 0, voters, head: creation.id }];
-        let mut found = BTreeSet::new();
+        let mut found = Found::default();
         while let Some(mut stand) = ways.pop() {
             loop {
                 let next = self.next(stand.head, stand.owner, stand.owner_removed, stand.epoch, &stand.voters);
                 let (own, ballots) = next;
                 let mut steps: Vec<(u32, EntryId, &Act)> = Vec::new();
                 steps.extend(ballots.iter().filter_map(|(id, acts)| Some((stand.epoch + 1, *id, *acts.first()?))));
+                found.carried.extend(ballots);
                 steps.extend(own.iter().map(|act| (stand.epoch, act.id, *act)));
                 steps.retain(|(_, _, act)| !matches!(act.body, Body::UnknownControl(_)));
                 // The last goes on here, so that a chain of one way takes no copies.
                 let Some((epoch, place, act)) = steps.pop() else { break };
                 for (epoch, place, act) in steps {
                     let mut branch = stand.clone();
-                    self.step(&mut branch, epoch, place, act, &mut found);
+                    self.step(&mut branch, epoch, place, act, &mut found.ousted);
                     ways.push(branch);
                 }
-                self.step(&mut stand, epoch, place, act, &mut found);
+                self.step(&mut stand, epoch, place, act, &mut found.ousted);
             }
         }
         found
     }
 
-    fn step(&self, stand: &mut Stand, epoch: u32, place: EntryId, act: &Act, found: &mut BTreeSet<PublicKey>) {
+    fn step(&self, stand: &mut Stand, epoch: u32, place: EntryId, act: &Act, ousted: &mut BTreeSet<PublicKey>) {
         self.count(&mut stand.voters, place, act);
         match &act.body {
             Body::Remove(remove) => {
-                found.insert(remove.key);
+                ousted.insert(remove.key);
                 stand.owner_removed |= remove.key == stand.owner;
             }
             Body::Appoint(appoint) => (stand.owner, stand.owner_removed) = (appoint.key, false),
@@ -330,6 +361,13 @@ impl<'a> Chain<'a> {
                     ballots.entry(act.place()).or_default().push(act);
                 }
             }
+        }
+        // Behind the creation the owner is the majority. Could it act by its own vote alone, it could begin the room anew
+        // there whenever it was removed.
+        if own.len() < 2 {
+            let others = |act: &&Act| act.votes.iter().any(|voter| *voter != owner && voters.contains_key(voter));
+            ballots.values_mut().for_each(|acts| acts.retain(others));
+            ballots.retain(|_, acts| !acts.is_empty());
         }
         (own, ballots)
     }

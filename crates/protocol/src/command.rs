@@ -289,7 +289,7 @@ impl<S: Store> Replica<S> {
             .rooms
             .get(&stored.entry.room())
             // What a removal cut off is sent to nobody, whatever was acknowledged after it.
-            .filter(|room| room.counts(&stored.entry))
+            .filter(|room| room.counts(&stored.entry.header, stored.entry.id))
             .ok_or(CommandError::NotFound("no such message on this device; check its id"))?;
         Ok(self.standing(room, &stored))
     }

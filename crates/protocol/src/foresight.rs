@@ -40,10 +40,16 @@ impl Room {
     /// Sees to it that what is known of whose logs count holds for this author. Beyond so many times in one batch, what
     /// comes is taken as if it had come before that by which it may count otherwise.
     pub(crate) fn evaluate_for(&mut self, author: &PublicKey) {
-        if self.doubt.is_about(author) && self.doubt.settled < limits::EVALUATIONS {
-            self.doubt.settled += 1;
+        if self.doubt.is_about(author) && self.may_evaluate() {
             self.evaluate();
         }
+    }
+
+    /// Whether it may be looked once more in this batch who belongs.
+    pub(crate) fn may_evaluate(&mut self) -> bool {
+        let may = self.doubt.settled < limits::EVALUATIONS;
+        self.doubt.settled += usize::from(may);
+        may
     }
 
     /// Notes an entry that was taken, of a log under this add, or under another as well.

@@ -30,6 +30,7 @@ mod fate;
 mod foresight;
 pub mod frame;
 mod gathering;
+mod hearsay;
 pub mod id;
 pub mod identity;
 mod joining;

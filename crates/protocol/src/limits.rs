@@ -56,6 +56,10 @@ pub const VOTES: usize = 256;
 pub const DUTY_EVERY_MS: u64 = 2000;
 /// Acts of the majority remembered that came in logs of which nothing more is taken, in one room.
 pub const OVERHEARD: usize = 16;
+/// Acts of the majority that are not in force and that a device writes again, in one room, so that everybody knows them.
+pub const OUTRANKED: usize = 64;
+/// What a device could not write again, in one room: of more it takes up nothing more to be written.
+pub const UNWRITABLE: usize = 64;
 /// How often one batch makes a device look anew who belongs, before its end.
 pub const EVALUATIONS: usize = 64;
 /// Control entries written at one commit without being asked.

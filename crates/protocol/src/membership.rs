@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use crate::admission::Removals;
 use crate::body::{Body, Invite, Settings};
-use crate::chain::{Chain, Cuts, Roots, Step, Voters, Walk, Way, departures, left_of, signed_by};
+use crate::chain::{Chain, Cuts, Step, Voters, Walk, Way, departures, left_of, roots, signed_by};
 use crate::entry::{Entry, Header, LogKey};
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::PublicKey;
+use crate::limits;
 use crate::planted::{self, Bug};
 use crate::proposal::Proposal;
 
@@ -211,10 +212,10 @@ pub struct Membership {
     pub(crate) in_force: BTreeMap<EntryId, usize>,
     /// What owners wrote beside the chain in force, each with the position that it was written behind.
     pub(crate) outranked: BTreeMap<EntryId, usize>,
-    /// Acts of the majority in force whose authors' logs may be refused by who knows them as removed.
-    pub(crate) unheard: Vec<EntryId>,
-    /// Whom another way of the chain removed.
-    pub(crate) refused: BTreeSet<PublicKey>,
+    /// The ballots of the acts of the majority that any way of the chain goes over, in force or not.
+    pub(crate) carried: BTreeSet<EntryId>,
+    /// Of those of which no entry counts that is held, so that it is passed on to nobody: one entry.
+    pub(crate) adrift: Vec<EntryId>,
     /// What the chain in force changed about who may vote: position, whom, and whether it may since.
     franchise: Vec<(usize, PublicKey, bool)>,
     /// Who was the owner behind each position.
@@ -257,10 +258,7 @@ impl Membership {
         let Body::Create(create) = &creation.body else { return None };
         let creator = creation.header.author;
 
-        let mut roots = Roots::new();
-        for act in acts.values().filter(|act| act.header.seq == 1) {
-            roots.entry(act.header.log_key()).or_default().push(act.header.add.unwrap_or(act.id));
-        }
+        let roots = roots(acts);
         let left = departures(acts, &roots);
         let mut chain = Chain::new(acts, &roots, &left);
         chain.survey(creation);
@@ -294,8 +292,8 @@ impl Membership {
             proposals: Vec::new(),
             in_force: BTreeMap::new(),
             outranked: BTreeMap::new(),
-            unheard: Vec::new(),
-            refused: BTreeSet::new(),
+            carried: BTreeSet::new(),
+            adrift: Vec::new(),
             franchise: franchise(&walk.steps),
             owners: walk.steps.iter().map(|step| step.owner).collect(),
             chain_tips: BTreeMap::new(),
@@ -317,7 +315,34 @@ impl Membership {
         });
         this.admit(&chain, &way, &beside, &removals, &stray, &creation.header);
         this.count_votes(&chain, &way);
+        let adrift = chain.carried.values().filter(|acts| !acts.iter().any(|act| this.act_counts(&chain, act)));
+        this.adrift = adrift.filter_map(|acts| Some(acts.first()?.id)).collect();
+        this.carried = chain.carried.into_keys().collect();
         Some(this)
+    }
+
+    /// The ballots of the acts of the majority that any way of the chain goes over.
+    pub(crate) fn carried(room: RoomId, acts: &BTreeMap<EntryId, Act>) -> BTreeSet<EntryId> {
+        let Some(creation) = acts.get(&room.creation()) else { return BTreeSet::new() };
+        let roots = roots(acts);
+        let left = departures(acts, &roots);
+        let mut chain = Chain::new(acts, &roots, &left);
+        chain.survey(creation);
+        chain.carried.into_keys().collect()
+    }
+
+    /// Whether so many acts of the majority are held that are not in force that no more of them are written again: more
+    /// than ever come about but by who makes them up.
+    pub(crate) fn is_full_of_outranked(&self) -> bool {
+        let in_force = self.chain.iter().filter(|place| self.carried.contains(*place)).count();
+        self.carried.len().saturating_sub(in_force) >= limits::OUTRANKED
+    }
+
+    /// Whether somebody who may vote here now, or this device itself, is among who signed an act of the majority. Those
+    /// who were removed from a room may once have been most of its voters, where it was small: what only they sign may
+    /// not come back to it by anybody else's hand.
+    pub(crate) fn is_voted_for(&self, signed: &BTreeSet<PublicKey>, me: &PublicKey) -> bool {
+        signed.iter().any(|voter| voter == me || self.voters.contains_key(voter))
     }
 
     pub(crate) fn head_of_chain(&self) -> EntryId {
@@ -371,23 +396,6 @@ impl Membership {
     /// A device's part in the room now.
     pub fn role(&self, key: &PublicKey) -> Option<Role> {
         self.members.get(key).map(|member| member.role)
-    }
-
-    /// Whether more than half of those signed an act of the majority who could vote where it builds on the chain in
-    /// force, or now, where it builds on something else. Who may be away is counted only if it signed.
-    pub(crate) fn is_by_most(&self, previous: EntryId, signed: &BTreeSet<PublicKey>) -> bool {
-        let position = self.chain.iter().position(|place| *place == previous);
-        let mut voters = BTreeSet::new();
-        for (_, key, votes) in self.franchise.iter().take_while(|(at, ..)| position.is_none_or(|last| *at <= last)) {
-            if *votes {
-                voters.insert(*key);
-            } else {
-                voters.remove(key);
-            }
-        }
-        let (spoke, silent): (Vec<_>, Vec<_>) = voters.iter().partition(|voter| signed.contains(*voter));
-        let waited_for = |voter: &&&PublicKey| !self.gone.contains(**voter) && !self.refused.contains(**voter);
-        spoke.len() > silent.iter().filter(waited_for).count()
     }
 
     /// The invite with this public key.

@@ -8,7 +8,7 @@ use crate::chain::{Chain, Way};
 use crate::id::EntryId;
 use crate::identity::{DeviceId, PublicKey, Signature};
 use crate::kind::Kind;
-use crate::membership::Membership;
+use crate::membership::{Frozen, Membership};
 
 /// What some voters want the majority to do, and others may still join.
 #[derive(Clone, Debug)]
@@ -70,7 +70,16 @@ impl Membership {
                 // Many ballots may build on one place.
                 let (voters, needed) = electorates.entry(cast.previous).or_insert_with(|| {
                     let then = chain.voters_after(behind);
-                    let needed = then.iter().filter(|(voter, since)| !chain.is_gone(**voter, **since)).count() / 2 + 1;
+                    let present: Vec<&PublicKey> = then
+                        .iter()
+                        .filter(|(voter, since)| !chain.is_gone(**voter, **since))
+                        .map(|(voter, _)| voter)
+                        .collect();
+                    let owner = behind.last().and_then(|step| step.owner);
+                    // By itself an owner decides only which way of a chain counts that it forked.
+                    let forked = self.frozen == Some(Frozen::Forked) && behind.len() == way.steps.len();
+                    let alone = present.iter().all(|voter| Some(**voter) == owner) && !forked;
+                    let needed = (present.len() / 2 + 1).max(if alone { 2 } else { 1 });
                     let votes = |voter: &PublicKey| self.voters.contains_key(voter) && self.is_member(voter);
                     (Arc::new(then.into_keys().filter(votes).collect()), needed)
                 });

@@ -207,7 +207,7 @@ impl<S: Store> Replica<S> {
         {
             left = rest;
             let held = self.store.entry(*id)?.map(|stored| stored.entry);
-            let counts = |entry: &Entry| self.rooms.get(&room).is_some_and(|room| room.counts(entry));
+            let counts = |entry: &Entry| self.rooms.get(&room).is_some_and(|room| room.counts(&entry.header, entry.id));
             let fits = |entry: &Entry| entry.room() == room && entry.header.lane() == Lane::Content;
             if let Some(entry) = held.filter(|entry| entry.body.is_some() && fits(entry) && counts(entry)) {
                 bytes += entry.size();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::branches::Branches;
 use crate::clock::{HybridClock, Time};
 use crate::counting::Counted;
-use crate::entry::{Entry, LogKey};
+use crate::entry::{Entry, Header, LogKey};
 use crate::foresight::Doubt;
 use crate::frame::Head;
 use crate::id::{EntryId, Hash, LogId, RoomId, StoreId};
@@ -141,6 +141,8 @@ pub(crate) struct Room {
     pub(crate) overheard: BTreeMap<EntryId, Act>,
     /// What of that waits, by kind and what it is about, and until when.
     pub(crate) duties: BTreeMap<(Kind, EntryId), u64>,
+    /// What of that this device could not write: there is more in it than fits with what it has to say beside it.
+    pub(crate) unwritable: BTreeSet<(Kind, EntryId)>,
 }
 
 pub(crate) fn own_log_name(room: RoomId, lane: Lane) -> String {
@@ -185,6 +187,7 @@ impl Room {
             unsettled: false,
             overheard: BTreeMap::new(),
             duties: BTreeMap::new(),
+            unwritable: BTreeSet::new(),
         }
     }
 
@@ -309,13 +312,13 @@ impl Room {
     }
 
     /// Whether a held entry counts.
-    pub(crate) fn counts(&self, entry: &Entry) -> bool {
-        let log = entry.header.log_key();
+    pub(crate) fn counts(&self, header: &Header, id: EntryId) -> bool {
+        let log = header.log_key();
         self.logs
-            .get(entry.header.lane())
+            .get(header.lane())
             .get(&log)
             .and_then(|state| Some((state, self.limit_of(log, state)?)))
-            .is_some_and(|(state, limit)| state.leaves(&limit, (entry.header.seq, entry.id)))
+            .is_some_and(|(state, limit)| state.leaves(&limit, (header.seq, id)))
     }
 
     pub(crate) fn note_profile(&mut self, entry: &Entry, order: Order) {

@@ -294,13 +294,14 @@ impl<S: Store> Replica<S> {
         Ok(group.last().map_or(until, Item::arrival))
     }
 
-    /// The arrival of the acts of the majority in force that outrank others. By those others a device may have been a
-    /// member again that was removed before.
+    /// The arrival of the acts of the majority in force that outrank others, held or overheard. By those others a device
+    /// may have been a member again that was removed before, or take another for one.
     fn outranked_until(&self, room: &Room) -> Result<Arrival, StoreError> {
         let Some(membership) = &room.membership else { return Ok(0) };
         let mut in_force: BTreeMap<EntryId, (u32, Arrival)> = BTreeMap::new();
         let mut outranked = None;
-        for act in room.acts.values().filter(|act| act.header.kind().is_control() && !act.votes.is_empty()) {
+        let votes = |act: &&Act| act.header.kind().is_control() && !act.votes.is_empty();
+        for act in room.acts.values().filter(votes).chain(room.overheard.values()) {
             let epoch = act.body.link().map_or(0, |link| link.epoch);
             if !membership.chain.contains(&act.place()) {
                 outranked = outranked.max(Some(epoch));

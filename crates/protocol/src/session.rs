@@ -271,7 +271,7 @@ impl Session {
     /// Whether the peer was told all that there is about a room in which one of the two is no member any more.
     pub(crate) fn is_told(&self, room: &Room) -> bool {
         let newest = room.newest.get(Lane::Membership);
-        room.overheard.is_empty() && self.told.get(&room.id).is_some_and(|(_, at)| at == newest)
+        self.told.get(&room.id).is_some_and(|(_, at)| at == newest)
     }
 
     pub(crate) fn is_joining(&self, room: RoomId) -> bool {

@@ -301,7 +301,7 @@ impl<S: Store> Replica<S> {
 
     fn show(&self, room: &Room, stored: &Stored) -> Option<Message> {
         let entry = &stored.entry;
-        if !room.counts(entry) {
+        if !room.counts(&entry.header, entry.id) {
             return None;
         }
         let membership = room.membership.as_ref()?;

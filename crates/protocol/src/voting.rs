@@ -4,15 +4,13 @@
 //! Each says so in its own log; whoever of them sees that it is enough writes the act. Nothing here waits for
 //! anybody to be silent for a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::body::{Admit, Appoint, Ballot, Beacon, Body, Cast, ChangeSettings, Link, Vote};
 use crate::cbor;
-use crate::chain::{MAX_EPOCHS, signed_as_said};
-use crate::checked::Group;
+use crate::chain::MAX_EPOCHS;
 use crate::clock::Time;
 use crate::command::{CommandError, removal};
-
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{Context, DeviceId, PublicKey};
 use crate::kind::{Kind, Lane};
@@ -77,28 +75,6 @@ impl Duty {
 }
 
 impl Room {
-    /// Forgets acts that came in logs of which nothing more is taken, once they can change nothing: what is held has
-    /// them, or an epoch after theirs.
-    pub(crate) fn forget_overheard(&mut self) {
-        if let Some(membership) = &self.membership {
-            self.overheard.retain(|ballot, act| {
-                let epoch = act.body.link().map_or(0, |link| link.epoch);
-                epoch >= membership.epoch && !membership.chain.contains(ballot)
-            });
-        }
-    }
-
-    /// Who would belong if those were held, where that is not the same.
-    pub(crate) fn by_hearsay(&self) -> Option<Membership> {
-        let held = self.membership.as_ref()?;
-        if self.overheard.keys().all(|ballot| held.chain.contains(ballot)) {
-            return None;
-        }
-        let mut acts = self.acts.clone();
-        acts.extend(self.overheard.values().map(|act| (act.id, act.clone())));
-        Membership::evaluate(self.id, &acts).filter(|with| with.chain != held.chain)
-    }
-
     /// When something is to be written without being asked.
     pub(crate) fn next_duty_ms(&self) -> Option<u64> {
         if self.unsettled { Some(0) } else { self.duties.values().min().copied() }
@@ -202,6 +178,15 @@ impl<S: Store> Replica<S> {
         if membership.voters.len() / 2 + 1 > limits::VOTES {
             return Err(CommandError::TooLarge("a room with more than 511 voters cannot vote; ask the owner"));
         }
+        // What nobody else votes on, an owner does as such: it has no votes of others to show for it.
+        let alone = membership.voters.keys().all(|voter| *voter == self.me);
+        if alone && membership.role(&self.me) == Some(Role::Owner) && membership.frozen.is_none() {
+            match motion {
+                Motion::Remove(device) => self.remove_member(now, id, device)?,
+                Motion::Owner(device) => self.hand_over(now, id, device)?,
+            }
+            return Ok(Tally { votes: 1, needed: 1, missing: Vec::new(), done: true });
+        }
         // Of several that say the same, the one that has the most is joined.
         let joined = membership
             .proposals
@@ -256,10 +241,8 @@ impl<S: Store> Replica<S> {
 
     /// The act that a proposal is for, if it has the votes and this device has not written it yet.
     fn carry_out(&self, room: &Room, proposal: &Proposal) -> Option<Body> {
-        let written = |act: &Act| {
-            act.header.author == self.me && act.header.kind().is_control() && act.ballot == Some(proposal.ballot)
-        };
-        if !proposal.is_carried() || proposal.needed > limits::VOTES || room.acts.values().any(written) {
+        let written = room.is_written_by(&self.me, proposal.ballot);
+        if written || !proposal.is_carried() || proposal.needed > limits::VOTES {
             return None;
         }
         let votes = proposal.votes.iter().take(limits::VOTES);
@@ -291,7 +274,7 @@ impl<S: Store> Replica<S> {
         for id in rooms {
             // Each changes what is left to do; what is still to be done after these waits for the next commit.
             for _ in 0..limits::DUTIES {
-                let Some(mut body) = self.next_duty(now, id) else { break };
+                let Some((duty, mut body)) = self.next_duty(now, id) else { break };
                 if let Body::Beacon(beacon) = &mut body {
                     let mut key = [0; 32];
                     self.random.fill(&mut key);
@@ -299,8 +282,9 @@ impl<S: Store> Replica<S> {
                 }
                 match self.write_act(now, id, &body) {
                     Err(CommandError::Store(error)) => return Err(error),
-                    // What somebody else's act of the majority says may be more than this device would write.
-                    Err(_) => break,
+                    // What somebody else's act of the majority says may be more than this device would write: another
+                    // one, that says less beside it, may.
+                    Err(_) => self.give_up(id, duty),
                     Ok(()) => {}
                 }
             }
@@ -308,51 +292,35 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// Looks into entries that are not stored: who was removed may have written an act of the majority that everybody
-    /// else has yet to hear of, and that outranks the removal.
-    pub(crate) fn overhear(&mut self, id: RoomId, group: &Group) {
-        let Some(room) = self.rooms.get_mut(&id) else { return };
-        room.forget_overheard();
-        let Some(membership) = &room.membership else { return };
-        for entry in group.signed().unwrap_or_default().iter().filter(|entry| entry.header.kind().is_control()) {
-            let said = signed_as_said(entry.room(), &entry.header, &entry.decode_body());
-            let Some((ballot, votes)) = said.filter(|(ballot, _)| ballot.epoch >= membership.epoch) else { continue };
-            let (id, previous) = (ballot.id(), ballot.previous);
-            let known = room.overheard.contains_key(&id) || membership.chain.contains(&id);
-            // What most of the voters signed nobody makes up, so that the places for it are not filled with anything else.
-            // Whether they did takes long to check, so first whether it would be enough.
-            let said_by: BTreeSet<PublicKey> = votes.iter().map(|(voter, _)| *voter).collect();
-            if known || room.overheard.len() >= limits::OVERHEARD || !membership.is_by_most(previous, &said_by) {
-                continue;
-            }
-            let act = Act::of(entry);
-            if membership.is_by_most(previous, &act.votes) {
-                room.overheard.insert(id, act);
-                room.unsettled = true;
-                // Who is no member may have more to tell by it.
-                room.changed |= !membership.is_member(&self.me);
-            }
+    /// Leaves something to others for good that this device cannot write.
+    fn give_up(&mut self, id: RoomId, duty: (Kind, EntryId)) {
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.overheard.remove(&duty.1);
+            room.duties.remove(&duty);
+            room.unwritable.insert(duty);
         }
     }
 
     /// The next of them, noting until when the others wait.
-    fn next_duty(&mut self, now: Time, id: RoomId) -> Option<Body> {
+    fn next_duty(&mut self, now: Time, id: RoomId) -> Option<((Kind, EntryId), Body)> {
         let room = self.rooms.get_mut(&id)?;
         room.evaluate();
         room.forget_overheard();
-        let duties = self.duties(id);
+        let mut duties = self.duties(id);
         let room = self.rooms.get_mut(&id)?;
+        duties.retain(|duty| !room.unwritable.contains(&duty.key()));
         room.unsettled = false;
         room.duties.retain(|key, _| duties.iter().any(|duty| duty.key() == *key));
         for duty in &duties {
             room.duties.entry(duty.key()).or_insert(now.steady_ms.saturating_add(duty.delay_ms));
         }
         let due = |duty: &Duty| room.duties.get(&duty.key()).is_some_and(|at| *at <= now.steady_ms);
-        duties.into_iter().find(due).map(|duty| duty.body)
+        duties.into_iter().find(due).map(|duty| (duty.key(), duty.body))
     }
 
-    /// What this device has to write: acts that the majority decided; acts that somebody else may refuse to take
-    /// from their author; and, as the owner, what an act of the majority put aside, and a new beacon key.
+    /// What this device has to write: acts that the majority decided; such acts, in force or not, of which it holds none
+    /// in a log that counts for it, so that everybody gets to know the same of them; and, as the owner, what an act of the
+    /// majority put aside, and a new beacon key.
     fn duties(&self, id: RoomId) -> Vec<Duty> {
         let Some(room) = self.rooms.get(&id) else { return Vec::new() };
         let Some(membership) = &room.membership else { return Vec::new() };
@@ -360,13 +328,13 @@ impl<S: Store> Replica<S> {
             return Vec::new();
         }
         let mut duties = Vec::new();
-        let others = || membership.voters.keys().filter(|voter| !membership.refused.contains(*voter));
         // Also who was removed, if it is a member by them: it may be the only one left who knows of its removal.
         if let Some(with) = room.by_hearsay().filter(|with| with.is_member(&self.me) || membership.is_member(&self.me))
         {
-            let news = room.overheard.iter().filter(|(ballot, _)| !membership.chain.contains(ballot));
-            for (ballot, act) in news.filter(|(ballot, _)| with.chain.contains(ballot)) {
-                let delay_ms = limits::DUTY_EVERY_MS * rank(*ballot, &self.me, others());
+            let news = room.overheard.iter().filter(|(ballot, _)| with.carried.contains(ballot));
+            let news = news.filter(|(ballot, _)| with.chain.contains(ballot) || !membership.is_full_of_outranked());
+            for (ballot, act) in news.filter(|(ballot, _)| !room.is_written_by(&self.me, **ballot)) {
+                let delay_ms = limits::DUTY_EVERY_MS * rank(*ballot, &self.me, membership.voters.keys());
                 duties.push(Duty { about: *ballot, delay_ms, body: act.body.clone() });
             }
         }
@@ -380,11 +348,14 @@ impl<S: Store> Replica<S> {
                 duties.push(Duty { about, delay_ms, body });
             }
         }
-        if !membership.refused.contains(&self.me) {
-            for act in membership.unheard.iter().filter_map(|act| room.acts.get(act)) {
-                let delay_ms = limits::DUTY_EVERY_MS * (1 + rank(act.place(), &self.me, others()));
-                duties.push(Duty { about: act.place(), delay_ms, body: act.body.clone() });
-            }
+        let adrift = membership.adrift.iter().filter_map(|act| room.acts.get(act));
+        let adrift = adrift.filter(|act| {
+            let matters = membership.chain.contains(&act.place()) || !membership.is_full_of_outranked();
+            matters && room.unwritable.len() < limits::UNWRITABLE
+        });
+        for act in adrift.filter(|act| !room.is_written_by(&self.me, act.place())) {
+            let delay_ms = limits::DUTY_EVERY_MS * (1 + rank(act.place(), &self.me, membership.voters.keys()));
+            duties.push(Duty { about: act.place(), delay_ms, body: act.body.clone() });
         }
         let Ok((_, _, link)) = self.owned_room(id) else { return duties };
         for act in self.put_aside(room, membership) {

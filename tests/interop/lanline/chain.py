@@ -117,22 +117,13 @@ class Chain:
 
     def taken(self, step: Step) -> list[Entry]:
         """Of its entries those that everybody takes, if there are any, else all."""
-        refused = {
-            entry.body.key
-            for entry in self._entries.values()
-            if isinstance(entry.body, Remove)
-            and not self._in_force(entry)
-            and (entry.body.link.votes or entry.id in self.outranked)
-        }
-        body = step.acts[0].body
-        if isinstance(body, Remove):
-            refused.add(body.key)
-        return [act for act in step.acts if act.header.author not in refused and self._left(step, act)] or step.acts
+        of_others = [act for act in step.acts if act.header.author != _removes(step)]
+        return [act for act in of_others if self._left(step, act)] or step.acts
 
     def _left(self, step: Step, act: Entry) -> bool:
         """Whether the next removal of its author leaves an act."""
         for later in self.steps[self.positions[step.id] + 1 :]:
-            if isinstance(later.acts[0].body, Remove) and later.acts[0].body.key == act.header.author:
+            if _removes(later) == act.header.author:
                 return self.within(self.cuts(later), act)
         return True
 
@@ -143,10 +134,6 @@ class Chain:
                 return 0
             place = self._places[place][0].body.link.previous
         return self.positions[place]
-
-    def _in_force(self, entry: Entry) -> bool:
-        position = self.positions.get(self.place(entry))
-        return position is not None and entry in self.steps[position].acts
 
     def _departures(self) -> dict[tuple[bytes, bytes], Cuts]:
         left: dict[tuple[bytes, bytes], Cuts] = {}
@@ -187,6 +174,10 @@ class Chain:
                     own.append(entry)
             elif way.last.epoch + 1 == link.epoch <= EPOCHS and self._majority(entry, way.voters):
                 acts[self.place(entry)].append(entry)
+        if len(own) < 2:
+            others = way.voters.keys() - {way.last.owner}
+            signed = {place: [act for act in each if self._signed[act.id] & others] for place, each in acts.items()}
+            acts = {place: each for place, each in signed.items() if each}
         return own, acts
 
     def _step(self, way: Way, place: bytes, acts: list[Entry]) -> Way:
@@ -244,15 +235,19 @@ class Chain:
         return outranked
 
     def _stands_on(self) -> list[Entry]:
-        removed = {entry.body.key for entry in self._entries.values() if isinstance(entry.body, Remove)}
-        return [
-            next((act for act in step.acts if act.header.author not in removed), self.taken(step)[0])
-            for step in self.steps
-        ]
+        removed = {_removes(step) for step in self.steps}
+        taken = [self.taken(step) for step in self.steps]
+        return [next((act for act in acts if act.header.author not in removed), acts[0]) for acts in taken]
+
+
+def _removes(step: Step) -> bytes | None:
+    """Whom it removes."""
+    body = step.acts[0].body
+    return body.key if isinstance(body, Remove) else None
 
 
 def _removed(way: Way) -> set[bytes]:
-    return {step.acts[0].body.key for step in way.steps if isinstance(step.acts[0].body, Remove)}
+    return {key for step in way.steps if (key := _removes(step))}
 
 
 def cuts_of(cuts: list[Cut]) -> Cuts:

@@ -1,17 +1,13 @@
 //! Peers that send what no honest one does.
 
-use std::collections::BTreeMap;
-
-use lanline_protocol::body::{Appoint, Ballot, Body, Link, SALT_BYTES, Text, Vote};
-use lanline_protocol::cbor;
+use lanline_protocol::body::{Body, SALT_BYTES, Text};
 use lanline_protocol::entry::{Entry, Header};
 use lanline_protocol::frame::{Ack, Batch, Frame, Heads};
-use lanline_protocol::id::{EntryId, Hash, LogId, RoomId};
-use lanline_protocol::identity::{Context, DeviceKey};
+use lanline_protocol::id::{Hash, LogId, RoomId};
+use lanline_protocol::identity::DeviceKey;
 use lanline_protocol::kind::{Kind, Lane};
 use lanline_protocol::limits;
-use lanline_protocol::membership::{Act, Membership, Role};
-use lanline_protocol::store::{Item, Store};
+use lanline_protocol::store::Store;
 use proptest::prelude::*;
 
 use crate::world::{ALICE, BOB, CAROL, World};
@@ -315,74 +311,6 @@ proptest! {
         prop_assert_eq!(&texts, &world.texts(BOB, room));
         prop_assert_eq!(texts.len(), 40);
     }
-}
-
-/// Acts of the majority that come in logs of which nothing is taken are remembered, a few of them. Bob makes up more of
-/// them than that, each with his own vote, before the one that most did sign.
-#[test]
-fn made_up_acts_take_the_place_of_none_that_most_signed() {
-    const DAVE: usize = 3;
-    let mut world = World::new(&["alice", "bob", "carol", "dave"]);
-    let room = world.room_of(4);
-    world.settle();
-    let held = world.store(ALICE).page(room, Lane::Membership, 0, usize::MAX, usize::MAX).unwrap();
-    for member in [BOB, CAROL, DAVE] {
-        world.cut(ALICE, member);
-        world.connect(member, ALICE);
-    }
-    world.settle();
-    let acts: BTreeMap<EntryId, Act> = held
-        .iter()
-        .filter_map(|item| match item {
-            Item::Entry(stored) => Some((stored.entry.id, Act::of(&stored.entry))),
-            _ => None,
-        })
-        .collect();
-    let membership = Membership::evaluate(room, &acts).unwrap();
-    let key = |device: usize| DeviceKey::from_seed(&[device as u8 + 1; 32]);
-    // By nobody who belongs: it is not taken, whoever signed what is in it.
-    let stranger = DeviceKey::from_seed(&[99; 32]);
-    let act = |log: u8, previous: EntryId, voters: &[usize]| {
-        let (epoch, kind) = (membership.epoch + 1, Kind::Appoint.number());
-        let subject = key(CAROL).public();
-        let ballot = cbor::encode(&Ballot { room: room.creation(), previous, epoch, kind, subject });
-        let votes = voters
-            .iter()
-            .map(|voter| Vote { voter: key(*voter).public(), signature: key(*voter).sign(Context::Vote, &ballot) });
-        let link = Link { previous, epoch, votes: votes.collect() };
-        let body = Body::Appoint(Appoint { link, key: subject }).encode([0; SALT_BYTES]);
-        let header = Header {
-            room: Some(room),
-            author: stranger.public(),
-            log: LogId::new([log; 16]).of_lane(Lane::Membership),
-            seq: 1,
-            previous: None,
-            timestamp_us: 1,
-            kind,
-            body_hash: Hash::of(&body),
-            body_bytes: body.len() as u32,
-            add: Some(room.creation()),
-        };
-        let mut entry = Entry::write(header, body);
-        entry.sign(&stranger);
-        entry
-    };
-    let mut entries = Vec::new();
-    for log in 0..limits::OVERHEARD as u8 + 4 {
-        entries.push(act(2 * log, EntryId::new([log; 32]), &[BOB]).to_wire());
-    }
-    entries.push(act(100, membership.head, &[BOB]).to_wire());
-    entries.push(act(102, membership.head, &[BOB, CAROL, DAVE]).to_wire());
-    let batch = |entries| {
-        let (lane, records) = (Lane::Membership, Vec::new());
-        Frame::Batch(Batch { slot: 0, lane, entries, records, upto: None, anchor: None, end: false })
-    };
-    world.inject(BOB, ALICE, &batch(entries));
-    assert!(world.connected(ALICE, BOB));
-    world.advance(60_000);
-    world.settle();
-    let (carol, roles) = (world.replica(CAROL).device_id(), world.replica(ALICE).members(room).unwrap());
-    assert!(roles.iter().any(|member| member.device == carol && member.role == Role::Owner));
 }
 
 /// Bob's device writes as if it were 1970, and then as late as there are numbers for.

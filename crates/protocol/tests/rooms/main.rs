@@ -28,6 +28,7 @@ mod repairing;
 mod returning;
 mod schema;
 mod specification;
+mod taking_over;
 mod talking;
 mod voting;
 mod world;

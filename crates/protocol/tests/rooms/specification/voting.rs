@@ -75,6 +75,22 @@ fn one_ballot_one_act() {
 }
 
 #[test]
+fn no_act_of_the_owner_alone() {
+    let (mut hand, _) = of_the_owner();
+    let creation = hand.room.creation();
+    let said = ballot(&hand, creation, DAVE);
+    let alone = hand.write(&act(&said, &[ALICE]));
+    let upto = hand.send(&[alone]);
+    assert_eq!(hand.acks(Lane::Membership), [upto]);
+    assert_eq!(part(&mut hand, ALICE), Some((Role::Owner, true)));
+    assert_eq!(part(&mut hand, BOB), Some((Role::Member, true)));
+    // Once she has let in one beside another, she says which of the two ways counts.
+    let beside = hand.write(&admit_dave(creation, 0));
+    hand.send(&[beside]);
+    assert_eq!(part(&mut hand, DAVE).map(|(role, _)| role), Some(Role::Owner));
+}
+
+#[test]
 fn outranked_admit_is_an_add() {
     let (mut hand, head) = of_the_owner();
     let admission = hand.write(&admit_dave(head, 0));

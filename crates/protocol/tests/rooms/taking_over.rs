@@ -1,0 +1,239 @@
+//! Acts of the majority that come in logs of which nothing is taken: they are written again where they are true, and
+//! nobody takes a room over by them who was removed from it.
+
+use std::collections::BTreeMap;
+
+use lanline_protocol::body::{Appoint, Ballot, Body, Cut, Link, Remove, SALT_BYTES, Vote};
+use lanline_protocol::cbor;
+use lanline_protocol::entry::{Entry, Header};
+use lanline_protocol::frame::{Batch, Frame};
+use lanline_protocol::id::{EntryId, Hash, LogId, RoomId};
+use lanline_protocol::identity::{Context, DeviceKey};
+use lanline_protocol::kind::{Kind, Lane};
+use lanline_protocol::limits;
+use lanline_protocol::membership::{Act, Membership, Role};
+use lanline_protocol::store::{Item, Store};
+use lanline_protocol::voting::Motion;
+
+use crate::world::{ALICE, BOB, CAROL, World};
+
+const DAVE: usize = 3;
+const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
+
+fn key(device: usize) -> DeviceKey {
+    DeviceKey::from_seed(&[device as u8 + 1; 32])
+}
+
+/// An act of the majority by hand, and where it stands.
+struct Hand {
+    room: RoomId,
+    author: DeviceKey,
+    add: EntryId,
+    log: u8,
+}
+
+impl Hand {
+    /// Makes `subject` the owner.
+    fn appoint(&mut self, previous: EntryId, epoch: u32, subject: usize, voters: &[usize]) -> (Entry, EntryId) {
+        let (link, ballot) = self.link(previous, epoch, Kind::Appoint, subject, voters);
+        (self.write(&Body::Appoint(Appoint { link, key: key(subject).public() })), ballot)
+    }
+
+    /// With votes of these, and the id of what they signed.
+    fn link(&self, previous: EntryId, epoch: u32, kind: Kind, subject: usize, voters: &[usize]) -> (Link, EntryId) {
+        let (room, kind, subject) = (self.room.creation(), kind.number(), key(subject).public());
+        let ballot = Ballot { room, previous, epoch, kind, subject };
+        let bytes = cbor::encode(&ballot);
+        let vote =
+            |voter: &usize| Vote { voter: key(*voter).public(), signature: key(*voter).sign(Context::Vote, &bytes) };
+        (Link { previous, epoch, votes: voters.iter().map(vote).collect() }, ballot.id())
+    }
+
+    /// In a log of its own.
+    fn write(&mut self, body: &Body) -> Entry {
+        let (kind, body) = (body.kind().number(), body.encode([0; SALT_BYTES]));
+        self.log += 2;
+        let header = Header {
+            room: Some(self.room),
+            author: self.author.public(),
+            log: LogId::new([self.log; 16]).of_lane(Lane::Membership),
+            seq: 1,
+            previous: None,
+            timestamp_us: 1,
+            kind,
+            body_hash: Hash::of(&body),
+            body_bytes: body.len() as u32,
+            add: Some(self.add),
+        };
+        let mut entry = Entry::write(header, body);
+        entry.sign(&self.author);
+        entry
+    }
+}
+
+/// By nobody who belongs: what is in it is not taken from it, whoever signed that.
+fn stranger(room: RoomId) -> Hand {
+    Hand { room, author: DeviceKey::from_seed(&[99; 32]), add: room.creation(), log: 0 }
+}
+
+fn acts(world: &mut World, device: usize, room: RoomId) -> BTreeMap<EntryId, Act> {
+    let held = world.replica(device).store().page(room, Lane::Membership, 0, usize::MAX, usize::MAX).unwrap();
+    let acts = held.iter().filter_map(|item| match item {
+        Item::Entry(stored) => Some((stored.entry.id, Act::of(&stored.entry))),
+        _ => None,
+    });
+    acts.collect()
+}
+
+fn membership(world: &mut World, device: usize, room: RoomId) -> Membership {
+    Membership::evaluate(room, &acts(world, device, room)).unwrap()
+}
+
+/// The entry by which the creator let a device in.
+fn admitted(world: &mut World, room: RoomId, device: usize) -> EntryId {
+    let admits = |act: &&Act| matches!(&act.body, Body::Admit(admit) if admit.key == key(device).public());
+    acts(world, ALICE, room).values().find(admits).unwrap().id
+}
+
+fn tell(world: &mut World, from: usize, to: usize, entries: &[Entry]) {
+    let (lane, records) = (Lane::Membership, Vec::new());
+    let entries = entries.iter().map(Entry::to_wire).collect();
+    let batch = Frame::Batch(Batch { slot: 0, lane, entries, records, upto: None, anchor: None, end: false });
+    world.inject(from, to, &batch);
+    assert!(world.connected(from, to));
+    world.advance(60_000);
+    world.settle();
+}
+
+fn part(world: &mut World, of: usize, room: RoomId, device: usize) -> Option<Role> {
+    let device = key(device).public().device_id();
+    let members = world.replica(of).members(room).unwrap();
+    members.into_iter().find(|member| member.device == device).map(|member| member.role)
+}
+
+/// A room of four who are connected as if for the first time.
+fn room_of_four() -> (World, RoomId) {
+    let mut world = World::new(&NAMES);
+    let room = world.room_of(4);
+    world.settle();
+    for member in [BOB, CAROL, DAVE] {
+        world.cut(ALICE, member);
+        world.connect(member, ALICE);
+    }
+    for (one, other) in [(BOB, CAROL), (CAROL, DAVE), (BOB, DAVE)] {
+        world.connect(one, other);
+    }
+    world.settle();
+    (world, room)
+}
+
+/// These vote a device out.
+fn expel(world: &mut World, room: RoomId, device: usize, voters: &[usize]) {
+    let device = key(device).public().device_id();
+    for voter in voters {
+        let now = world.now;
+        world.replica(*voter).vote(now, room, Motion::Remove(device)).unwrap();
+        world.commit(*voter);
+        world.settle();
+    }
+}
+
+/// They are remembered, a few of them. Bob makes up more of them than that, each with his own vote, before the one that
+/// most did sign; and writes one with its ballot himself.
+#[test]
+fn made_up_acts_take_the_place_of_none_that_most_signed() {
+    let (mut world, room) = room_of_four();
+    let membership = membership(&mut world, ALICE, room);
+    let mut hand = stranger(room);
+    let mut entries = Vec::new();
+    for made_up in 0..limits::OVERHEARD as u8 + 4 {
+        entries.push(hand.appoint(EntryId::new([made_up; 32]), 1, CAROL, &[BOB]).0);
+    }
+    let add = membership.members[&key(BOB).public()].add;
+    entries.push(Hand { room, author: key(BOB), add, log: 100 }.appoint(membership.head, 1, CAROL, &[BOB]).0);
+    entries.push(hand.appoint(membership.head, 1, CAROL, &[BOB, CAROL, DAVE]).0);
+    tell(&mut world, BOB, ALICE, &entries);
+    assert_eq!(part(&mut world, ALICE, room, CAROL), Some(Role::Owner));
+}
+
+/// Behind the creation alice was the only one to vote. She was removed, and begins the room anew from there, epoch by
+/// epoch; bob brings it, in her log and in his own.
+#[test]
+fn a_creator_who_was_removed_does_not_begin_the_room_anew() {
+    let (mut world, room) = room_of_four();
+    expel(&mut world, room, ALICE, &[BOB, CAROL, DAVE]);
+    assert_eq!(part(&mut world, CAROL, room, ALICE), None);
+    let add = membership(&mut world, CAROL, room).members[&key(BOB).public()].add;
+    let by_alice = Hand { room, author: key(ALICE), add: room.creation(), log: 100 };
+    for mut hand in [by_alice, stranger(room), Hand { room, author: key(BOB), add, log: 50 }] {
+        // Of one epoch with the removal one of them has the smaller ballot, and so would outrank it.
+        for subject in [ALICE, BOB, CAROL, DAVE, 4, 5, 6, 7] {
+            let (mut entries, mut previous) = (Vec::new(), room.creation());
+            for epoch in 1..4 {
+                let (entry, ballot) = hand.appoint(previous, epoch, subject, &[ALICE]);
+                entries.push(entry);
+                previous = ballot;
+            }
+            tell(&mut world, BOB, CAROL, &entries);
+        }
+        assert_eq!(part(&mut world, CAROL, room, ALICE), None);
+        assert!(membership(&mut world, CAROL, room).owner_removed);
+    }
+}
+
+/// Behind bob's coming he and alice were the majority. Both were removed since; who brings what they sign does not know.
+#[test]
+fn founders_who_were_removed_do_not_take_the_room_back() {
+    let (mut world, room) = room_of_four();
+    let place = admitted(&mut world, room, BOB);
+    expel(&mut world, room, ALICE, &[BOB, CAROL, DAVE]);
+    expel(&mut world, room, BOB, &[CAROL, DAVE]);
+    assert_eq!((part(&mut world, DAVE, room, ALICE), part(&mut world, DAVE, room, BOB)), (None, None));
+    let before = acts(&mut world, DAVE, room).len();
+    for mut hand in [Hand { room, author: key(ALICE), add: room.creation(), log: 100 }, stranger(room)] {
+        let (mut entries, mut previous) = (Vec::new(), place);
+        for epoch in 1..5 {
+            let (entry, ballot) = hand.appoint(previous, epoch, ALICE, &[ALICE, BOB]);
+            entries.push(entry);
+            previous = ballot;
+        }
+        tell(&mut world, CAROL, DAVE, &entries);
+        assert_eq!((part(&mut world, DAVE, room, ALICE), part(&mut world, DAVE, room, BOB)), (None, None));
+    }
+    assert_eq!(acts(&mut world, DAVE, room).len(), before, "nothing is written for them");
+}
+
+/// An act that most signed, filled up with votes of nobody and cuts of nothing until it fits no log but one that is as young
+/// as the one that it came in.
+#[test]
+fn an_act_that_cannot_be_written_again_is_left_alone() {
+    let (mut world, room) = room_of_four();
+    world.cut(ALICE, DAVE);
+    let head = membership(&mut world, ALICE, room).head;
+    let before = acts(&mut world, ALICE, room).len();
+    let (link, _) = stranger(room).link(head, 1, Kind::Remove, DAVE, &[ALICE, BOB, CAROL]);
+    let strangers: Vec<Vote> = (0..=u8::MAX)
+        .map(|seed| Vote { voter: DeviceKey::from_seed(&[seed; 32]).public(), signature: link.votes[0].signature })
+        .collect();
+    let cut = |number: u16| Cut { log: LogId::new([7; 16]), seq: 1000 + u64::from(number), id: head };
+    let write = |votes: usize, cuts: u16| {
+        let mut link = link.clone();
+        link.votes.extend_from_slice(&strangers[..votes]);
+        let cuts = (0..cuts).map(cut).collect();
+        stranger(room).write(&Body::Remove(Remove { link, key: key(DAVE).public(), cuts }))
+    };
+    let fits = |entry: &Entry| entry.size() <= limits::MEMBERSHIP_GROUP_BYTES;
+    let fullest = (200..220)
+        .map(|votes| (1..).map(|cuts| write(votes, cuts)).take_while(fits).last().unwrap())
+        .max_by_key(Entry::size)
+        .unwrap();
+    assert!(fullest.size() + 8 > limits::MEMBERSHIP_GROUP_BYTES, "{}", fullest.size());
+    tell(&mut world, BOB, ALICE, &[fullest]);
+    assert_eq!(acts(&mut world, ALICE, room).len(), before);
+    let now = world.now;
+    assert_ne!(world.replica(ALICE).next_wake_ms(now), Some(0), "it is tried again and again");
+    // Another act is heard of all the same.
+    let (entry, _) = stranger(room).appoint(head, 1, CAROL, &[BOB, CAROL, DAVE]);
+    tell(&mut world, BOB, ALICE, &[entry]);
+    assert_eq!(part(&mut world, ALICE, room, CAROL), Some(Role::Owner));
+}
