@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::body::{Body, MayAdd};
-use crate::chain::{Chain, Cuts, Step, Way};
+use crate::chain::{Chain, Cuts, Step, Voters, Way};
 use crate::detour::Beside;
 use crate::entry::Header;
 use crate::id::EntryId;
@@ -48,16 +48,30 @@ impl Membership {
             // others with its ballot may not be.
             if let Some(act) = sure.or(acts.first()) {
                 self.in_force.insert(act.id, position);
-                let (log, tip) = (act.header.log_key(), (act.header.seq, act.id));
-                let tips = self.chain_tips.entry(log).or_default();
-                tips.retain(|before| !chain.lineage.stands_before(log, *before, tip));
-                if !tips.iter().any(|before| chain.lineage.stands_before(log, tip, *before)) {
-                    tips.insert(tip);
-                }
+                self.stand_on(chain, act);
+            }
+        }
+        let mut voters = Voters::new();
+        for step in &way.steps {
+            for ground in chain.grounds(&step.acts, &voters) {
+                self.stand_on(chain, ground);
+            }
+            if let Some(act) = step.acts.first() {
+                chain.count(&mut voters, step.id, act);
             }
         }
         self.note_grounds(chain, way);
         taken.cuts
+    }
+
+    /// Notes that the chain in force stands on an entry.
+    fn stand_on(&mut self, chain: &Chain<'_>, act: &Act) {
+        let (log, tip) = (act.header.log_key(), (act.header.seq, act.id));
+        let tips = self.chain_tips.entry(log).or_default();
+        tips.retain(|before| !chain.lineage.stands_before(log, *before, tip));
+        if !tips.iter().any(|before| chain.lineage.stands_before(log, tip, *before)) {
+            tips.insert(tip);
+        }
     }
 
     /// Notes by what it is told whether an entry that comes may change what counts.

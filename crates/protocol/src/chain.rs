@@ -14,6 +14,7 @@ use crate::identity::{Context, PublicKey, Signature};
 use crate::limits;
 use crate::lineage::Lineage;
 use crate::membership::{Act, Frozen, Tips, lower};
+use crate::survey::Ousted;
 
 /// How many epochs are followed. Each takes more than half of the voters.
 pub(crate) const MAX_EPOCHS: u32 = 256;
@@ -240,30 +241,13 @@ pub(crate) struct Chain<'a> {
     pub(crate) left: &'a Left<'a>,
     pub(crate) lineage: Lineage<'a>,
     /// Whom any way of the chain removed. Who knows such a way may refuse the word by which one of them left.
-    ousted: BTreeSet<PublicKey>,
+    pub(crate) ousted: Ousted<'a>,
     /// The acts of the majority that any way of the chain goes over, by their ballots.
     pub(crate) carried: Carried<'a>,
 }
 
 /// Acts of the majority, by their ballots: of each all entries that are signed by enough.
 pub(crate) type Carried<'a> = BTreeMap<EntryId, Vec<&'a Act>>;
-
-/// What is found on all ways of the chain.
-#[derive(Default)]
-struct Found<'a> {
-    ousted: BTreeSet<PublicKey>,
-    carried: Carried<'a>,
-}
-
-/// What decides how a way goes on.
-#[derive(Clone)]
-struct Stand {
-    owner: PublicKey,
-    owner_removed: bool,
-    epoch: u32,
-    voters: Voters,
-    head: EntryId,
-}
 
 impl<'a> Chain<'a> {
     pub(crate) fn new(acts: &'a BTreeMap<EntryId, Act>, roots: &'a Roots, left: &'a Left<'a>) -> Self {
@@ -275,69 +259,12 @@ impl<'a> Chain<'a> {
                 places.entry(act.place()).or_default().push(act);
             }
         }
-        let (lineage, ousted, carried) = (Lineage::of(acts), BTreeSet::new(), Carried::new());
+        let (lineage, ousted, carried) = (Lineage::of(acts), Ousted::new(), Carried::new());
         Self { acts, children, places, roots, left, lineage, ousted, carried }
     }
 
-    /// Finds whom any way of the chain removed, and over which acts of the majority any goes: also one that is outranked,
-    /// or one of a fork. Since who was removed is not waited for, there may be more such acts with each of them.
-    pub(crate) fn survey(&mut self, creation: &Act) {
-        let by_majority = self.places.values().flatten().any(|act| act.ballot.is_some() && !act.votes.is_empty());
-        if !by_majority {
-            return;
-        }
-        loop {
-            let found = self.found_anywhere(creation);
-            self.carried = found.carried;
-            if found.ousted == self.ousted {
-                break;
-            }
-            self.ousted = found.ousted;
-        }
-    }
-
-    fn found_anywhere(&self, creation: &Act) -> Found<'a> {
-        let owner = creation.header.author;
-        let voters = Voters::from([(owner, creation.id)]);
-        let mut ways = vec![Stand { owner, owner_removed: false, epoch: 0, voters, head: creation.id }];
-        let mut found = Found::default();
-        while let Some(mut stand) = ways.pop() {
-            loop {
-                let next = self.next(stand.head, stand.owner, stand.owner_removed, stand.epoch, &stand.voters);
-                let (own, ballots) = next;
-                let mut steps: Vec<(u32, EntryId, &Act)> = Vec::new();
-                steps.extend(ballots.iter().filter_map(|(id, acts)| Some((stand.epoch + 1, *id, *acts.first()?))));
-                found.carried.extend(ballots);
-                steps.extend(own.iter().map(|act| (stand.epoch, act.id, *act)));
-                steps.retain(|(_, _, act)| !matches!(act.body, Body::UnknownControl(_)));
-                // The last goes on here, so that a chain of one way takes no copies.
-                let Some((epoch, place, act)) = steps.pop() else { break };
-                for (epoch, place, act) in steps {
-                    let mut branch = stand.clone();
-                    self.step(&mut branch, epoch, place, act, &mut found.ousted);
-                    ways.push(branch);
-                }
-                self.step(&mut stand, epoch, place, act, &mut found.ousted);
-            }
-        }
-        found
-    }
-
-    fn step(&self, stand: &mut Stand, epoch: u32, place: EntryId, act: &Act, ousted: &mut BTreeSet<PublicKey>) {
-        self.count(&mut stand.voters, place, act);
-        match &act.body {
-            Body::Remove(remove) => {
-                ousted.insert(remove.key);
-                stand.owner_removed |= remove.key == stand.owner;
-            }
-            Body::Appoint(appoint) => (stand.owner, stand.owner_removed) = (appoint.key, false),
-            _ => {}
-        }
-        (stand.epoch, stand.head) = (epoch, place);
-    }
-
     /// What a way can go on with: what the owner wrote, and acts of the majority by their ballots.
-    fn next(
+    pub(crate) fn next(
         &self,
         head: EntryId,
         owner: PublicKey,
@@ -390,7 +317,7 @@ impl<'a> Chain<'a> {
     /// Whether a voter is not counted among those of whom more than half have to sign: it left, or was removed on any
     /// way.
     fn is_away(&self, voter: PublicKey, since: EntryId) -> bool {
-        self.is_gone(voter, since) || self.ousted.contains(&voter)
+        self.is_gone(voter, since) || self.ousted.contains_key(&voter)
     }
 
     /// Whether more than half of the voters signed this act, of whom those are not counted who are away and did not
@@ -403,8 +330,20 @@ impl<'a> Chain<'a> {
         votes > waited_for.saturating_sub(present)
     }
 
+    /// What an act of the majority may need besides votes, where no entry of it is signed by more than half of the voters:
+    /// by what some of them left, and by what owners removed some.
+    pub(crate) fn grounds(&self, acts: &[&Act], voters: &Voters) -> Vec<&'a Act> {
+        let votes = |act: &Act| act.votes.iter().filter(|voter| voters.contains_key(*voter)).count();
+        if acts.iter().any(|act| act.ballot.is_none() || 2 * votes(act) > voters.len()) {
+            return Vec::new();
+        }
+        let left = voters.iter().filter_map(|(voter, since)| self.left.get(&(*voter, *since)));
+        let removed = voters.keys().filter_map(|voter| self.ousted.get(voter));
+        left.flatten().map(|leaving| leaving.act).chain(removed.flatten().copied()).collect()
+    }
+
     /// What a link changes about who votes.
-    fn count(&self, voters: &mut Voters, place: EntryId, act: &Act) {
+    pub(crate) fn count(&self, voters: &mut Voters, place: EntryId, act: &Act) {
         match &act.body {
             Body::Create(_) => {
                 voters.insert(act.header.author, act.id);

@@ -63,6 +63,7 @@ mod sending;
 pub mod session;
 mod signatures;
 pub mod store;
+mod survey;
 mod tail;
 mod telling;
 pub mod view;

@@ -95,8 +95,11 @@ class Chain:
         """Each with what made it one."""
         self.outranked = self._beside()
         """What owners wrote beside the chain, each with the position behind which it stands."""
-        self.stands_on = self._stands_on()
-        """One entry of each step: what counts in any case."""
+        self._ousting = {
+            act.id: act for way in self._ways(begin) for step in way.steps for act in step.acts if _removes(step)
+        }
+        self.stands_on = self._stands_on(begin)
+        """What counts in any case: one entry of each step, and what an act of the majority needs besides votes."""
 
     def place(self, entry: Entry) -> bytes:
         ballot = self.ballot(entry)
@@ -234,10 +237,28 @@ class Chain:
                     outranked[entry.id] = self.positions[place]
         return outranked
 
-    def _stands_on(self) -> list[Entry]:
+    def _stands_on(self, begin: Way) -> list[Entry]:
         removed = {_removes(step) for step in self.steps}
         taken = [self.taken(step) for step in self.steps]
-        return [next((act for act in acts if act.header.author not in removed), acts[0]) for acts in taken]
+        found = [next((act for act in acts if act.header.author not in removed), acts[0]) for acts in taken]
+        way = begin
+        for step in self.steps[1:]:
+            if self.ballot(step.acts[0]):
+                found += self._grounds(step, way.voters)
+            way = self._step(way, step.id, step.acts)
+        return found
+
+    def _grounds(self, step: Step, voters: dict[bytes, bytes]) -> list[Entry]:
+        """What an act of the majority may need besides votes: words of leaving, and removals by owners."""
+        if any(2 * len(self._signed[act.id] & voters.keys()) > len(voters) for act in step.acts):
+            return []
+        left = [
+            entry
+            for entry in self._entries.values()
+            if isinstance(entry.body, Leave)
+            and voters.get(entry.header.author) in {*entry.body.adds, *self._log_adds[entry.log]}
+        ]
+        return left + [act for act in self._ousting.values() if act.body.key in voters and not act.body.link.votes]
 
 
 def _removes(step: Step) -> bytes | None:

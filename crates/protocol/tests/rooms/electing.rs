@@ -454,3 +454,25 @@ fn of_an_act_that_its_subject_wrote_too_everybody_takes_the_same_entry() {
     let third = [Say(0), Say(0), Wait(1331), Say(0), Expel(1, 2), Expel(2, 3), Wait(1963)];
     run(&[&first[..], &second[..], &third[..]].concat(), 837_617_495_181_181);
 }
+
+/// Bob and carol vote alice out, while she, who does not know, removes carol; bob leaves. Nobody who signed what they did may
+/// vote to alice any more.
+#[test]
+fn who_was_voted_out_hears_of_it_from_who_left_and_who_was_removed() {
+    use Step::{Commit, Connect, Crash, Cut, Deliver, Expel, Leave, Remove, Say};
+    let steps = [
+        Expel(1, 0),
+        Commit(1),
+        Deliver(1),
+        Crash(1),
+        Commit(0),
+        Leave(3),
+        Connect(2, 3),
+        Expel(2, 0),
+        Say(0),
+        Remove(0, 2),
+        Cut(0, 2),
+        Leave(1),
+    ];
+    run(&steps, 4473345979232455);
+}

@@ -237,3 +237,58 @@ fn an_act_that_cannot_be_written_again_is_left_alone() {
     tell(&mut world, BOB, ALICE, &[entry]);
     assert_eq!(part(&mut world, ALICE, room, CAROL), Some(Role::Owner));
 }
+
+/// Bob writes that most voted dave out, which is not so, until dave leaves: carol hears of that from alice, to whom he was
+/// removed by it.
+#[test]
+fn an_act_that_counts_since_somebody_left_takes_that_word_along() {
+    let (mut world, room) = room_of_four();
+    let now = membership(&mut world, ALICE, room);
+    let add = now.members[&key(BOB).public()].add;
+    let mut hand = Hand { room, author: key(BOB), add, log: 100 };
+    let (link, _) = hand.link(now.head, 1, Kind::Remove, DAVE, &[BOB, CAROL]);
+    let act = hand.write(&Body::Remove(Remove { link, key: key(DAVE).public(), cuts: Vec::new() }));
+    tell(&mut world, BOB, ALICE, &[act]);
+    assert!(part(&mut world, CAROL, room, DAVE).is_some());
+    for (one, other) in [(BOB, DAVE), (CAROL, DAVE), (ALICE, BOB), (ALICE, CAROL)] {
+        world.cut(one, other);
+    }
+    let now = world.now;
+    world.replica(DAVE).leave_room(now, room).unwrap();
+    world.commit(DAVE);
+    world.settle();
+    assert_eq!(part(&mut world, ALICE, room, DAVE), None);
+    world.connect(ALICE, CAROL);
+    world.settle();
+    for device in [ALICE, BOB, CAROL] {
+        assert_eq!(part(&mut world, device, room, DAVE), None);
+        assert_eq!(membership(&mut world, device, room).epoch, 1);
+    }
+}
+
+/// Bob writes that most voted alice out, which is not so, until she removes dave: bob hears of that from carol, to whom alice
+/// was removed by it.
+#[test]
+fn an_act_that_counts_since_somebody_was_removed_takes_that_removal_along() {
+    let (mut world, room) = room_of_four();
+    let now = membership(&mut world, ALICE, room);
+    let add = now.members[&key(BOB).public()].add;
+    let mut hand = Hand { room, author: key(BOB), add, log: 100 };
+    let (link, _) = hand.link(now.head, 1, Kind::Remove, ALICE, &[BOB, CAROL]);
+    let act = hand.write(&Body::Remove(Remove { link, key: key(ALICE).public(), cuts: Vec::new() }));
+    tell(&mut world, CAROL, BOB, &[act]);
+    for (one, other) in [(ALICE, BOB), (BOB, CAROL), (BOB, DAVE), (CAROL, DAVE), (ALICE, DAVE)] {
+        world.cut(one, other);
+    }
+    let now = world.now;
+    world.replica(ALICE).remove_member(now, room, key(DAVE).public().device_id()).unwrap();
+    world.commit(ALICE);
+    world.settle();
+    assert_eq!(part(&mut world, CAROL, room, ALICE), None);
+    world.connect(BOB, CAROL);
+    world.settle();
+    for device in [BOB, CAROL] {
+        assert_eq!(part(&mut world, device, room, ALICE), None);
+        assert!(part(&mut world, device, room, DAVE).is_some(), "the removal of dave is outranked");
+    }
+}
