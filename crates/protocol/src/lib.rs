@@ -44,6 +44,7 @@ pub mod membership;
 pub mod memory;
 pub mod name;
 mod opening;
+mod output;
 pub mod pairing;
 pub mod pake;
 #[cfg(feature = "planted")]
