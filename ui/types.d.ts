@@ -244,7 +244,7 @@ export type Events = {
     code_ended: { room: string; wrong: boolean };
     /** The person of another device wants to compare. */
     compare_asked: { device_id: string; name: string } & Pictures;
-    compare_ended: { device_id: string; reason: CompareEnd };
+    compare_ended: { device_id: string; name: string; reason: CompareEnd };
     server_changed: ServerState;
     store_changed: StoreState;
     notice: Notice;

@@ -162,8 +162,8 @@ impl Conversation {
                 let what = "Ask what is shown there: then /same or /differ says what you saw.";
                 vec![Step::Show(Line::Block(commands::compare::shown(&who, pictures))), note(now, what.to_owned())]
             }
-            Event::CompareEnded { device_id, reason } => {
-                vec![note(now, commands::compare::over(&self.who(device_id, ""), *reason))]
+            Event::CompareEnded { device_id, name, reason } => {
+                vec![note(now, commands::compare::over(&self.who(device_id, name), *reason))]
             }
             Event::EventsLost { .. } => self.lost(),
             Event::IncomingMessage { .. }

@@ -80,8 +80,8 @@ async fn next(input: &mut BufReader<Stdin>) -> Option<String> {
 async fn ended(events: &mut EventStream, device: &str) -> CompareEnd {
     loop {
         match events.next().await {
-            Some(Event::CompareEnded { device_id, reason: CompareEnd::Same }) if device_id == device => {}
-            Some(Event::CompareEnded { device_id, reason }) if device_id == device => return reason,
+            Some(Event::CompareEnded { device_id, reason: CompareEnd::Same, .. }) if device_id == device => {}
+            Some(Event::CompareEnded { device_id, reason, .. }) if device_id == device => return reason,
             Some(_) => {}
             None => return CompareEnd::Gone,
         }

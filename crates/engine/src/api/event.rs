@@ -92,6 +92,8 @@ pub enum Event {
     CompareEnded {
         /// The device.
         device_id: String,
+        /// What it is called here.
+        name: String,
         /// How it ended.
         reason: CompareEnd,
     },
@@ -216,6 +218,7 @@ enum Named {
     },
     CompareEnded {
         device_id: String,
+        name: String,
         reason: CompareEnd,
     },
     ServerChanged(ServerState),
@@ -301,9 +304,9 @@ mod tests {
                 json!({"device_id": "d", "name": "Bob", "words": ["dog"], "emoji": ["🐶"]}),
             ),
             (
-                Event::CompareEnded { device_id: "d".into(), reason: CompareEnd::TheyDiffer },
+                Event::CompareEnded { device_id: "d".into(), name: "Bob".into(), reason: CompareEnd::TheyDiffer },
                 "compare_ended",
-                json!({"device_id": "d", "reason": "they_differ"}),
+                json!({"device_id": "d", "name": "Bob", "reason": "they_differ"}),
             ),
             (
                 Event::ServerChanged(ServerState {

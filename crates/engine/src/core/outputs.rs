@@ -124,13 +124,13 @@ impl Machine {
                 if self.connections.compared(device, Ok(pictures)) {
                     return None;
                 }
-                let peer = self.replica.peers().into_iter().find(|peer| peer.device == device);
-                let name = peer.map(|peer| peer.name).unwrap_or_default();
+                let name = self.called(device);
                 Some(Event::CompareAsked { device_id: device.to_string(), name, pictures: pictures.into() })
             }
             Happened::ComparisonEnded(device, how, shown) => {
                 self.connections.compared(device, Err(how));
-                shown.then(|| Event::CompareEnded { device_id: device.to_string(), reason: how.into() })
+                let (device_id, name) = (device.to_string(), self.called(device));
+                shown.then(|| Event::CompareEnded { device_id, name, reason: how.into() })
             }
         }
     }
@@ -214,6 +214,15 @@ impl Machine {
             ),
         });
         true
+    }
+
+    /// What a device is called here that is connected or was met; empty where no name of it is known.
+    fn called(&self, device: DeviceId) -> String {
+        if let Some(peer) = self.replica.peers().into_iter().find(|peer| peer.device == device) {
+            return peer.name;
+        }
+        let met = self.replica.devices().into_iter().find(|met| met.device == device);
+        met.map(|met| met.given_name.unwrap_or(met.name)).unwrap_or_default()
     }
 
     /// By its device: another connection may have taken over since it said hello.

@@ -1,4 +1,4 @@
-use lanline_engine::api::{MessageKind, Role, ServerState, StoreState};
+use lanline_engine::api::{CompareEnd, MessageKind, Role, ServerState, StoreState};
 
 use super::*;
 use crate::{
@@ -343,5 +343,17 @@ fn whatever_peers_chose_is_harmless() {
             assert!(!line.chars().any(|character| character != '\n' && character.is_control()), "{line:?}");
             assert!(line.lines().skip(1).all(|line| line.starts_with("      ")), "{line}");
         }
+    }
+}
+
+#[test]
+fn the_end_of_a_comparison_is_told_by_name_also_of_one_whose_name_the_room_does_not_tell() {
+    let mut conversation = entered(&[]);
+    conversation.members(&[member(ALICE, "Alice", true), member(BOB, "", true)], NOON);
+    for device in [BOB, "CAROL-ID"] {
+        let (device_id, name) = (device.to_owned(), "Robert".to_owned());
+        let ended = Event::CompareEnded { device_id, name, reason: CompareEnd::Same };
+        let shown = lines(&conversation.event(&ended, NOON));
+        assert!(shown.len() == 1 && shown[0].contains("<Robert> is verified now"), "{shown:?}");
     }
 }

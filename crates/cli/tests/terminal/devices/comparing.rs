@@ -29,7 +29,8 @@ fn both_are_shown_the_same_and_each_says_what_it_saw() {
     alice.refused("confirm_compare", json!({"device_id": bob.id, "same": true, "words": others}), "not_found");
     alice.refused("confirm_compare", json!({"device_id": bob.id, "same": true, "words": ["dog"]}), "invalid_argument");
     alice.ask("confirm_compare", json!({"device_id": bob.id, "same": true, "words": words}));
-    assert_eq!(alice.event("compare_ended", |_| true), json!({"device_id": bob.id, "reason": "same"}));
+    let ended = alice.event("compare_ended", |_| true);
+    assert_eq!(ended, json!({"device_id": bob.id, "name": "Bob", "reason": "same"}));
     assert_eq!((verified(&mut alice), verified(&mut bob)), (json!("compared"), json!("link")));
     bob.ask("confirm_compare", json!({"device_id": alice.id, "same": false}));
     assert_eq!(bob.event("compare_ended", |_| true)["reason"], "differ");
@@ -40,7 +41,9 @@ fn both_are_shown_the_same_and_each_says_what_it_saw() {
     alice.ask("compare", json!({"device_id": bob.id}));
     bob.event("compare_asked", |_| true);
     bob.end();
-    assert_eq!(alice.event("compare_ended", |_| true)["reason"], "gone");
+    // Though it is no longer connected, it is told by its name.
+    let ended = alice.event("compare_ended", |_| true);
+    assert_eq!((&ended["name"], &ended["reason"]), (&json!("Bob"), &json!("gone")));
     alice.refused("compare", json!({"device_id": bob.id}), "not_found");
     let carol = Device::start("Carol").id;
     alice.refused("compare", json!({"device_id": carol}), "not_found");
