@@ -14,7 +14,7 @@ use crate::identity::{Context, PublicKey, Signature};
 use crate::limits;
 use crate::lineage::Lineage;
 use crate::membership::{Act, Frozen, Tips, lower};
-use crate::survey::Ousted;
+use crate::survey::{Ousted, Readmitted};
 
 /// How many epochs are followed. Each takes more than half of the voters.
 pub(crate) const MAX_EPOCHS: u32 = 256;
@@ -242,6 +242,7 @@ pub(crate) struct Chain<'a> {
     pub(crate) lineage: Lineage<'a>,
     /// Whom any way of the chain removed. Who knows such a way may refuse the word by which one of them left.
     pub(crate) ousted: Ousted<'a>,
+    pub(crate) readmitted: Readmitted,
     /// The acts of the majority that any way of the chain goes over, by their ballots.
     pub(crate) carried: Carried<'a>,
 }
@@ -260,7 +261,8 @@ impl<'a> Chain<'a> {
             }
         }
         let (lineage, ousted, carried) = (Lineage::of(acts), Ousted::new(), Carried::new());
-        Self { acts, children, places, roots, left, lineage, ousted, carried }
+        let readmitted = Readmitted::new();
+        Self { acts, children, places, roots, left, lineage, ousted, readmitted, carried }
     }
 
     /// What a way can go on with: what the owner wrote, and acts of the majority by their ballots.
@@ -282,9 +284,9 @@ impl<'a> Chain<'a> {
                 own.push(act);
             } else if epoch < MAX_EPOCHS && link.epoch == epoch + 1 && !act.votes.is_empty() {
                 let waited_for = *waited_for.get_or_insert_with(|| {
-                    voters.iter().filter(|(voter, since)| !self.is_away(**voter, **since)).count()
+                    voters.iter().filter(|(voter, since)| !self.is_away(**voter, **since, epoch)).count()
                 });
-                if self.majority(act, voters, waited_for) {
+                if self.majority(act, voters, epoch, waited_for) {
                     ballots.entry(act.place()).or_default().push(act);
                 }
             }
@@ -316,16 +318,16 @@ impl<'a> Chain<'a> {
 
     /// Whether a voter is not counted among those of whom more than half have to sign: it left, or was removed on any
     /// way.
-    fn is_away(&self, voter: PublicKey, since: EntryId) -> bool {
-        self.is_gone(voter, since) || self.ousted.contains_key(&voter)
+    fn is_away(&self, voter: PublicKey, since: EntryId, epoch: u32) -> bool {
+        self.is_gone(voter, since) || self.is_ousted(voter, since, epoch)
     }
 
     /// Whether more than half of the voters signed this act, of whom those are not counted who are away and did not
     /// sign; so many are not away. Were the votes of those not counted either, leaving could undo an act.
-    fn majority(&self, act: &Act, voters: &Voters, waited_for: usize) -> bool {
+    fn majority(&self, act: &Act, voters: &Voters, epoch: u32, waited_for: usize) -> bool {
         let signed = act.votes.iter().filter_map(|voter| Some((*voter, *voters.get(voter)?)));
         let (votes, present) = signed.fold((0, 0), |(votes, present), (voter, since)| {
-            (votes + 1, present + usize::from(!self.is_away(voter, since)))
+            (votes + 1, present + usize::from(!self.is_away(voter, since, epoch)))
         });
         votes > waited_for.saturating_sub(present)
     }
@@ -338,8 +340,8 @@ impl<'a> Chain<'a> {
             return Vec::new();
         }
         let left = voters.iter().filter_map(|(voter, since)| self.left.get(&(*voter, *since)));
-        let removed = voters.keys().filter_map(|voter| self.ousted.get(voter));
-        left.flatten().map(|leaving| leaving.act).chain(removed.flatten().copied()).collect()
+        let removed = voters.keys().filter_map(|voter| self.ousted.get(voter)).flat_map(BTreeMap::values);
+        left.flatten().map(|leaving| leaving.act).chain(removed.filter_map(|ousting| ousting.act)).collect()
     }
 
     /// What a link changes about who votes.

@@ -218,8 +218,6 @@ pub struct Membership {
     pub(crate) adrift: Vec<EntryId>,
     /// What the chain in force changed about who may vote: position, whom, and whether it may since.
     franchise: Vec<(usize, PublicKey, bool)>,
-    /// Who may vote, and who might if it had not left.
-    electors: BTreeSet<PublicKey>,
     /// Who was the owner behind each position.
     pub(crate) owners: Vec<Option<PublicKey>>,
     /// Of each log, the last that the chain in force stands on.
@@ -295,7 +293,6 @@ impl Membership {
             outranked: BTreeMap::new(),
             carried: BTreeSet::new(),
             adrift: Vec::new(),
-            electors: walk.voters.keys().copied().collect(),
             voters: walk.voters,
             franchise: franchise(&walk.steps),
             owners: walk.steps.iter().map(|step| step.owner).collect(),
@@ -341,15 +338,11 @@ impl Membership {
         self.carried.len().saturating_sub(in_force) >= limits::OUTRANKED
     }
 
-    /// Whether an act of the majority that comes in a log of which nothing is taken is to be taken from there: one signed it
-    /// who may vote here now, or who left by itself, or this device did; or more did who ever voted here than now may and
-    /// did not. Those who were removed from a room may once have been most of its voters, where it was small: what only
-    /// they sign does not come back to it by anybody else's hand.
+    /// Whether somebody who may vote here now, or this device itself, is among who signed an act of the majority. Those
+    /// who were removed from a room, or left it, may once have been most of its voters, where it was small: what only they
+    /// sign does not come back to it by anybody else's hand.
     pub(crate) fn is_voted_for(&self, signed: &BTreeSet<PublicKey>, me: &PublicKey) -> bool {
-        let ever: BTreeSet<&PublicKey> = self.franchise.iter().map(|(_, key, _)| key).collect();
-        let votes = signed.iter().filter(|voter| ever.contains(*voter)).count();
-        let silent = self.voters.keys().filter(|voter| !signed.contains(*voter)).count();
-        signed.iter().any(|voter| voter == me || self.electors.contains(voter)) || votes > silent
+        signed.iter().any(|voter| voter == me || self.voters.contains_key(voter))
     }
 
     pub(crate) fn head_of_chain(&self) -> EntryId {

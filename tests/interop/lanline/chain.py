@@ -84,9 +84,14 @@ class Chain:
         self._signed = {entry.id: self._signers(entry) for entry in entries.values() if isinstance(entry.body, Control)}
         author = created.header.author
         begin = Way([Step(created.id, [created], author)], {author: created.id})
-        self._ousted: set[bytes] = set()
-        while (found := {key for way in self._ways(begin) for key in _removed(way)}) != self._ousted:
+        self._ousted: set[tuple[bytes, bytes, int]] = set()
+        """Whom any way removed, by which place, in which epoch."""
+        self._readmitted: defaultdict[tuple[bytes, bytes], set[bytes]] = defaultdict(set)
+        """By what voters were removed before they became that."""
+        while (found := {removal for way in self._ways(begin) for removal in _removed(way)}) != self._ousted:
             self._ousted = found
+            for way in self._ways(begin):
+                self._note_readmitted(way)
         way = self._follow(begin)
         self.steps = way.steps
         self.owner = way.last.owner
@@ -158,14 +163,29 @@ class Chain:
         data = shape.encode(ballot)
         return {vote.voter for vote in entry.body.link.votes if verify(vote.voter, VOTE, data, vote.signature)}
 
-    def _majority(self, entry: Entry, voters: dict[bytes, bytes]) -> bool:
+    def _majority(self, entry: Entry, voters: dict[bytes, bytes], epoch: int) -> bool:
         signed = self._signed[entry.id]
         silent = [
             voter
             for voter, since in voters.items()
-            if voter not in signed and voter not in self._ousted and (voter, since) not in self.left
+            if voter not in signed and not self._is_ousted(voter, since, epoch) and (voter, since) not in self.left
         ]
         return len(signed & voters.keys()) > len(silent)
+
+    def _is_ousted(self, voter: bytes, since: bytes, epoch: int) -> bool:
+        before = self._readmitted.get((voter, since), set())
+        return any(
+            key == voter and removed_in >= epoch and place not in before for key, place, removed_in in self._ousted
+        )
+
+    def _note_readmitted(self, way: Way) -> None:
+        removed: defaultdict[bytes, set[bytes]] = defaultdict(set)
+        for step in way.steps:
+            body = step.acts[0].body
+            if isinstance(body, Remove):
+                removed[body.key].add(step.id)
+            elif isinstance(body, (Admit, Appoint)):
+                self._readmitted[body.key, step.id] |= removed[body.key]
 
     def _next(self, way: Way) -> tuple[list[Entry], dict[bytes, list[Entry]]]:
         """What the owner wrote next, and acts of the majority by their ballots."""
@@ -175,7 +195,7 @@ class Chain:
             if author == way.last.owner and link.epoch == way.last.epoch and not link.votes:
                 if all(self.within(self.left.get((author, add)), entry) for add in self._log_adds[entry.log]):
                     own.append(entry)
-            elif way.last.epoch + 1 == link.epoch <= EPOCHS and self._majority(entry, way.voters):
+            elif way.last.epoch + 1 == link.epoch <= EPOCHS and self._majority(entry, way.voters, way.last.epoch):
                 acts[self.place(entry)].append(entry)
         if len(own) < 2:
             others = way.voters.keys() - {way.last.owner}
@@ -267,8 +287,8 @@ def _removes(step: Step) -> bytes | None:
     return body.key if isinstance(body, Remove) else None
 
 
-def _removed(way: Way) -> set[bytes]:
-    return {key for step in way.steps if (key := _removes(step))}
+def _removed(way: Way) -> set[tuple[bytes, bytes, int]]:
+    return {(key, step.id, step.epoch) for step in way.steps if (key := _removes(step))}
 
 
 def cuts_of(cuts: list[Cut]) -> Cuts:

@@ -292,3 +292,73 @@ fn an_act_that_counts_since_somebody_was_removed_takes_that_removal_along() {
         assert!(part(&mut world, device, room, DAVE).is_some(), "the removal of dave is outranked");
     }
 }
+
+/// Alice was owner until the majority appointed bob, and is a member still. She removes everybody as if it were before that,
+/// and is then the only one left to vote.
+#[test]
+fn who_was_owner_does_not_become_it_again_by_removals_from_before() {
+    let (mut world, room) = room_of_four();
+    let before = membership(&mut world, ALICE, room).head;
+    for voter in [BOB, CAROL, DAVE] {
+        let now = world.now;
+        let _ = world.replica(voter).vote(now, room, Motion::Owner(key(BOB).public().device_id()));
+        world.commit(voter);
+        world.settle();
+    }
+    assert_eq!(part(&mut world, CAROL, room, BOB), Some(Role::Owner));
+    let appointed = membership(&mut world, CAROL, room).head;
+    let mut hand = Hand { room, author: key(ALICE), add: room.creation(), log: 100 };
+    let (mut entries, mut previous) = (Vec::new(), before);
+    for device in [BOB, CAROL, DAVE] {
+        let link = Link { previous, epoch: 0, votes: Vec::new() };
+        let removal = hand.write(&Body::Remove(Remove { link, key: key(device).public(), cuts: Vec::new() }));
+        previous = removal.id;
+        entries.push(removal);
+    }
+    entries.push(hand.appoint(appointed, 2, ALICE, &[ALICE]).0);
+    tell(&mut world, ALICE, CAROL, &entries);
+    for device in [BOB, CAROL, DAVE] {
+        assert_eq!(part(&mut world, device, room, BOB), Some(Role::Owner));
+        assert_eq!(membership(&mut world, device, room).epoch, 1);
+    }
+}
+
+/// Carol was removed and is a member again, who votes: two of four are not the majority.
+#[test]
+fn who_was_removed_and_came_again_is_waited_for() {
+    let (mut world, room) = room_of_four();
+    let now = world.now;
+    world.replica(ALICE).remove_member(now, room, key(CAROL).public().device_id()).unwrap();
+    world.commit(ALICE);
+    world.settle();
+    world.listen(ALICE);
+    let link = world.invite(ALICE, room);
+    world.join(CAROL, ALICE, &link);
+    world.settle();
+    let now = membership(&mut world, ALICE, room);
+    assert_eq!(now.voters.len(), 4);
+    let add = now.members[&key(BOB).public()].add;
+    let (act, _) = Hand { room, author: key(BOB), add, log: 100 }.appoint(now.head, now.epoch + 1, BOB, &[BOB, DAVE]);
+    tell(&mut world, BOB, ALICE, &[act]);
+    assert_eq!(part(&mut world, ALICE, room, ALICE), Some(Role::Owner));
+}
+
+/// Behind bob's coming he and alice voted, and both have left: his vote alone would be the majority there.
+#[test]
+fn founders_who_left_do_not_take_the_room_back() {
+    let (mut world, room) = room_of_four();
+    let place = admitted(&mut world, room, BOB);
+    let now = world.now;
+    world.replica(ALICE).hand_over(now, room, key(CAROL).public().device_id()).unwrap();
+    world.commit(ALICE);
+    world.settle();
+    for device in [ALICE, BOB] {
+        world.replica(device).leave_room(now, room).unwrap();
+        world.commit(device);
+        world.settle();
+    }
+    assert_eq!(part(&mut world, DAVE, room, CAROL), Some(Role::Owner));
+    let (act, _) = stranger(room).appoint(place, 1, BOB, &[BOB]);
+    tell(&mut world, CAROL, DAVE, &[act]);
+    assert_eq!(part(&mut world, DAVE, room, CAROL), Some(Role::Owner));
+}
