@@ -66,7 +66,7 @@ impl<S: Store> Replica<S> {
         for entry in group.signed().unwrap_or_default().iter().filter(|entry| entry.header.kind().is_control()) {
             let body = entry.decode_body();
             let Some((ballot, votes)) = signed_as_said(entry.room(), &entry.header, &body) else { continue };
-            let ballot = ballot.id();
+            let (previous, ballot) = (ballot.previous, ballot.id());
             let Some(membership) = &room.membership else { return };
             let votes: BTreeSet<PublicKey> = votes.into_iter().map(|(voter, _)| voter).collect();
             if membership.carried.contains(&ballot)
@@ -74,7 +74,7 @@ impl<S: Store> Replica<S> {
                 || room.overheard.len() >= limits::OVERHEARD
                 || room.unwritable.len() >= limits::UNWRITABLE
                 || room.unwritable.iter().any(|(_, about)| *about == ballot)
-                || !membership.is_voted_for(&votes, &self.me)
+                || !membership.is_voted_for(previous, &votes, &self.me)
                 || !room.may_evaluate()
             {
                 continue;
@@ -86,7 +86,8 @@ impl<S: Store> Replica<S> {
                 continue;
             }
             let act = Act::of(entry);
-            let voted_for = room.membership.as_ref().is_some_and(|known| known.is_voted_for(&act.votes, &self.me));
+            let voted_for =
+                room.membership.as_ref().is_some_and(|known| known.is_voted_for(previous, &act.votes, &self.me));
             if act.votes == said.votes || voted_for && room.is_carried(&act) {
                 room.overheard.insert(ballot, act);
                 room.unsettled = true;

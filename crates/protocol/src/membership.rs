@@ -218,6 +218,8 @@ pub struct Membership {
     pub(crate) adrift: Vec<EntryId>,
     /// What the chain in force changed about who may vote: position, whom, and whether it may since.
     franchise: Vec<(usize, PublicKey, bool)>,
+    /// The places on which acts of the majority in force build.
+    decided: BTreeSet<EntryId>,
     /// Who was the owner behind each position.
     pub(crate) owners: Vec<Option<PublicKey>>,
     /// Of each log, the last that the chain in force stands on.
@@ -249,6 +251,11 @@ fn franchise(steps: &[Step<'_>]) -> Vec<(usize, PublicKey, bool)> {
         }
     });
     changes.collect()
+}
+
+fn decided(steps: &[Step<'_>]) -> BTreeSet<EntryId> {
+    let acts = steps.iter().filter_map(|step| step.acts.first()).filter(|act| act.ballot.is_some());
+    acts.filter_map(|act| Some(act.body.link()?.previous)).collect()
 }
 
 impl Membership {
@@ -295,6 +302,7 @@ impl Membership {
             adrift: Vec::new(),
             voters: walk.voters,
             franchise: franchise(&walk.steps),
+            decided: decided(&walk.steps),
             owners: walk.steps.iter().map(|step| step.owner).collect(),
             chain_tips: BTreeMap::new(),
             expected: BTreeSet::new(),
@@ -338,11 +346,13 @@ impl Membership {
         self.carried.len().saturating_sub(in_force) >= limits::OUTRANKED
     }
 
-    /// Whether somebody who may vote here now, or this device itself, is among who signed an act of the majority. Those
-    /// who were removed from a room, or left it, may once have been most of its voters, where it was small: what only they
-    /// sign does not come back to it by anybody else's hand.
-    pub(crate) fn is_voted_for(&self, signed: &BTreeSet<PublicKey>, me: &PublicKey) -> bool {
-        signed.iter().any(|voter| voter == me || self.voters.contains_key(voter))
+    /// Whether an act of the majority that builds on a place is to be taken from a log of which nothing is taken: one signed
+    /// it who may vote here now, or this device did, or the majority decided on that place otherwise. Those who were removed
+    /// from a room, or left it, may once have been most of its voters, where it was small: what only they sign does not come
+    /// back to it by anybody else's hand.
+    pub(crate) fn is_voted_for(&self, previous: EntryId, signed: &BTreeSet<PublicKey>, me: &PublicKey) -> bool {
+        let voter = signed.iter().any(|voter| voter == me || self.voters.contains_key(voter));
+        voter || self.decided.contains(&previous)
     }
 
     pub(crate) fn head_of_chain(&self) -> EntryId {

@@ -458,3 +458,13 @@ fn of_an_act_that_its_subject_wrote_too_everybody_takes_the_same_entry() {
     let third = [Say(0), Say(0), Wait(1331), Say(0), Expel(1, 2), Expel(2, 3), Wait(1963)];
     run(&[&first[..], &second[..], &third[..]].concat(), 837_617_495_181_181);
 }
+
+/// Alice, who leaves, votes for bob as the owner with carol, and for the removal of carol with bob: the two acts build on the
+/// same place, and bob, to whom carol is removed and alice gone, has to hear of the other one.
+#[test]
+fn of_two_acts_on_one_place_everybody_hears() {
+    use Step::{Commit, Connect, Deliver, Elect, Expel, Leave, Split, Wait};
+    let first = [Leave(3), Connect(2, 3), Deliver(3), Elect(0, 1), Commit(0), Expel(0, 2), Connect(3, 0), Elect(0, 2)];
+    let second = [Deliver(4), Split(1), Elect(2, 1), Expel(1, 2), Wait(1), Leave(0)];
+    run(&[&first[..], &second[..]].concat(), 4_168_403_301_430_793);
+}
