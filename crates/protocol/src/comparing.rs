@@ -133,7 +133,8 @@ impl<S: Store> Replica<S> {
     }
 
     /// This device's person says whether the other device shows the same pictures. If so, it is sure who that is; if not,
-    /// it is sure no more, and both are told. `seen`: the pictures that the person saw here, where that is known.
+    /// it is sure no more, and both are told. `seen`: the pictures that the person saw here, where that is known. That they
+    /// differ counts after the comparison, too: whoever stands between would end it before it is said.
     ///
     /// # Errors
     /// [`CommandError::NotFound`] where nothing is shown, or other pictures by now.
@@ -144,6 +145,11 @@ impl<S: Store> Replica<S> {
         seen: Option<Pictures>,
         same: bool,
     ) -> Result<(), CommandError> {
+        if !same && seen.is_some_and(|seen| self.was_shown(now, device, &seen)) {
+            let peer = self.met(device)?;
+            self.out.push(Output::Event(Event::ComparisonEnded(device, CompareOver::Differ, true)));
+            return Ok(self.doubted(&peer)?);
+        }
         let connection = self.connection(device).ok_or(NOTHING_SHOWN)?;
         let session = self.sessions.get_mut(&connection).ok_or(NOTHING_SHOWN)?;
         let peer = session.peer;
@@ -220,7 +226,7 @@ impl<S: Store> Replica<S> {
         let pictures = parties.pictures(&nonce, &answer.nonce);
         comparing.stage = Stage::Shown(pictures, false);
         self.send(connection, &Frame::CompareReveal(CompareReveal { commitment, nonce }));
-        self.out.push(Output::Event(Event::ComparisonShown(device, pictures)));
+        self.show_pictures(now, device, pictures);
         true
     }
 
@@ -245,7 +251,7 @@ impl<S: Store> Replica<S> {
         }
         let pictures = parties.pictures(&reveal.nonce, &comparing.nonce);
         comparing.stage = Stage::Shown(pictures, false);
-        self.out.push(Output::Event(Event::ComparisonShown(device, pictures)));
+        self.show_pictures(now, device, pictures);
         Ok(true)
     }
 
@@ -263,6 +269,34 @@ impl<S: Store> Replica<S> {
         };
         self.out.extend(ended.over(device, how));
         Ok(true)
+    }
+
+    /// Shows pictures for a device, and remembers them for a while.
+    fn show_pictures(&mut self, now: Time, device: DeviceId, pictures: Pictures) {
+        self.shown_lately.retain(|_, shown| {
+            shown.retain(|(at, _)| at.saturating_add(limits::COMPARISONS_MS) > now.steady_ms);
+            !shown.is_empty()
+        });
+        let shown = self.shown_lately.entry(device).or_default();
+        if shown.len() >= limits::COMPARISONS {
+            shown.remove(0);
+        }
+        shown.push((now.steady_ms, pictures));
+        self.out.push(Output::Event(Event::ComparisonShown(device, pictures)));
+    }
+
+    /// Whether these pictures were shown for a device lately, in a comparison that is over.
+    fn was_shown(&self, now: Time, device: DeviceId, pictures: &Pictures) -> bool {
+        let session = self.connection(device).and_then(|connection| self.sessions.get(&connection));
+        if let Some(Stage::Shown(open, _)) = session.and_then(|session| session.stage(now))
+            && open == *pictures
+        {
+            return false;
+        }
+        self.shown_lately.get(&device).is_some_and(|shown| {
+            let lately = |at: u64| at.saturating_add(limits::COMPARISONS_MS) > now.steady_ms;
+            shown.iter().any(|(at, shown)| lately(*at) && shown == pictures)
+        })
     }
 
     /// Ends comparisons in which nobody said in time what they see.

@@ -259,7 +259,7 @@ impl<S: Store> Replica<S> {
         if verified.is_some() || differed != Some(true) { self.keep_known() } else { Ok(()) }
     }
 
-    fn met(&self, device: DeviceId) -> Result<PublicKey, CommandError> {
+    pub(crate) fn met(&self, device: DeviceId) -> Result<PublicKey, CommandError> {
         let met = self.devices.keys().find(|key| **key != self.me && key.device_id() == device);
         met.copied().ok_or(UNKNOWN)
     }

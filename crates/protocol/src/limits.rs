@@ -133,7 +133,8 @@ pub const WRONG_GUESSES_MS: u64 = 3600 * 1000;
 pub const PAIRING_BYTES: usize = 64;
 /// How long two people have to compare what their devices show, in milliseconds.
 pub const COMPARE_MS: u64 = 120_000;
-/// How often one device may begin to compare within [`COMPARISONS_MS`].
+/// How often one device may begin to compare within [`COMPARISONS_MS`]; and of how many comparisons with one device it is
+/// remembered for as long what was shown.
 pub const COMPARISONS: usize = 8;
 /// See [`COMPARISONS`], in milliseconds.
 pub const COMPARISONS_MS: u64 = 600_000;

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checked::CheckedBatch;
 use crate::clock::{HybridClock, Time};
+use crate::comparison::Pictures;
 use crate::counting::Counting;
 use crate::fate::{Fates, Recent};
 use crate::frame::{Frame, Hello};
@@ -84,6 +85,8 @@ pub struct Replica<S> {
     pub(crate) known: Known,
     /// When devices began to compare, in steady milliseconds.
     pub(crate) asked_to_compare: BTreeMap<DeviceId, Vec<u64>>,
+    /// What was shown for devices to compare, and when, in steady milliseconds.
+    pub(crate) shown_lately: BTreeMap<DeviceId, Vec<(u64, Pictures)>>,
     pub(crate) out: Vec<Output>,
     /// What the store said when, after a commit, it was looked up what follows.
     failed: Option<StoreError>,
@@ -176,6 +179,7 @@ impl<S: Store> Replica<S> {
             codes,
             known,
             asked_to_compare: BTreeMap::new(),
+            shown_lately: BTreeMap::new(),
             out,
             failed: None,
         })

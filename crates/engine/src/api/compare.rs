@@ -19,8 +19,8 @@ pub struct ConfirmCompare {
     pub device_id: String,
     /// Whether it shows the same pictures in the same order.
     pub same: bool,
-    /// The words of the pictures that the person saw on this device, as they came: where others are shown by now, what was
-    /// said of these is said of nothing. Absent: it is meant for whatever is shown, which a person may not have seen.
+    /// The words of the pictures that the person saw on this device, as they came: where others are shown by now, that
+    /// these are the same is said of nothing. Absent: it is meant for whatever is shown, which a person may not have seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<Vec<String>>,
 }

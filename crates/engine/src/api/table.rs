@@ -55,7 +55,7 @@ macro_rules! for_each_command {
             ///
             /// Errors: `not_found` (it is not connected), `refused`, `unreachable`.
             aside compare(Compare) -> Pictures;
-            /// Says whether the other device shows the same pictures. If so, it is `verified` as `compared` on this device; if not, it is verified no more on both until they see the same, and both are told by `compare_ended`.
+            /// Says whether the other device shows the same pictures. If so, it is `verified` as `compared` on this device; if not, it is verified no more on both until they see the same, and both are told by `compare_ended`. That they differ is taken for ten minutes after `words` were shown, however the comparison ended: whoever stands between would end it.
             ///
             /// Errors: `not_found` (nothing is shown any more, or other pictures than `words`).
             in_turn confirm_compare(ConfirmCompare) -> Nothing;

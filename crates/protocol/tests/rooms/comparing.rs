@@ -3,8 +3,8 @@
 use lanline_protocol::command::CommandError;
 use lanline_protocol::comparing::CompareOver;
 use lanline_protocol::comparison::Pictures;
-use lanline_protocol::frame::{CompareEndReason, Frame};
-use lanline_protocol::id::RoomId;
+use lanline_protocol::frame::{CompareEnd, CompareEndReason, Frame};
+use lanline_protocol::id::{Hash, RoomId};
 use lanline_protocol::identity::{DeviceId, DeviceKey};
 use lanline_protocol::known::Way;
 use lanline_protocol::limits;
@@ -212,7 +212,7 @@ fn the_end_of_the_connection_is_the_end_of_it() {
 }
 
 #[test]
-fn what_is_said_of_earlier_pictures_is_said_of_nothing() {
+fn that_earlier_pictures_are_the_same_is_said_of_nothing() {
     let mut world = together();
     let mut pictures = Vec::new();
     for _ in 0..2 {
@@ -225,14 +225,75 @@ fn what_is_said_of_earlier_pictures_is_said_of_nothing() {
     }
     let [earlier, later] = pictures[..] else { panic!("{pictures:?}") };
     let now = world.now;
-    for same in [true, false] {
-        let late = world.replica(ALICE).confirm_comparison(now, id(BOB), Some(earlier), same);
-        assert!(matches!(late, Err(CommandError::NotFound(_))), "{late:?}");
-        assert_eq!(verified(&mut world, ALICE, BOB).map(|(way, _)| way), Some(Way::Link));
-        assert_eq!(undecided(&mut world, ALICE, BOB), Some(later));
-    }
+    let late = world.replica(ALICE).confirm_comparison(now, id(BOB), Some(earlier), true);
+    assert!(matches!(late, Err(CommandError::NotFound(_))), "{late:?}");
+    assert_eq!(verified(&mut world, ALICE, BOB).map(|(way, _)| way), Some(Way::Link));
+    assert_eq!(undecided(&mut world, ALICE, BOB), Some(later));
+    // But that they differed is true of them still, and does not keep the later ones from being answered.
+    world.replica(ALICE).confirm_comparison(now, id(BOB), Some(earlier), false).unwrap();
+    assert_eq!(verified(&mut world, ALICE, BOB), None);
+    assert_eq!(undecided(&mut world, ALICE, BOB), Some(later));
     world.replica(ALICE).confirm_comparison(now, id(BOB), Some(later), true).unwrap();
     assert_eq!(verified(&mut world, ALICE, BOB).map(|(way, _)| way), Some(Way::Compared));
+}
+
+/// Whoever stands between can end it as soon as something else is seen.
+#[test]
+fn that_they_differ_counts_however_it_ended() {
+    /// Has alice ask. Gives what both name it by.
+    fn begin(world: &mut World) -> Hash {
+        ask(world, ALICE, BOB);
+        let mut name = None;
+        for bytes in world.heard(ALICE, BOB) {
+            if let Ok(Frame::Compare(compare)) = Frame::decode(&bytes) {
+                name = Some(compare.commitment);
+            }
+            world.tell(ALICE, BOB, &bytes);
+        }
+        deliver(world);
+        name.unwrap()
+    }
+    fn withdrawn(world: &mut World, commitment: Hash) {
+        let end = CompareEnd { commitment, why: CompareEndReason::Withdrawn };
+        world.tell(BOB, ALICE, &Frame::CompareEnd(end).encode());
+        world.commit(ALICE);
+    }
+    let ways: [fn(&mut World, Hash); 3] = [
+        withdrawn,
+        |world, _| world.cut(ALICE, BOB),
+        |world, _| {
+            world.advance(limits::COMPARE_MS);
+            world.commit(ALICE);
+        },
+    ];
+    for (way, end) in ways.into_iter().enumerate() {
+        let mut world = together();
+        let name = begin(&mut world);
+        let pictures = shown(&mut world, ALICE)[0];
+        end(&mut world, name);
+        assert_eq!(undecided(&mut world, ALICE, BOB), None, "{way}");
+        world.events(ALICE);
+        let now = world.now;
+        let refused = |result| assert!(matches!(result, Err(CommandError::NotFound(_))), "{way}: {result:?}");
+        refused(world.replica(ALICE).confirm_comparison(now, id(BOB), Some(pictures), true));
+        refused(world.replica(ALICE).confirm_comparison(now, id(BOB), None, false));
+        refused(world.replica(ALICE).confirm_comparison(now, id(CAROL), Some(pictures), false));
+        assert_eq!(verified(&mut world, ALICE, BOB).map(|(way, _)| way), Some(Way::Link), "{way}");
+        world.replica(ALICE).confirm_comparison(now, id(BOB), Some(pictures), false).unwrap();
+        world.commit(ALICE);
+        assert_eq!(over(&mut world, ALICE), [(CompareOver::Differ, true)], "{way}");
+        world.crash(ALICE);
+        assert_eq!(verified(&mut world, ALICE, BOB), None, "{way}");
+    }
+    // Not for ever.
+    let mut world = together();
+    ask(&mut world, ALICE, BOB);
+    deliver(&mut world);
+    let pictures = shown(&mut world, ALICE)[0];
+    world.advance(limits::COMPARISONS_MS);
+    let now = world.now;
+    let late = world.replica(ALICE).confirm_comparison(now, id(BOB), Some(pictures), false);
+    assert!(matches!(late, Err(CommandError::NotFound(_))), "{late:?}");
 }
 
 /// The one who asked too often is asked now: that this one asks at the same moment makes no difference.
