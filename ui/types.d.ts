@@ -175,7 +175,7 @@ export type Commands = {
     set_device: { takes: { device_id: string; name?: string; blocked?: boolean }; gives: null };
     forget_device: { takes: { device_id: string }; gives: null };
     compare: { takes: { device_id: string }; gives: Pictures };
-    /** `words`: the pictures that the person saw; others that are shown by now are not meant. */
+    /** `words`: the pictures that the person saw, which may be over where they differ; others shown by now are not meant. */
     confirm_compare: { takes: { device_id: string; same: boolean; words: string[] }; gives: null };
     create_room: { takes: { name: string }; gives: { room: string } };
     rooms: { takes: undefined; gives: Room[] };

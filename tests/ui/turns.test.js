@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Turns } from "../../ui/logic/turns.js";
+import { isUnsaid, Turns } from "../../ui/logic/turns.js";
 
 const DOGS = { words: ["dog", "cat"], emoji: ["🐶", "🐱"] };
 const CATS = { words: ["cat", "cat"], emoji: ["🐱", "🐱"] };
@@ -77,4 +77,9 @@ test("a danger is told even where nothing was shown of it, and before what comes
   turns.ended("bob", "they_differ");
   turns.closed();
   assert.equal(turns.next(), null, "what is shown told it itself");
+});
+
+test("that they differ can still be said where it ended without a word on it", () => {
+  for (const reason of ["time_over", "gone", "withdrawn", "unknown"]) assert.ok(isUnsaid(reason), reason);
+  for (const reason of ["same", "differ", "they_differ", "broken"]) assert.ok(!isUnsaid(reason), reason);
 });

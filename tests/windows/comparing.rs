@@ -114,9 +114,15 @@ async fn two_people_see_the_same_and_say_so() -> Result<()> {
     assert_ne!(others, shown);
     assert_eq!(pictures(&bob).await?, others);
     assert_eq!(bob.script("return document.querySelectorAll('dialog').length;").await?, json!(1));
-    // It ends without this page: nothing of it is left to be answered.
+    // It ends without this page: that they differ can still be said, as whoever stands between may have ended it.
     alice.script(&with_the_other("disconnect")).await?;
     bob.shows("compare-outcome", "data-reason", "gone").await?;
+    gone(&bob, "compare-same").await?;
+    assert_eq!(pictures(&bob).await?, others);
+    bob.fits().await?;
+    answer(&bob, "compare-differ").await?;
+    bob.shows("compare-outcome", "data-reason", "differ").await?;
+    gone(&bob, "compare-differ").await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ import { canDraw } from "../emoji.js";
 import { FailureLine } from "../failure.js";
 import { say, tell } from "../locale.js";
 import { called } from "../logic/face.js";
-import { isGrave, runOf } from "../logic/turns.js";
+import { isGrave, isUnsaid, runOf } from "../logic/turns.js";
 import { openDialog } from "./dialog.js";
 
 /**
@@ -63,7 +63,10 @@ export function openCompare(session, device, pictures, told) {
     });
     return control;
   };
-  const actions = h("div", { class: "dialog-actions compare-actions" }, choice(false), choice(true));
+  const differ = choice(false);
+  const actions = h("div", { class: "dialog-actions compare-actions" }, differ, choice(true));
+  /** @type {HTMLElement | null} where it can still be said that they differ, though it is over */
+  let late = null;
   /** @type {HTMLElement} what is at the end: the choice, or what came of it, which the other person may change yet */
   let end = actions;
   /** @type {End | null} how it ended */
@@ -76,10 +79,21 @@ export function openCompare(session, device, pictures, told) {
     ending = reason;
     const result = outcome(name, reason);
     lead.remove();
-    list.remove();
     failure.clear();
     end.replaceWith(result);
     end = result;
+    late?.remove();
+    if (isUnsaid(reason)) {
+      late = h(
+        "div",
+        { class: "dialog-stack" },
+        h("p", {}, say("compare.late")),
+        h("div", { class: "dialog-actions compare-actions" }, differ),
+      );
+      result.after(late);
+    } else {
+      list.remove();
+    }
     result.focus();
     announce(result.textContent ?? "");
     told.over(reason);

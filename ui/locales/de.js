@@ -314,6 +314,7 @@ export default {
     "{name} oder jemand dazwischen hat versucht, die Bilder zu bestimmen. Das Gerät ist nicht überprüft.",
   "compare.over.withdrawn": "{name} hat den Vergleich beendet. Vergleichen Sie noch einmal, wenn es passt.",
   "compare.ended": "Der Vergleich ist vorbei. Vergleichen Sie noch einmal, wenn Sie beide bereit sind.",
+  "compare.late": "Wenn dort etwas anderes zu sehen war, sagen Sie es trotzdem.",
   "compare.danger":
     "Senden Sie ihm nichts Geheimes. Fragen Sie persönlich nach, was nicht stimmt, und vergleichen Sie noch einmal in einem anderen Netz.",
 

@@ -298,6 +298,7 @@ export default {
   "compare.over.broken": "{name}, or somebody between, tried to choose the pictures. It is not verified.",
   "compare.over.withdrawn": "{name} ended the comparison. Compare again when it suits.",
   "compare.ended": "The comparison is over. Compare again when you are both ready.",
+  "compare.late": "If you saw something else there, say so still.",
   "compare.danger": "Send nothing secret to it. Ask in person what is wrong, and compare again on another network.",
 
   ...pictures,

@@ -13,6 +13,14 @@ export function isGrave(reason) {
 }
 
 /**
+ * Whether it ended so without a word on what was seen: whoever stands between may have ended it, to keep people from that.
+ * @param {End} reason
+ */
+export function isUnsaid(reason) {
+  return !isGrave(reason) && reason !== "same";
+}
+
+/**
  * What tells one comparison with a device from another: no two show the same.
  * @param {string} device
  * @param {Pictures} pictures
