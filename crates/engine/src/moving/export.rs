@@ -1,5 +1,5 @@
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -20,6 +20,8 @@ use crate::{
 
 /// The copy of the database that is read while the device goes on writing its own.
 const COPY: &str = "export.db";
+/// How the name of one ends that is not whole.
+const PART: &str = ".part";
 
 /// Writes the device's key and a copy of its database, of one moment, to a new file that the passphrase opens. Blocks, for
 /// as long as copying the database takes, and is called once at a time by who holds the folder; who writes to the database
@@ -41,7 +43,12 @@ pub(crate) fn export(
         return Err(taken());
     }
     let what = format!("Writing {}", path.display());
+    clean_beside(path);
     let mut out = part.create().map_err(|error| failed(&what, &error))?;
+    // So that nobody takes it for left behind; some disks have no locks, and there nobody does.
+    if let Err(error) = out.try_lock() {
+        tracing::debug!(%error, "an export is written without a lock");
+    }
     let copy = Temporary::new(folder.join(COPY));
     drop(copy.create().map_err(|error| failed("Copying the database", &error))?);
     copy_database(database, &copy.0)?;
@@ -82,14 +89,39 @@ fn kept(path: &Path, folder: io::Result<()>) -> Result<(), ApiError> {
     }
 }
 
-/// Where it is written until it is whole.
+/// Where it is written until it is whole: nowhere else than any other export of that name is.
 fn beside(path: &Path) -> Result<PathBuf, ApiError> {
     let name = path.file_name().filter(|_| path.is_absolute());
     let name = name.ok_or_else(|| ApiError::invalid("An export needs the full path of a file to write."))?;
+    let no_randomness =
+        |error| ApiError::new(ErrorCode::Internal, format!("The system gives no random numbers ({error})."));
+    let random = getrandom::u32().map_err(no_randomness)?;
     let mut part = OsString::from(".");
     part.push(name);
-    part.push(".part");
+    part.push(format!(".{random:08x}{PART}"));
     Ok(path.with_file_name(part))
+}
+
+/// Removes what exports of that name left behind that were killed; not what is being written, which is locked.
+fn clean_beside(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let is_part = |file: &OsStr| {
+        let rest =
+            file.as_encoded_bytes().strip_prefix(b".").and_then(|rest| rest.strip_prefix(name.as_encoded_bytes()));
+        let random = rest.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(PART.as_bytes()));
+        random.is_some_and(|random| random.len() == 8 && random.iter().all(u8::is_ascii_hexdigit))
+    };
+    // One may be let put files where one may not look.
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let left = entry.path();
+        if !is_part(&entry.file_name()) || !platform::open_regular_file(&left).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            continue;
+        }
+        if let Err(error) = platform::remove_file(&left) {
+            tracing::warn!(%error, file = %left.display(), "what an export left behind could not be removed");
+        }
+    }
 }
 
 /// A file that is removed when this is dropped.
@@ -168,6 +200,29 @@ mod tests {
         let other = folder.path().join("other");
         Temporary::new(folder.path().join("gone.part")).take_its_place_without_links(&other).unwrap_err();
         assert!(!other.exists());
+    }
+
+    #[test]
+    fn each_export_to_a_name_is_written_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("export");
+        let parts = [beside(&path).unwrap(), beside(&path).unwrap()];
+        assert_ne!(parts[0], parts[1]);
+        let [killed, goes_on] = parts.map(Temporary::new);
+        drop(killed.create().unwrap());
+        let file = goes_on.create().unwrap();
+        file.try_lock().unwrap();
+        let others: Vec<PathBuf> =
+            [".export.part", ".export2.01234567.part", "export.01234567.part", ".export.0123456.part"]
+                .map(|name| folder.path().join(name))
+                .into();
+        for other in &others {
+            std::fs::write(other, "").unwrap();
+        }
+        clean_beside(&path);
+        assert!(!killed.0.exists(), "nobody writes it any more");
+        assert!(goes_on.0.exists() && others.iter().all(|other| other.exists()));
+        goes_on.take_its_place(&file, &path).unwrap();
     }
 
     #[cfg(unix)]
