@@ -28,7 +28,7 @@ impl Node {
 
     /// The code that is live.
     pub async fn shown_code(&self, _: NoParams) -> Result<ShownCode, ApiError> {
-        self.core().write(|machine, now| Ok(ShownCode::of(machine.replica.shown_code(now)))).await
+        self.core().read_at(|machine, now| Ok(ShownCode::of(machine.replica.shown_code(now)))).await
     }
 
     /// Shows no code any more.

@@ -50,7 +50,7 @@ pub(super) trait Write: Send {
 
 /// A command that only looks, at what is committed.
 pub(super) trait Read: Send {
-    fn look(self: Box<Self>, machine: Result<&Machine, &ApiError>);
+    fn look(self: Box<Self>, machine: Result<&Machine, &ApiError>, now: Time);
 }
 
 pub(super) struct Change<T, F> {
@@ -94,12 +94,12 @@ pub(super) struct Look<T, F> {
 impl<T, F> Read for Look<T, F>
 where
     T: Send,
-    F: FnOnce(&Machine) -> Result<T, CommandError> + Send,
+    F: FnOnce(&Machine, Time) -> Result<T, CommandError> + Send,
 {
-    fn look(self: Box<Self>, machine: Result<&Machine, &ApiError>) {
+    fn look(self: Box<Self>, machine: Result<&Machine, &ApiError>, now: Time) {
         let Self { look, answer } = *self;
         let result = match machine {
-            Ok(machine) => look(machine).map_err(ApiError::from),
+            Ok(machine) => look(machine, now).map_err(ApiError::from),
             Err(refusal) => Err(refusal.clone()),
         };
         // Whoever asked may have gone.

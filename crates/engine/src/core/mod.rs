@@ -190,6 +190,15 @@ impl Core {
         T: Send + 'static,
         F: FnOnce(&Machine) -> Result<T, CommandError> + Send + 'static,
     {
+        self.read_at(move |machine, _| look(machine))
+    }
+
+    /// As [`read`](Self::read), where it matters what time it is.
+    pub(crate) fn read_at<T, F>(&self, look: F) -> impl Future<Output = Result<T, ApiError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Machine, Time) -> Result<T, CommandError> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
         self.put(Input::Read(Box::new(Look { look, answer })), answered)
     }

@@ -89,6 +89,19 @@ async fn a_store_that_fails_stops_the_device_and_answers_nothing_it_did_not_keep
 }
 
 #[tokio::test]
+async fn whether_a_code_is_shown_is_told_also_while_nothing_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, _) = alice_in_a_garden(folder.path()).await;
+    let mut events = alice.subscribe();
+    let full = alice.core().write::<(), _>(|_, _| Err(CommandError::Store(StoreError::Full)));
+    assert_eq!(full.await.unwrap_err().code, ErrorCode::ReadOnly);
+    assert_eq!(store_state(&mut events).await, StoreCondition::ReadOnly);
+    alice.shown_code(NoParams {}).await.unwrap();
+    assert_eq!(alice.hide_code(NoParams {}).await.unwrap_err().code, ErrorCode::ReadOnly);
+    alice.close().await;
+}
+
+#[tokio::test]
 async fn who_answers_in_anothers_place_is_told_also_while_nothing_can_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let (alice, _) = alice_in_a_garden(folder.path()).await;

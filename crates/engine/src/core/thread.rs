@@ -206,7 +206,7 @@ impl Thread {
         }
         for read in std::mem::take(&mut burst.reads) {
             let refusal = self.refusal.as_ref().map(|refusal| &refusal.error);
-            read.look(self.machine.as_ref().ok_or(refusal.unwrap_or(&fault::internal())));
+            read.look(self.machine.as_ref().ok_or(refusal.unwrap_or(&fault::internal())), self.clock.now());
         }
         let many = self.machine.as_ref().is_some_and(|machine| machine.connections.open.len() >= MANY);
         let linger = go_on && many && !burst.presses && burst.inputs > 0;
