@@ -9,7 +9,7 @@ use std::{
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use lanline_engine::{
     Settings,
-    api::{Event, Joined, MessageKind, RoomSummary, Rooms},
+    api::{CompareEnd, Event, Joined, MessageKind, RoomSummary, Rooms},
     events::EventStream,
 };
 
@@ -20,7 +20,7 @@ use super::{
     screen::Screen,
     typed::{self, Typed},
 };
-use crate::{clock, device::Device, exit::Failure, line::Line, plain};
+use crate::{clock, commands, device::Device, exit::Failure, line::Line, plain};
 
 /// How many messages may be on their way to the disk before no more is read.
 const IN_FLIGHT: usize = 256;
@@ -56,7 +56,8 @@ pub(super) struct Session<'a> {
     stamp: String,
     /// Another room is being looked for or joined: what is typed next is meant for that one.
     moving: bool,
-    /// The device that is compared with, once it is known what both show, and the words of that.
+    /// The device that is compared with, once it is known what both show, and the words of that. Until this person has
+    /// answered, nothing that others do makes it another one, not even that they end it: `/same` may be typed already.
     comparing: Option<(String, Vec<String>)>,
     /// Rooms in which something new was told of.
     elsewhere: BTreeSet<String>,
@@ -302,6 +303,15 @@ impl<'a> Session<'a> {
     }
 
     fn event(&mut self, event: &Event) {
+        if let Event::CompareAsked { device_id, name, .. } = event
+            && self.comparing.as_ref().is_some_and(|(compared, _)| compared != device_id)
+        {
+            let who = self.conversation.who(device_id, name);
+            self.note(&format!(
+                "{who} wants to compare, too: say /same or /differ of what is shown, then /compare WHO shows that."
+            ));
+            return;
+        }
         let steps = self.conversation.event(event, clock::now_ms());
         self.take(steps);
         if std::mem::take(&mut self.not_entered) {
@@ -320,8 +330,14 @@ impl<'a> Session<'a> {
             Event::CompareAsked { device_id, pictures, .. } => {
                 self.comparing = Some((device_id.clone(), pictures.words.clone()));
             }
-            Event::CompareEnded { device_id, .. } => {
+            Event::CompareEnded { device_id, reason: CompareEnd::Same | CompareEnd::Differ, .. } => {
                 self.comparing.take_if(|(compared, _)| compared == device_id);
+            }
+            Event::CompareEnded { device_id, reason, .. }
+                if commands::compare::is_unsaid(*reason)
+                    && self.comparing.as_ref().is_some_and(|(compared, _)| compared == device_id) =>
+            {
+                self.note("If you saw other pictures there, /differ says so still.");
             }
             Event::RoomChanged { room } if *room == self.room.room => self.asked.push(answer::rooms(self.device)),
             _ => {}

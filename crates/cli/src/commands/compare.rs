@@ -27,11 +27,21 @@ async fn compare(device: &Device, which: &str) -> Result<(), Failure> {
     print::text(&shown(&name, &pictures));
     print::text("Are they the same there, in the same order? Type yes or no.");
     let mut input = BufReader::new(tokio::io::stdin());
-    let same = tokio::select! {
-        said = answer(&mut input) => said,
-        how = ended(&mut events, &known.device_id) => return Err(Failure::undone(over(&name, how))),
+    let said = {
+        let mut answer = std::pin::pin!(answer(&mut input));
+        tokio::select! {
+            said = &mut answer => said,
+            how = ended(&mut events, &known.device_id) => {
+                if !is_unsaid(how) {
+                    return Err(Failure::undone(over(&name, how)));
+                }
+                print::text(&over(&name, how));
+                print::text("If you saw other pictures there, type no still.");
+                answer.await
+            }
+        }
     };
-    let Some(same) = same else {
+    let Some(same) = said else {
         return Err(Failure::undone(format!("Nothing is kept: it is not known whether {name} shows the same.")));
     };
     let params = ConfirmCompare { device_id: known.device_id.clone(), same, words: Some(pictures.words) };
@@ -86,6 +96,11 @@ async fn ended(events: &mut EventStream, device: &str) -> CompareEnd {
             None => return CompareEnd::Gone,
         }
     }
+}
+
+/// Whether nobody has said anything of what was shown: whoever stands between may have ended it, to keep people from that.
+pub(crate) fn is_unsaid(how: CompareEnd) -> bool {
+    matches!(how, CompareEnd::TimeOver | CompareEnd::Gone | CompareEnd::Withdrawn)
 }
 
 /// What a device and this one show, one line a picture.

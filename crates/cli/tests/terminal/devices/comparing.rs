@@ -1,9 +1,11 @@
+use std::io::{BufRead, BufReader, Write};
+
 use serde_json::{Value, json};
 
 use super::device::{Device, alice_and_bob, text};
 use crate::{
     people::ask,
-    process::{assert_failed, run},
+    process::{assert_failed, ended, lanline, run},
     talk::Chat,
 };
 
@@ -96,4 +98,58 @@ fn two_chats_compare() {
     assert_failed(&run(home.path(), &["devices", "rob", "--forget"]), 2, &["no device", "there is none"]);
     assert_failed(&run(home.path(), &["devices", "rob"]), 2, &["lanline --help"]);
     assert_failed(&run(home.path(), &["devices", "--block"]), 2, &["lanline --help"]);
+}
+
+/// Whoever asks, or ends what is shown, may do so in the moment in which Enter is pressed.
+#[test]
+fn nobody_else_makes_an_answer_count_for_another_device() {
+    let home = crate::people::alice();
+    let mut alice = Chat::start(home.path(), &["garden"]);
+    alice.shows("In <Garden>");
+    let bobs = crate::people::bob(&crate::people::link(home.path()));
+    let carols = tempfile::tempdir().unwrap();
+    ask(carols.path(), &["join", &crate::people::link(home.path()), "--name", "Carol"]);
+    let bob = Chat::start(bobs.path(), &[]);
+    alice.shows("<Bob> is connected");
+    let mut carol = Chat::start(carols.path(), &[]);
+    alice.shows("<Carol> is connected");
+    let verified = || {
+        ask(home.path(), &["devices"])
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|known| known["verified"].clone())
+            .collect::<Vec<_>>()
+    };
+
+    alice.types("/compare bob");
+    alice.shows("<Bob> and this device are to show the same pictures:");
+    drop(bob);
+    alice.shows("The connection to <Bob> ended");
+    alice.shows("/differ says so still");
+    carol.types("/compare alice");
+    alice.shows("<Carol> wants to compare, too");
+    alice.types("/same");
+    alice.shows("othing is compared with this device any more");
+    assert!(!verified().contains(&json!("compared")));
+
+    alice.types("/compare carol");
+    alice.shows("<Carol> and this device are to show the same pictures:");
+    let mut bob = Chat::start(bobs.path(), &[]);
+    alice.shows("<Bob> is connected");
+    bob.types("/compare alice");
+    alice.shows("<Bob> wants to compare, too");
+    alice.types("/same");
+    alice.shows("<Carol> is verified now");
+
+    // By a command of its own, too, they differ whoever ends it.
+    let mut compare = lanline(home.path(), &["compare", "Bob"]).spawn().unwrap();
+    let mut shown = BufReader::new(compare.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(shown.any(|line| line.contains("Type yes or no")));
+    drop(bob);
+    assert!(shown.any(|line| line.contains("type no still")));
+    compare.stdin.take().unwrap().write_all(b"no\n").unwrap();
+    assert!(shown.any(|line| line.contains("The pictures of <Bob> differ")));
+    assert_eq!(ended(&mut compare).code(), Some(1));
+    assert_eq!(verified(), [Value::Null, json!("compared")]);
 }
