@@ -53,7 +53,7 @@ impl Membership {
         }
         let mut voters = Voters::new();
         for step in &way.steps {
-            for ground in chain.grounds(&step.acts, &voters) {
+            for ground in chain.grounds(&step.acts, &voters, &removed) {
                 self.stand_on(chain, ground);
             }
             if let Some(act) = step.acts.first() {

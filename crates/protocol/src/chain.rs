@@ -319,7 +319,7 @@ impl<'a> Chain<'a> {
     /// Whether a voter is not counted among those of whom more than half have to sign: it left, or was removed on any
     /// way.
     fn is_away(&self, voter: PublicKey, since: EntryId, epoch: u32) -> bool {
-        self.is_gone(voter, since) || self.is_ousted(voter, since, epoch)
+        self.is_gone(voter, since) || self.oustings(voter, since, epoch).next().is_some()
     }
 
     /// Whether more than half of the voters signed this act, of whom those are not counted who are away and did not
@@ -332,16 +332,39 @@ impl<'a> Chain<'a> {
         votes > waited_for.saturating_sub(present)
     }
 
-    /// What an act of the majority may need besides votes, where no entry of it is signed by more than half of the voters:
-    /// by what some of them left, and by what owners removed some.
-    pub(crate) fn grounds(&self, acts: &[&Act], voters: &Voters) -> Vec<&'a Act> {
-        let votes = |act: &Act| act.votes.iter().filter(|voter| voters.contains_key(*voter)).count();
-        if acts.iter().any(|act| act.ballot.is_none() || 2 * votes(act) > voters.len()) {
-            return Vec::new();
+    /// What an act of the majority needs besides votes, where no entry of it is signed by more than half of the voters: by
+    /// what others left, by what owners removed some, and by what those left whom a removal in force names. Of the word of
+    /// these not everybody takes it, so it is needed only where the others are not enough; and so on.
+    pub(crate) fn grounds(&self, acts: &[&Act], voters: &Voters, removed: &BTreeSet<PublicKey>) -> Vec<&'a Act> {
+        let votes = |act: &&&Act| act.votes.iter().filter(|voter| voters.contains_key(*voter)).count();
+        let most = acts.iter().filter(|act| act.ballot.is_some()).max_by_key(votes);
+        let Some((act, link)) = most.and_then(|act| Some((act, act.body.link()?))) else { return Vec::new() };
+        let epoch = link.epoch.saturating_sub(1);
+        let mut silent: Vec<(PublicKey, EntryId)> = voters.iter().map(|(voter, since)| (*voter, *since)).collect();
+        silent.retain(|(voter, _)| !act.votes.contains(voter));
+        let left = |voter: PublicKey, since: EntryId| -> Vec<&'a Act> {
+            self.left.get(&(voter, since)).into_iter().flatten().map(|leaving| leaving.act).collect()
+        };
+        let ousted = |voter: PublicKey, since: EntryId| -> Vec<&'a Act> {
+            self.oustings(voter, since, epoch).filter_map(|ousting| ousting.act).collect()
+        };
+        let mut grounds = Vec::new();
+        for round in 0..3 {
+            if votes(&act) > silent.len() {
+                break;
+            }
+            silent.retain(|(voter, since)| {
+                let found = match round {
+                    0 if removed.contains(voter) => Vec::new(),
+                    1 => ousted(*voter, *since),
+                    _ => left(*voter, *since),
+                };
+                let waited_for = found.is_empty();
+                grounds.extend(found);
+                waited_for
+            });
         }
-        let left = voters.iter().filter_map(|(voter, since)| self.left.get(&(*voter, *since)));
-        let removed = voters.keys().filter_map(|voter| self.ousted.get(voter)).flat_map(BTreeMap::values);
-        left.flatten().map(|leaving| leaving.act).chain(removed.filter_map(|ousting| ousting.act)).collect()
+        grounds
     }
 
     /// What a link changes about who votes.

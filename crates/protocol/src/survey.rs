@@ -116,13 +116,19 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Whether a voter of an epoch was removed on any way that came no less far: not before it became a voter, and not by who
+    /// The removals of a voter of an epoch on any way that came no less far: not before it became a voter, and not by who
     /// owned the room in an epoch before, who could else have all others be away at any time.
-    pub(crate) fn is_ousted(&self, voter: PublicKey, since: EntryId, epoch: u32) -> bool {
+    pub(crate) fn oustings(
+        &self,
+        voter: PublicKey,
+        since: EntryId,
+        epoch: u32,
+    ) -> impl Iterator<Item = &Ousting<'a>> + use<'_, 'a> {
         let before = self.readmitted.get(&(voter, since));
-        let counts = |(place, ousting): (&EntryId, &Ousting<'_>)| {
+        let oustings = self.ousted.get(&voter).into_iter().flatten();
+        let counts = move |place, ousting: &Ousting<'_>| {
             ousting.epoch >= epoch && before.is_none_or(|before| !before.contains(place))
         };
-        self.ousted.get(&voter).is_some_and(|oustings| oustings.iter().any(counts))
+        oustings.filter(move |(place, ousting)| counts(*place, ousting)).map(|(_, ousting)| ousting)
     }
 }

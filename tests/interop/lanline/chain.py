@@ -264,21 +264,41 @@ class Chain:
         way = begin
         for step in self.steps[1:]:
             if self.ballot(step.acts[0]):
-                found += self._grounds(step, way.voters)
+                found += self._grounds(step, way.voters, removed)
             way = self._step(way, step.id, step.acts)
         return found
 
-    def _grounds(self, step: Step, voters: dict[bytes, bytes]) -> list[Entry]:
-        """What an act of the majority may need besides votes: words of leaving, and removals by owners."""
-        if any(2 * len(self._signed[act.id] & voters.keys()) > len(voters) for act in step.acts):
-            return []
-        left = [
+    def _grounds(self, step: Step, voters: dict[bytes, bytes], removed: set[bytes | None]) -> list[Entry]:
+        """What an act of the majority needs besides votes: words of leaving, and removals by owners."""
+        signed = max((self._signed[act.id] & voters.keys() for act in step.acts), key=len)
+        silent, grounds = voters.keys() - signed, []
+        for turn in range(3):
+            if len(signed) > len(silent):
+                break
+            for voter in sorted(silent):
+                since = voters[voter]
+                found = self._ousters(voter, since, step.epoch - 1) if turn == 1 else self._leavings(voter, since)
+                if found and not (turn == 0 and voter in removed):
+                    grounds += found
+                    silent = silent - {voter}
+        return grounds
+
+    def _leavings(self, voter: bytes, since: bytes) -> list[Entry]:
+        return [
             entry
             for entry in self._entries.values()
             if isinstance(entry.body, Leave)
-            and voters.get(entry.header.author) in {*entry.body.adds, *self._log_adds[entry.log]}
+            and entry.header.author == voter
+            and since in {*entry.body.adds, *self._log_adds[entry.log]}
         ]
-        return left + [act for act in self._ousting.values() if act.body.key in voters and not act.body.link.votes]
+
+    def _ousters(self, voter: bytes, since: bytes, epoch: int) -> list[Entry]:
+        removals = [act for act in self._ousting.values() if act.body.key == voter and not act.body.link.votes]
+        return [removal for removal in removals if self._ousts(removal, since, epoch)]
+
+    def _ousts(self, removal: Entry, since: bytes, epoch: int) -> bool:
+        link, key = removal.body.link, removal.body.key
+        return link.epoch >= epoch and removal.id not in self._readmitted.get((key, since), set())
 
 
 def _removes(step: Step) -> bytes | None:
