@@ -106,7 +106,9 @@ async fn two_people_see_the_same_and_say_so() -> Result<()> {
     alice.close_dialog().await?;
 
     // Once more, while bob still reads how the first one ended: he is shown the new ones, in one dialog.
+    // He connects anew only once he knows that she is gone: before, he is connected already.
     bob.shows("compare-outcome", "data-reason", "same").await?;
+    bob.shows("people-open", "data-online", "0").await?;
     bob.script(&with_the_other("connect")).await?;
     alice.click("known-compare").await?;
     bob.sees("compare-differ").await?;

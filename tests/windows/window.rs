@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
@@ -17,6 +17,8 @@ use crate::screen::{Picture, Screen};
 
 /// How long anything may take before it counts as not happening.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What the page gives back where a script threw something.
+const THROWN: &str = "thrown_by_the_script";
 
 /// A running app: its folder, its driver and its page.
 pub(crate) struct Window {
@@ -145,13 +147,18 @@ impl Window {
         .await
     }
 
-    /// Runs a script in the page; what it returns must be JSON. Promises are awaited.
+    /// Runs a script in the page; what it returns must be JSON. Promises are awaited, and what it throws is an error.
     pub(crate) async fn script(&self, script: &str) -> Result<Value> {
         let script = format!(
             "const done = arguments[arguments.length - 1]; \
-             (async () => {{ {script} }})().then(done, (error) => done({{ error }}));"
+             (async () => {{ {script} }})().then(done, (error) => \
+             done({{ {THROWN}: error instanceof Error ? String(error) : error }}));"
         );
-        Ok(self.client()?.execute_async(&script, Vec::new()).await?)
+        let given = self.client()?.execute_async(&script, Vec::new()).await?;
+        if let Some(error) = given.get(THROWN) {
+            bail!("{}: the script failed: {error}", self.name);
+        }
+        Ok(given)
     }
 
     /// Waits until a script returns this.
