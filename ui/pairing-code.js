@@ -43,14 +43,14 @@ export class PairingCode extends HTMLElement {
     configure(this, { class: "dialog-stack", role: "region", "aria-label": say("join.code") });
     this.#session.addEventListener("status", this.#draw);
     this.#session.addEventListener("code", this.#ended);
-    this.#session.addEventListener("resync", this.#look);
+    this.#session.addEventListener("resync", this.#missed);
     this.#clock = setInterval(this.#tick, LOOK_MS);
   }
 
   disconnectedCallback() {
     this.#session.removeEventListener("status", this.#draw);
     this.#session.removeEventListener("code", this.#ended);
-    this.#session.removeEventListener("resync", this.#look);
+    this.#session.removeEventListener("resync", this.#missed);
     clearInterval(this.#clock);
     this.#hide();
   }
@@ -79,22 +79,26 @@ export class PairingCode extends HTMLElement {
 
   #ended = (/** @type {Event} */ event) => {
     const { room, wrong } = /** @type {CustomEvent<Events["code_ended"]>} */ (event).detail;
-    if (!this.#code || room !== this.#room) return;
-    if (wrong) this.#end("wrong");
-    else this.#end(this.#invite?.uses === 1 ? "usedUp" : "used");
+    if (room !== this.#room) return;
+    void this.#look(wrong ? "wrong" : this.#invite?.uses === 1 ? "usedUp" : "used");
   };
 
-  /** Whether the code is live still, where its end may not have been heard of. */
-  #look = async () => {
+  #missed = () => this.#look("missed");
+
+  /**
+   * Whether the code is live still. What says that one ended does not say which, and may be about the one before.
+   * @param {Over} why what to tell where it is not
+   */
+  async #look(why) {
     const shown = this.#code;
     if (!shown) return;
     try {
       const { code } = await call("shown_code");
-      if (code !== shown.digits && this.#code === shown) this.#end("missed");
+      if (code !== shown.digits && this.#code === shown) this.#end(why);
     } catch {
       // What cannot be asked now is not known to be over; its time is, soon.
     }
-  };
+  }
 
   /** @param {Over} why */
   #end(why) {

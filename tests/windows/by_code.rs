@@ -1,10 +1,10 @@
 //! Six digits and an address, read from one screen and typed at another.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fantoccini::key::Key;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::driver::Scheme;
@@ -66,6 +66,8 @@ async fn somebody_joins_by_the_code_on_the_others_screen() -> Result<()> {
 
     // Where it is no longer shown, it is no longer good.
     alice.close_dialog().await?;
+    let live = "return (await window.__TAURI__.core.invoke('shown_code')).code ?? null;";
+    alice.gives(live, &Value::Null).await?;
     bob.fill("join-code", &code).await?;
     bob.click("join-submit").await?;
     bob.shows("error", "data-code", "expired").await?;
@@ -139,7 +141,9 @@ async fn a_code_whose_end_the_page_could_not_follow_is_not_shown() -> Result<()>
     alice.script(held).await?;
     let room = room.as_str().context("no room")?;
     mallory.say(room, &["Words before".to_owned()]).await?;
+    let deadline = Instant::now() + Duration::from_secs(5);
     while !ask(alice.folder(), &["messages", "Garden"])?.to_string().contains("Words before") {
+        ensure!(Instant::now() < deadline, "alice has no words before");
         sleep(Duration::from_millis(20)).await;
     }
     let refused = mallory.call("join", json!({ "address": address, "code": other })).await;

@@ -110,6 +110,8 @@ async fn two_people_see_the_same_and_say_so() -> Result<()> {
     bob.shows("compare-outcome", "data-reason", "same").await?;
     bob.shows("people-open", "data-online", "0").await?;
     bob.script(&with_the_other("connect")).await?;
+    alice.shows("known-device", "data-online", "true").await?;
+    alice.comes_to_rest().await?;
     alice.click("known-compare").await?;
     bob.sees("compare-differ").await?;
     let others = pictures(&alice).await?;
@@ -170,9 +172,24 @@ async fn one_sees_something_else_and_both_are_warned() -> Result<()> {
     bob.close_dialog().await?;
     bob.shows("known-device", "data-verified", "no").await?;
 
-    // What alice has to read stays until she closes it; then the next one opens.
+    // What alice has to read stays until she closes it, also where another comparison begins and ends meanwhile; then
+    // the next one opens.
+    let ended = "window.ended = 0; await window.__TAURI__.event.listen('compare-ended', () => { window.ended += 1; }); \
+         return null;";
+    alice.script(ended).await?;
+    bob.click("known-compare").await?;
+    let before = pictures(&bob).await?;
+    bob.script(&with_the_other("disconnect")).await?;
+    alice.gives("return window.ended;", &json!(1)).await?;
+    alice.shows("people-open", "data-online", "0").await?;
+    alice.shows("compare-outcome", "data-reason", "differ").await?;
+    bob.close_dialog().await?;
+    bob.script(&with_the_other("connect")).await?;
+    bob.shows("known-device", "data-online", "true").await?;
+    bob.comes_to_rest().await?;
     bob.click("known-compare").await?;
     let shown = pictures(&bob).await?;
+    assert_ne!(shown, before);
     alice.shows("compare-outcome", "data-reason", "differ").await?;
     alice.close_dialog().await?;
     assert_eq!(pictures(&alice).await?, shown);
@@ -181,7 +198,7 @@ async fn one_sees_something_else_and_both_are_warned() -> Result<()> {
 
 #[tokio::test]
 async fn a_device_is_renamed_blocked_and_forgotten() -> Result<()> {
-    let (alice, bob) = in_a_room_in(Scheme::Dark).await?;
+    let (alice, mut bob) = in_a_room_in(Scheme::Dark).await?;
     alice.resize(360, 640).await?;
     alice.click("people-open").await?;
     alice.click("people-devices").await?;
@@ -203,6 +220,8 @@ async fn a_device_is_renamed_blocked_and_forgotten() -> Result<()> {
     alice.fits().await?;
     picture(&alice, "devices-blocked").await?;
     bob.shows("people-open", "data-online", "0").await?;
+    // Once he may, he would come back by himself, and be met again.
+    bob.kill()?;
     alice.click("known-unblock").await?;
     gone(&alice, "known-blocked").await?;
 

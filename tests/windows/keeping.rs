@@ -29,6 +29,8 @@ async fn the_focus_comes_back_to_the_message_and_the_draft_stays() -> Result<()>
     send_many(&alice, 1, 60).await?;
     bob.sees("jump-newest").await?;
     bob.click("jump-newest").await?;
+    let last = "return [...document.querySelectorAll('[data-testid=\"message-text\"]')].at(-1)?.textContent;";
+    bob.gives(last, &json!("Message 60")).await?;
     bob.fill("composer-input", "half a thought").await?;
 
     // The dialog's opener is drawn anew while it is open, as any change of its message does.

@@ -52,6 +52,7 @@ export function openCompare(session, device, pictures, told) {
       say(same ? "compare.same" : "compare.differ"),
     );
     control.addEventListener("click", async () => {
+      if (deciding) return;
       deciding = true;
       const said = await failure.during(control, async () => {
         await call("confirm_compare", { device_id: device, same, words });
@@ -75,7 +76,9 @@ export function openCompare(session, device, pictures, told) {
   let deciding = false;
   const finish = (/** @type {End} */ reason) => {
     // What the person said is told once by the answer and once by an event; what the other said comes after it.
-    if (reason === ending || (ending === "they_differ" && reason === "same") || !dialog.isConnected) return;
+    if (reason === ending || !dialog.isConnected) return;
+    // What the person has to read stays: whoever stands between may begin and end another comparison to wipe it away.
+    if (ending && isGrave(ending) && !isGrave(reason)) return;
     ending = reason;
     const result = outcome(name, reason);
     lead.remove();

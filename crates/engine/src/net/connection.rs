@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use lanline_protocol::checked::{CheckedBatch, Checking};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -18,6 +19,7 @@ use super::frame::{self, FrameLimit, Kind, Next, PING, PONG};
 use super::handle::FramePermit;
 use super::shared::{Shared, Work};
 use super::{ConnectionEvent, Sink, Timeouts, tls};
+use crate::platform;
 
 /// Frames of one connection that may wait for the core.
 const FRAMES_WAITING: u32 = 4;
@@ -38,6 +40,14 @@ const COALESCED: usize = 16 * 1024;
 /// queue towards it is full. Without that, two devices that each wait for the other to read would
 /// wait for ever.
 const STUCK: Duration = Duration::from_millis(250);
+
+/// How a connection is to behave. Where the system refuses, nothing breaks.
+pub(super) fn settle(stream: &TcpStream, stalled: Duration) {
+    // Else a heartbeat may wait for a delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    // Who takes nothing in for a while does not hear either that the other side is gone.
+    let _ = platform::give_up_after(stream, stalled);
+}
 
 /// Runs a connection to its end, whose reason it returns.
 pub(super) async fn run<S>(stream: S, shared: Arc<Shared>, sink: Sink, timeouts: Timeouts) -> CloseReason

@@ -15,7 +15,7 @@ use tokio_rustls::TlsStream;
 
 use super::address::{Address, show};
 use super::tls::{self, Peer, Refusal, Tls, tls_error};
-use super::{ConnectionId, Inner, Net};
+use super::{ConnectionId, Inner, Net, connection};
 
 /// Addresses tried in one dial.
 const CANDIDATES_MAX: usize = 16;
@@ -211,8 +211,7 @@ async fn race(
 
 async fn attempt(inner: &Inner, address: SocketAddr, expect: Option<DeviceId>) -> Result<Greeted, DialError> {
     let stream = TcpStream::connect(address).await.map_err(|error| explain_connect(address, &error))?;
-    // Without it a heartbeat may wait for a delayed acknowledgement; nothing breaks.
-    let _ = stream.set_nodelay(true);
+    connection::settle(&stream, inner.timeouts.stalled);
     let explain_tls = |error: &rustls::Error| explain_tls(address, expect, error);
     let name = Tls::server_name().map_err(|error| explain_tls(&error))?;
     let stream = inner

@@ -275,8 +275,7 @@ pub(super) async fn handshake(
     stream: TcpStream,
     greeted: impl FnOnce(),
 ) -> Result<(TlsStream<TcpStream>, Peer), String> {
-    // Without it a heartbeat may wait for a delayed acknowledgement; nothing breaks.
-    let _ = stream.set_nodelay(true);
+    connection::settle(&stream, inner.timeouts.stalled);
     match timeout(inner.timeouts.handshake, accept_tls(inner, stream, greeted)).await {
         Err(_) => Err("no TLS handshake in time".to_owned()),
         Ok(Ok(stream)) => {

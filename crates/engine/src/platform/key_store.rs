@@ -101,7 +101,8 @@ fn within<E, T: Send + 'static>(
     work: impl FnOnce(&E) -> Result<T, Error> + Send + 'static,
     late: impl FnOnce(&E) + Send + 'static,
 ) -> Result<T, KeyStoreError> {
-    let (tell, told) = mpsc::channel();
+    // What is told is taken or fails to be: nothing is under way when the time is over.
+    let (tell, told) = mpsc::sync_channel(0);
     let run = move || {
         let entry = match open() {
             Ok(entry) => entry,

@@ -1,4 +1,7 @@
+use std::{io, time::Duration};
+
 use if_addrs::IfOperStatus;
+use tokio::net::TcpStream;
 
 /// What to do where the system does not let this user listen on a port.
 pub(crate) const PORT_ADVICE: &str = if cfg!(unix) {
@@ -19,5 +22,29 @@ pub(crate) fn is_up(status: &IfOperStatus) -> bool {
         IfOperStatus::Up => true,
         IfOperStatus::Unknown => !cfg!(unix),
         _ => false,
+    }
+}
+
+/// Ends a connection whose other end acknowledges nothing of what is sent for this long (RFC 5482), also while nobody reads
+/// it here. Elsewhere than on Linux and Android the system ends it when it thinks fit.
+pub(crate) fn give_up_after(stream: &TcpStream, after: Duration) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(after))?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, after);
+    Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_given_up_when_it_was_asked_to_be() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        give_up_after(&stream, Duration::from_secs(10)).unwrap();
+        let set = socket2::SockRef::from(&stream).tcp_user_timeout().unwrap();
+        assert_eq!(set, Some(Duration::from_secs(10)));
     }
 }

@@ -79,6 +79,7 @@ fn two_chats_compare() {
     assert!(said.status.success() && printed.contains("<Bob> is verified now"), "{printed}");
     let known = ask(home.path(), &["devices"]);
     assert_eq!(known[0]["verified"], "compared");
+    bob.shows("<Alice> and this device are to show the same pictures:");
     bob.types("/same");
     bob.shows("<Alice> is verified now");
 
@@ -137,6 +138,9 @@ fn nobody_else_makes_an_answer_count_for_another_device() {
     alice.shows("<Carol> and this device are to show the same pictures:");
     let mut bob = Chat::start(bobs.path(), &[]);
     alice.shows("<Bob> is connected");
+    while ask(bobs.path(), &["peers"]) == json!([]) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     bob.types("/compare alice");
     alice.shows("<Bob> wants to compare, too");
     alice.types("/same");

@@ -20,7 +20,12 @@ fn devices_are_called_blocked_and_forgotten_as_the_person_says() {
     bob.refused("connect", json!({"address": alice.address()}), "unreachable");
 
     alice.ask("set_device", json!({"device_id": bob.id, "blocked": false}));
+    alice.forget_events();
     bob.ask("connect", json!({"address": alice.address()}));
+    // He is noted when he comes and when he goes.
+    alice.event("peer_connected", |event| event["device_id"] == bob.id.as_str());
+    bob.end();
+    alice.event("peer_disconnected", |event| event["device_id"] == bob.id.as_str());
     alice.ask("forget_device", json!({"device_id": bob.id}));
     assert_eq!(alice.ask("devices", json!({})), json!([]));
     let stranger = Device::start("Carol").id;

@@ -41,7 +41,7 @@ async fn lengths_claimed_and_never_sent() {
     const MEMBERS: u8 = 32;
     /// Far more than what a connection takes that says little, far less than what was claimed.
     const EACH: usize = 64 * 1024;
-    let mut alice = Sockets::new(ALICE, Timeouts { silent: Duration::from_secs(3), ..Timeouts::default() });
+    let mut alice = Sockets::new(ALICE, Timeouts { silent: Duration::from_secs(10), ..Timeouts::default() });
     let (_listener, address) = alice.listen();
     let mut members = Vec::new();
     for seed in 100..100 + MEMBERS {
