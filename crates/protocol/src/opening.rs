@@ -292,11 +292,19 @@ impl<S: Store> Replica<S> {
         let told = session.tellings.is_empty() && !state.records_due;
         let settled = state.flowing && state.sent == newest && state.in_flight.is_empty() && told;
         // What this device has still to send or to hear acknowledged makes a difference that will go by itself.
-        if !settled || !held.groups.get(lane).entries.is_empty() || held.digest(&self.store, lane)? == digest.digest {
+        if !settled || !held.groups.get(lane).entries.is_empty() {
             return Ok(true);
         }
         let Some(slot) = shared.my_slot else { return Ok(true) };
-        self.send(connection, &Frame::WantHeads(WantHeads { slot, lane }));
+        let refused = state.refused;
+        if held.digest(&self.store, lane)? != digest.digest {
+            self.send(connection, &Frame::WantHeads(WantHeads { slot, lane }));
+        } else if !refused {
+            return Ok(true);
+        } else if let Some(shared) = self.shared_mut(connection, room) {
+            // What was refused counts there no more: nothing of theirs is lacking. By the heads the peer believes acks again.
+            shared.lanes.get_mut(lane).refused = false;
+        }
         self.send_heads(connection, room, lane)?;
         Ok(true)
     }

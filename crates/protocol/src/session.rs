@@ -69,7 +69,8 @@ pub(crate) struct LaneState {
     pub(crate) resumed: bool,
     /// Whether the peer said that this device has all it holds.
     pub(crate) their_end: bool,
-    /// Whether something of the peer's own was refused: an ack reaches all that came before, so that none speaks of it.
+    /// Whether something of the peer's own was refused, since both were known to hold the same: an ack reaches all that
+    /// came before, so that none speaks of it.
     pub(crate) refused: bool,
     /// Whether what the peer acknowledges says nothing, until it has told its heads: something was withheld from it.
     pub(crate) unsure: bool,

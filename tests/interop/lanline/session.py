@@ -205,9 +205,13 @@ class Session:
                 if not step.unsure:
                     step.acknowledged = max(step.acknowledged, upto)
             case Digest(_, lane, digest):
-                if self._is_quiet(lane) and digest != self._room.digest(lane):
-                    self.connection.send(WantHeads(self._slot, lane))
-                    self._send_heads(lane)
+                if self._is_quiet(lane):
+                    differs = digest != self._room.digest(lane)
+                    if differs:
+                        self.connection.send(WantHeads(self._slot, lane))
+                    if differs or step.refused:
+                        self._send_heads(lane)
+                    step.refused &= differs
 
     def _lacking(self, lane: Lane) -> list[tuple[int, Item]]:
         step = self.steps[lane]

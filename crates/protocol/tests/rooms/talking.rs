@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lanline_protocol::command::CommandError;
+use lanline_protocol::frame::{Ack, Frame};
 use lanline_protocol::identity::DeviceKey;
 use lanline_protocol::kind::{Kind, Lane};
 use lanline_protocol::receipt::Status;
@@ -371,4 +372,61 @@ fn an_ack_is_written_after_a_while_though_the_connection_ended() {
     }
     assert!(world.now.steady_ms < since.steady_ms + 5000);
     assert!(acked(&mut world));
+}
+
+/// Bob left and came back, and his disk is an older one than that: of the log that he ended then he has gone on below its
+/// end. Alice takes no more of it, and once he knows why, what he says is called stored again while they are connected.
+#[test]
+fn what_is_said_after_something_refused_is_called_stored_once_both_hold_the_same() {
+    let mut world = World::new(&["alice", "bob"]);
+    let room = world.room_of(2);
+    world.listen(ALICE);
+    world.say(BOB, room, "one");
+    world.settle();
+    world.crash(BOB);
+    let backup = world.store(BOB);
+    world.connect(BOB, ALICE);
+    world.settle();
+    for text in ["two", "three"] {
+        world.say(BOB, room, text);
+    }
+    // Records come first where heads are told, and by his receipts he notices.
+    world.say(ALICE, room, "hello");
+    world.settle();
+    let (now, link) = (world.now, world.invite(ALICE, room));
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    world.settle();
+    world.join(BOB, ALICE, &link);
+    world.crash(BOB);
+    world.roll_back(BOB, backup);
+    for text in ["another two", "another three", "another four"] {
+        world.say(BOB, room, text);
+    }
+    world.commit(BOB);
+    world.forget_cursors(BOB);
+    world.connect(BOB, ALICE);
+    world.settle();
+    assert!(world.events(BOB).contains(&Event::Renewed) && !world.connected(ALICE, BOB));
+    world.connect(BOB, ALICE);
+    let mut partial = false;
+    for _ in 0..400 {
+        world.alter_frames(ALICE, BOB, |bytes| {
+            let ack = Frame::decode(bytes);
+            partial |= matches!(ack, Ok(Frame::Ack(Ack { lane: Lane::Content, partial: Some(true), .. })));
+        });
+        world.deliver_one(&mut |_| 0);
+        world.commit(ALICE);
+        world.commit(BOB);
+    }
+    assert!(partial, "nothing of bob's was refused");
+    world.settle();
+    assert_eq!(world.texts(ALICE, room), world.texts(BOB, room));
+    let later = world.say(BOB, room, "later");
+    world.commit(BOB);
+    world.settle();
+    // Receipts would say so in a small room all the same.
+    let disk = world.store(BOB);
+    let arrival = disk.entry(later).unwrap().unwrap().arrival;
+    assert!(disk.acks(room, Lane::Content).unwrap().iter().any(|(_, acked)| *acked >= arrival));
 }

@@ -252,6 +252,25 @@ impl Hand {
         }
     }
 
+    /// What the other side holds of a lane, as it says once that is quiet; all that it sends until then is acknowledged.
+    pub(super) fn digest(&mut self, lane: Lane) -> Hash {
+        let mut digest = None;
+        for _ in 0..150 {
+            self.world.advance(1000);
+            self.world.commit(self.peer);
+            for frame in self.heard() {
+                match frame {
+                    Frame::Batch(Batch { lane, upto: Some(upto), .. }) => {
+                        self.say(&Frame::Ack(Ack { slot: 0, lane, upto, partial: None }));
+                    }
+                    Frame::Digest(told) if told.lane == lane => digest = Some(told.digest),
+                    _ => {}
+                }
+            }
+        }
+        digest.expect("the other side never says what it holds")
+    }
+
     /// The arrivals that were acknowledged in a lane since the other side was listened to last.
     pub(super) fn acks(&mut self, lane: Lane) -> Vec<u64> {
         self.all_acks(lane).into_iter().filter(|ack| ack.partial.is_none()).map(|ack| ack.upto).collect()

@@ -1,6 +1,6 @@
 //! What flows in which lane, and what an ack says.
 
-use lanline_protocol::frame::{Ack, Batch, Frame, Heads, Tag};
+use lanline_protocol::frame::{Ack, Batch, Digest, Frame, Heads, Tag};
 use lanline_protocol::id::{EntryId, Hash};
 use lanline_protocol::kind::Lane;
 use lanline_protocol::replica::CloseReason;
@@ -250,6 +250,32 @@ fn partial_ack_for_refused_own() {
     let heard = hand.heard();
     let asks = |frame: &Frame| matches!(frame, Frame::Resume(resume) if resume.lane == Lane::Content);
     assert!(heard.iter().any(asks), "{heard:?}");
+    // Once both hold the same, acks say again what is stored: the peer hears by heads that it may believe them.
+    for lane in Lane::ALL {
+        let mut hand = Hand::met();
+        hand.acknowledge_all();
+        let write = |hand: &mut Hand| match lane {
+            Lane::Content => hand.text("x"),
+            Lane::Membership => hand.write_kind(63, &[0; 20]),
+        };
+        let (missing, after_a_gap) = (write(&mut hand), write(&mut hand));
+        hand.send(std::slice::from_ref(&after_a_gap));
+        hand.send(&[missing, after_a_gap]);
+        let digest = hand.digest(lane);
+        let other = Hash::new([7; 32]);
+        for (digest, agreed) in [(other, false), (digest, true)] {
+            hand.say(&Frame::Digest(Digest { slot: 0, lane, digest }));
+            let heard = hand.heard();
+            let asks = |frame: &Frame| matches!(frame, Frame::WantHeads(want) if want.lane == lane);
+            let tells = |frame: &Frame| matches!(frame, Frame::Heads(heads) if heads.lane == lane);
+            assert_eq!((heard.iter().any(asks), heard.iter().any(tells)), (!agreed, true), "{heard:?}");
+            let upto = hand.send_in(lane, Vec::new());
+            let partial = (!agreed).then_some(true);
+            assert_eq!(hand.all_acks(lane), [Ack { slot: 0, lane, upto, partial }]);
+        }
+        hand.say(&Frame::Digest(Digest { slot: 0, lane, digest }));
+        assert_eq!(hand.heard(), [] as [Frame; 0], "all is said");
+    }
     // What somebody else wrote and does not count here holds nothing up.
     let mut world = World::new(&["alice", "bob", "carol"]);
     let room = world.room_of(3);
