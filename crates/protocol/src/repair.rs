@@ -326,6 +326,14 @@ impl<S: Store> Replica<S> {
 }
 
 impl Room {
+    /// Whether an entry that counts can be sent, as far as its log was found to have lost something: it stands before that,
+    /// or nothing counts that was lost.
+    pub(crate) fn is_passed_on(&self, log: &LogKey, seq: u64) -> bool {
+        let limit = || self.limit_of(*log, self.logs.get(Lane::Content).get(log)?);
+        let lost = |log| self.damage.missing.get(log).copied();
+        self.damage.is_before(log, seq) || lost(log).is_none_or(|lost| limit().is_none_or(|limit| limit.last() < lost))
+    }
+
     /// Whether a device acknowledged an entry that this device can have sent it.
     pub(crate) fn was_taken_by(&self, device: DeviceId, arrival: Arrival, lane: Lane, log: &LogKey, seq: u64) -> bool {
         let acked = self.acks.get(lane).get(&device).copied().unwrap_or(0);

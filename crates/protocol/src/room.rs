@@ -313,12 +313,14 @@ impl Room {
 
     /// Whether a held entry counts.
     pub(crate) fn counts(&self, header: &Header, id: EntryId) -> bool {
-        let log = header.log_key();
-        self.logs
-            .get(header.lane())
-            .get(&log)
-            .and_then(|state| Some((state, self.limit_of(log, state)?)))
-            .is_some_and(|(state, limit)| state.leaves(&limit, (header.seq, id)))
+        self.counts_at(header.lane(), header.log_key(), (header.seq, id))
+    }
+
+    /// As [`Self::counts`], by where it stands: its header may be lost.
+    pub(crate) fn counts_at(&self, lane: Lane, log: LogKey, at: (u64, EntryId)) -> bool {
+        let state = self.logs.get(lane).get(&log);
+        let limited = state.and_then(|state| Some((state, self.limit_of(log, state)?)));
+        limited.is_some_and(|(state, limit)| state.leaves(&limit, at))
     }
 
     pub(crate) fn note_profile(&mut self, entry: &Entry, order: Order) {

@@ -12,7 +12,6 @@ use crate::kind::Lane;
 use crate::limits;
 use crate::membership::Act;
 use crate::planted::{self, Bug};
-use crate::repair::Damage;
 use crate::replica::Replica;
 use crate::room::Room;
 use crate::session::{ConnectionId, LaneState, Telling};
@@ -24,7 +23,7 @@ use crate::tail::{Picked, Piece};
 fn pick<'a>(
     state: &mut LaneState,
     peer: &PublicKey,
-    damage: &Damage,
+    room: &Room,
     leaving: Option<LogKey>,
     pieces: &'a [Piece],
 ) -> Picked<'a> {
@@ -32,20 +31,23 @@ fn pick<'a>(
     for piece in pieces {
         let sent = match piece {
             Piece::Record { author, counts, .. } => author != peer && *counts,
-            Piece::Lost { log, .. } => {
-                state.gaps.insert(*log);
+            Piece::Lost { log, first, counts, .. } => {
+                if *counts {
+                    state.note_gap(*log, *first);
+                }
                 false
             }
             Piece::Group(group) => {
                 let held = state.have.get(&group.log).copied().unwrap_or(0);
                 let lacked = group.forked || group.last.0 > held;
-                // A group without all its words cannot be sent, and nothing of its log that comes after it could be
-                // taken; nor where that group stood before where this peer goes on.
-                if lacked && (!group.whole || !damage.is_before(&group.log, group.last.0)) {
-                    state.gaps.insert(group.log);
-                }
                 let counts = group.counts || leaving == Some(group.log);
-                lacked && counts && !state.gaps.contains(&group.log)
+                // A group without all its words cannot be sent, and nothing of its log that comes after it could be
+                // taken; nor where that group stood before where this peer goes on. Another branch of the log may be
+                // shorter and have come later, and what does not count is missed by nobody.
+                if lacked && counts && (!group.whole || !room.is_passed_on(&group.log, group.last.0)) {
+                    state.note_gap(group.log, group.first);
+                }
+                lacked && counts && state.gaps.get(&group.log).is_none_or(|first| group.last.0 < *first)
             }
         };
         if sent {
@@ -141,7 +143,7 @@ impl<S: Store> Replica<S> {
             let pieces = page.get(..pieces).unwrap_or_default();
             // What is held back may be all that is left: up to there, nothing is missing.
             let upto = pieces.last().map_or(newest, Piece::arrival);
-            let picked = pick(state, &peer, &room.damage, leave.map(|(_, log)| log), pieces);
+            let picked = pick(state, &peer, room, leave.map(|(_, log)| log), pieces);
             state.sent = upto;
             let anchor = pieces.iter().rev().find_map(|piece| match piece {
                 Piece::Group(group) => Some(group.last.1),

@@ -57,8 +57,9 @@ pub(crate) struct LaneState {
     pub(crate) in_flight: VecDeque<(Arrival, usize)>,
     /// Numbers up to which the peer is known to hold a log.
     pub(crate) have: BTreeMap<LogKey, u64>,
-    /// Logs of which something that the peer lacks cannot be sent, because its words are lost here.
-    pub(crate) gaps: BTreeSet<LogKey>,
+    /// Logs of which something that the peer lacks cannot be sent, because its words are lost here, each with the lowest
+    /// number of that.
+    pub(crate) gaps: BTreeMap<LogKey, u64>,
     /// Whether all records are to be sent once, outside of arrival order.
     pub(crate) records_due: bool,
     /// Whether the peer was told that it has all there is.
@@ -84,6 +85,14 @@ pub(crate) struct LaneState {
     pub(crate) heads_told: bool,
     /// When digests were last compared, and what was held then on both sides.
     pub(crate) digest_at: Option<(u64, Arrival, Arrival)>,
+}
+
+impl LaneState {
+    /// Notes that of a log nothing can be sent from a number on.
+    pub(crate) fn note_gap(&mut self, log: LogKey, first: u64) {
+        let known = self.gaps.entry(log).or_insert(first);
+        *known = (*known).min(first);
+    }
 }
 
 /// One room on one connection.

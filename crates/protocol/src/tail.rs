@@ -16,7 +16,7 @@ use crate::limits;
 use crate::planted::{self, Bug};
 use crate::record::Record;
 use crate::room::Room;
-use crate::store::{Arrival, Item, Store, StoreError};
+use crate::store::{Arrival, Item, Lost, Store, StoreError};
 
 /// What is passed on whole or not at all.
 #[derive(Debug)]
@@ -29,8 +29,12 @@ pub(crate) enum Piece {
         arrival: Arrival,
         /// Its log.
         log: LogKey,
+        /// The number that its group begins with, as far as that is known.
+        first: u64,
         /// The entry.
         id: EntryId,
+        /// Whether it counts.
+        counts: bool,
     },
     /// A record.
     Record {
@@ -54,6 +58,8 @@ pub(crate) struct Group {
     pub(crate) arrival: Arrival,
     /// Their log.
     pub(crate) log: LogKey,
+    /// The first one's number.
+    pub(crate) first: u64,
     /// The last one's number and id.
     pub(crate) last: (u64, EntryId),
     /// How many they are.
@@ -78,6 +84,7 @@ impl Group {
         Some(Self {
             arrival,
             log,
+            first: first.header.seq,
             last: (last.header.seq, last.id),
             entries: entries.len(),
             whole: entries.iter().all(|entry| entry.body.is_some()),
@@ -135,25 +142,34 @@ fn record(room: &Room, arrival: Arrival, record: &Record) -> Piece {
 fn pieces(room: &Room, items: Vec<Item>) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut entries: Vec<Entry> = Vec::new();
-    let mut broken = false;
+    // What its group begins with, and whether that lost something.
+    let (mut begins, mut broken) = (None, false);
+    // As a group, it counts by its first.
+    let lost = |arrival, log, id, (first, begins)| {
+        let counts = room.counts_at(Lane::Content, log, (first, begins));
+        Piece::Lost { arrival, log, first, id, counts }
+    };
     for item in items {
         match item {
-            Item::Lost(lost) => {
-                pieces.push(Piece::Lost { arrival: lost.arrival, log: lost.log, id: lost.id });
-                broken = !lost.ends_group;
-                if lost.ends_group {
+            Item::Lost(Lost { arrival, log, seq, id, ends_group, .. }) => {
+                pieces.push(lost(arrival, log, id, *begins.get_or_insert((seq, id))));
+                broken = !ends_group;
+                if ends_group {
                     entries.clear();
+                    begins = None;
                 }
             }
             Item::Record(arrival, found) => pieces.push(record(room, arrival, &found)),
             Item::Entry(stored) => {
                 let (entry, arrival) = (stored.entry, stored.arrival);
                 let (log, id, signed) = (entry.header.log_key(), entry.id, entry.signature.is_some());
+                let first = *begins.get_or_insert((entry.header.seq, id));
                 entries.push(entry);
                 if signed {
+                    begins = None;
                     let entries = std::mem::take(&mut entries);
                     if std::mem::take(&mut broken) {
-                        pieces.push(Piece::Lost { arrival, log, id });
+                        pieces.push(lost(arrival, log, id, first));
                     } else {
                         pieces.extend(Group::new(room, entries, arrival).map(Piece::Group));
                     }

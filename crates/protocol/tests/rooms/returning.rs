@@ -10,6 +10,8 @@ use lanline_protocol::store::{Item, Store, Tip};
 
 use crate::world::{ALICE, BOB, CAROL, World};
 
+const DAVE: usize = 3;
+
 fn key(device: usize) -> DeviceKey {
     DeviceKey::from_seed(&[device as u8 + 1; 32])
 }
@@ -219,4 +221,68 @@ fn who_left_hands_in_nothing_more_below_a_cut_that_it_made_up() {
     push(&mut world, room, BOB, CAROL, std::slice::from_ref(&late));
     world.settle();
     assert!(world.store(CAROL).entry(late.id).unwrap().is_none());
+}
+
+/// Bob's disk was an older one twice, so that his log has two branches. Alice removed him and is away: of one branch the
+/// others hold more than she did, of the other less. Carol lost the words of what does not count: what does she still
+/// passes on, though it came later.
+#[test]
+fn what_was_lost_behind_a_cut_holds_back_nothing_of_another_branch() {
+    for header in [false, true] {
+        let mut world = World::new(&["alice", "bob", "carol", "dave"]);
+        let room = world.room_of(4);
+        world.say(BOB, room, "one");
+        world.settle();
+        world.crash(BOB);
+        let backup = world.store(BOB);
+        for device in [ALICE, CAROL, DAVE] {
+            world.crash(device);
+        }
+        // Three see two, and carol alone what comes then.
+        world.say(BOB, room, "two");
+        world.commit(BOB);
+        for device in [ALICE, DAVE, CAROL] {
+            world.connect(BOB, device);
+            world.settle();
+            if device != CAROL {
+                world.cut(BOB, device);
+            }
+        }
+        let beyond = ["three", "four"].map(|text| {
+            let id = world.say(BOB, room, text);
+            world.commit(BOB);
+            id
+        });
+        world.settle();
+        // Carol sees another two, and alice what comes behind that, too.
+        let mut backup = backup;
+        for (text, device) in [("another two", CAROL), ("another three", ALICE)] {
+            world.crash(BOB);
+            world.roll_back(BOB, backup);
+            world.say(BOB, room, text);
+            world.commit(BOB);
+            backup = world.store(BOB);
+            // He notices, hangs up, and comes back with a new store.
+            for _ in 0..2 {
+                world.connect(BOB, device);
+                world.settle();
+            }
+            world.cut(BOB, device);
+        }
+        let now = world.now;
+        world.replica(ALICE).remove_member(now, room, key(BOB).public().device_id()).unwrap();
+        world.commit(ALICE);
+        let removal = removal(&mut world, room, ALICE);
+        let removal = world.store(ALICE).entry(removal).unwrap().unwrap().entry;
+        for device in [CAROL, DAVE] {
+            push(&mut world, room, ALICE, device, std::slice::from_ref(&removal));
+            assert!(!is_member(&mut world, room, device, BOB));
+        }
+        world.replica(CAROL).store_mut().damage(beyond[1], header);
+        world.commit(CAROL);
+        assert_eq!(world.texts(CAROL, room), ["one", "two", "another two"]);
+        world.connect(CAROL, DAVE);
+        world.settle();
+        assert_eq!(world.texts(DAVE, room), world.texts(CAROL, room));
+    }
 }
