@@ -329,9 +329,9 @@ impl Room {
     /// Whether an entry that counts can be sent, as far as its log was found to have lost something: it stands before that,
     /// or nothing counts that was lost.
     pub(crate) fn is_passed_on(&self, log: &LogKey, seq: u64) -> bool {
-        let limit = || self.limit_of(*log, self.logs.get(Lane::Content).get(log)?);
-        let lost = |log| self.damage.missing.get(log).copied();
-        self.damage.is_before(log, seq) || lost(log).is_none_or(|lost| limit().is_none_or(|limit| limit.last() < lost))
+        let counts = |lost: &Lost| lost.log == *log && self.counts_at(Lane::Content, *log, (lost.seq, lost.id));
+        let damage = &self.damage;
+        damage.is_before(log, seq) || (damage.lost.len() < limits::LOST && !damage.lost.values().any(counts))
     }
 
     /// Whether a device acknowledged an entry that this device can have sent it.
