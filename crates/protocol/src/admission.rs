@@ -52,9 +52,10 @@ impl Membership {
             }
         }
         let mut voters = Voters::new();
-        for step in &way.steps {
+        for (position, step) in way.steps.iter().enumerate() {
             for ground in chain.grounds(&step.acts, &voters, &removed) {
                 self.stand_on(chain, ground);
+                self.grounds.push((position, ground.id));
             }
             if let Some(act) = step.acts.first() {
                 chain.count(&mut voters, step.id, act);

@@ -280,7 +280,7 @@ impl<'a> Chain<'a> {
         for act in self.children.get(&head).map(Vec::as_slice).unwrap_or_default() {
             let Some(link) = act.body.link() else { continue };
             let by_owner = act.header.author == owner && !owner_removed && link.epoch == epoch && link.votes.is_empty();
-            if by_owner && self.before_leaving(act) {
+            if by_owner && !self.behind_leaving(act) {
                 own.push(act);
             } else if epoch < MAX_EPOCHS && link.epoch == epoch + 1 && !act.votes.is_empty() {
                 let waited_for = *waited_for.get_or_insert_with(|| {
@@ -301,13 +301,15 @@ impl<'a> Chain<'a> {
         (own, ballots)
     }
 
-    /// Whether the author had not left before writing it.
-    fn before_leaving(&self, act: &Act) -> bool {
-        let Header { author, log, .. } = act.header;
-        let roots = self.roots.get(&act.header.log_key()).into_iter().flatten();
-        roots.filter_map(|root| self.left.get(&(author, *root))).all(|leavings| {
-            let tips = left_of(leavings.iter().map(|leaving| &leaving.cuts), &log);
-            tips.is_some_and(|tips| self.lineage.leads(&act.header, act.id, tips))
+    /// Whether the author wrote it behind a word of leaving, in the same log. By what a leaving says of other logs nothing is
+    /// taken back that an owner did: it could name so little that nobody was ever let in.
+    fn behind_leaving(&self, act: &Act) -> bool {
+        let log = act.header.log_key();
+        let roots = self.roots.get(&log).into_iter().flatten();
+        let mut leavings = roots.filter_map(|root| self.left.get(&(log.author, *root))).flatten();
+        leavings.any(|Leaving { act: leaving, .. }| {
+            let place = |act: &Act| (act.header.seq, act.id);
+            leaving.header.log_key() == log && self.lineage.stands_before(log, place(leaving), place(act))
         })
     }
 

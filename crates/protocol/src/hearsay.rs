@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chain::signed_as_said;
 use crate::checked::Group;
+use crate::entry::Entry;
 use crate::id::{EntryId, RoomId};
 use crate::identity::PublicKey;
+use crate::kind::Lane;
 use crate::limits;
 use crate::membership::{Act, Membership};
 use crate::replica::Replica;
-use crate::room::Room;
+use crate::room::{Log, Room};
 use crate::store::Store;
 
 impl Room {
@@ -59,6 +61,33 @@ impl Room {
 }
 
 impl<S: Store> Replica<S> {
+    /// Whether one of these, whose log does not count for it, is an act of the majority that so many signed as had to, and
+    /// nobody who may vote now. Nobody brings that back to a room by passing it on, not a member either.
+    pub(crate) fn is_of_the_past(&mut self, id: RoomId, entries: &[Entry]) -> bool {
+        let Some(room) = self.rooms.get_mut(&id) else { return false };
+        for entry in entries.iter().filter(|entry| entry.header.kind().is_control()) {
+            let body = entry.decode_body();
+            if body.link().is_none_or(|link| link.votes.is_empty()) {
+                continue;
+            }
+            let act = Act::of(entry);
+            let log = entry.header.log_key();
+            let adds =
+                room.logs.get(Lane::Membership).get(&log).into_iter().flat_map(Log::adds).chain(entry.header.add);
+            let counts = room.limit(log, adds).is_some_and(|limit| limit.admits(entry.header.seq, entry.id));
+            let previous = body.link().map(|link| link.previous);
+            let voted_for = room
+                .membership
+                .as_ref()
+                .zip(previous)
+                .is_none_or(|(held, previous)| held.is_voted_for(previous, &act.votes, &self.me));
+            if !counts && !voted_for && room.may_evaluate() && room.is_carried(&act) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Looks into entries that are not stored: who was removed may have written an act of the majority that everybody
     /// else has yet to hear of, and that outranks the removal.
     pub(crate) fn overhear(&mut self, id: RoomId, group: &Group) {

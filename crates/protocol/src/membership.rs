@@ -214,8 +214,6 @@ pub struct Membership {
     pub(crate) outranked: BTreeMap<EntryId, usize>,
     /// The ballots of the acts of the majority that any way of the chain goes over, in force or not.
     pub(crate) carried: BTreeSet<EntryId>,
-    /// Of those of which no entry counts that is held, so that it is passed on to nobody: one entry.
-    pub(crate) adrift: Vec<EntryId>,
     /// What the chain in force changed about who may vote: position, whom, and whether it may since.
     franchise: Vec<(usize, PublicKey, bool)>,
     /// The places on which acts of the majority in force build.
@@ -224,6 +222,8 @@ pub struct Membership {
     pub(crate) owners: Vec<Option<PublicKey>>,
     /// Of each log, the last that the chain in force stands on.
     pub(crate) chain_tips: BTreeMap<LogKey, Tips>,
+    /// What acts of the majority in force need besides votes, with their positions.
+    pub(crate) grounds: Vec<(usize, EntryId)>,
     /// Adds, invites and places in the chain that are not held or do not count, and that others name.
     pub(crate) expected: BTreeSet<EntryId>,
     /// Who ever was the owner, or was called so by anybody.
@@ -299,12 +299,12 @@ impl Membership {
             in_force: BTreeMap::new(),
             outranked: BTreeMap::new(),
             carried: BTreeSet::new(),
-            adrift: Vec::new(),
             voters: walk.voters,
             franchise: franchise(&walk.steps),
             decided: decided(&walk.steps),
             owners: walk.steps.iter().map(|step| step.owner).collect(),
             chain_tips: BTreeMap::new(),
+            grounds: Vec::new(),
             expected: BTreeSet::new(),
             owned: BTreeSet::new(),
             gone: BTreeSet::new(),
@@ -323,8 +323,6 @@ impl Membership {
         });
         this.admit(&chain, &way, &beside, &removals, &stray, &creation.header);
         this.count_votes(&chain, &way);
-        let adrift = chain.carried.values().filter(|acts| !acts.iter().any(|act| this.act_counts(&chain, act)));
-        this.adrift = adrift.filter_map(|acts| Some(acts.first()?.id)).collect();
         this.carried = chain.carried.into_keys().collect();
         Some(this)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::body::Body;
 use crate::checked::{CheckedBatch, Group};
 use crate::clock::Time;
 use crate::entry::{Entry, Header};
@@ -15,7 +16,7 @@ use crate::planted::{self, Bug};
 use crate::record::{Record, RecordName};
 use crate::replica::{Event, Output, Replica};
 use crate::room::{Log, Room, TipAt, encode_read, read_name};
-use crate::session::ConnectionId;
+use crate::session::{ConnectionId, Session};
 use crate::store::{Cursor, NewEntry, Order, Store, StoreError};
 
 /// What became of a group of entries.
@@ -205,9 +206,10 @@ impl<S: Store> Replica<S> {
         // Unsigned entries count only through the signature that follows them: the group is stored whole or not
         // at all, or what is left of it could never be passed on. So it is judged by its first new entry.
         let mut new = None;
-        let from_member = self.sessions.get(&connection).is_some_and(|session| {
-            session.is_joining(id) || self.rooms.get(&id).is_some_and(|room| room.is_member(&session.peer))
-        });
+        let session = self.sessions.get(&connection);
+        let joining = session.is_some_and(|session| session.is_joining(id));
+        let is_member = |session: &Session| self.rooms.get(&id).is_some_and(|room| room.is_member(&session.peer));
+        let from_member = joining || session.is_some_and(is_member);
         for (index, entry) in group.entries().iter().enumerate() {
             match self.place(id, lane, entry, from_member)? {
                 Place::Held => {}
@@ -238,6 +240,10 @@ impl<S: Store> Replica<S> {
             // Nothing erases bodies in this version, so whoever passes entries on without them holds them back,
             // or lost them. Stored so, they would be taken for held when they come whole from somebody else.
             if entries.iter().any(|entry| entry.body.is_none()) {
+                return Ok(Verdict::Refused);
+            }
+            // Who is let in takes all that its host holds.
+            if lane == Lane::Membership && !joining && self.is_of_the_past(id, entries) {
                 return Ok(Verdict::Refused);
             }
             let before = self.rooms.get(&id).map_or(0, |room| *room.newest.get(lane));
@@ -282,23 +288,39 @@ impl<S: Store> Replica<S> {
             // `entry.room()` was compared: this is the entry that the room is named after.
             return Ok(Place::Next { add: entry.id });
         }
-        room.evaluate_for(&log.author);
+        // Who belongs follows from all that members hold of it. What one of them holds the others come to hold, whether it
+        // counts or not: were that decided here, it would hang on who came to know first of what ended the log.
+        let kept = lane == Lane::Membership && from_member;
+        if kept {
+            let lets_in = |add| match room.acts.get(&add).map(|act| (act.header.author, &act.body)) {
+                Some((creator, Body::Create(_))) => creator == log.author,
+                Some((_, body)) => body.lets_in().is_some_and(|(key, _)| key == log.author),
+                None => false,
+            };
+            if !header.add.is_none_or(lets_in) {
+                return Ok(Place::Refused);
+            }
+        } else {
+            room.evaluate_for(&log.author);
+            let state = room.logs.get(lane).get(&log);
+            // One that begins a log anew under another add is judged as whoever holds both judges it.
+            let adds = state.into_iter().flat_map(Log::adds).chain(header.add);
+            let Some(limit) = room.limit(log, adds).filter(|limit| limit.admits(header.seq, entry.id)) else {
+                return Ok(Place::Refused);
+            };
+            // Who left may have cut a log at what nobody holds, and nobody removes it any more: what may stand before that
+            // is taken from members, who can be removed.
+            if !from_member && limit != Limit::All && !limit.names(header.seq, entry.id) {
+                return Ok(Place::Refused);
+            }
+            if let Some(state) = state
+                && !state.has_room(&self.store, id, log, &limit, (header.seq, entry.id))?
+            {
+                return Ok(Place::Refused);
+            }
+        }
+        let Some(room) = self.rooms.get(&id) else { return Ok(Place::Refused) };
         let state = room.logs.get(lane).get(&log);
-        // One that begins a log anew under another add is judged as whoever holds both judges it.
-        let adds = state.into_iter().flat_map(Log::adds).chain(header.add);
-        let Some(limit) = room.limit(log, adds).filter(|limit| limit.admits(header.seq, entry.id)) else {
-            return Ok(Place::Refused);
-        };
-        // Who left may have cut a log at what nobody holds, and nobody removes it any more: what may stand before that is
-        // taken from members, who can be removed.
-        if !from_member && limit != Limit::All && !limit.names(header.seq, entry.id) {
-            return Ok(Place::Refused);
-        }
-        if let Some(state) = state
-            && !state.has_room(&self.store, id, log, &limit, (header.seq, entry.id))?
-        {
-            return Ok(Place::Refused);
-        }
         let Some(previous) = header.previous else {
             let Some(add) = header.add else { return Ok(Place::Refused) };
             // An add names its device: logs under one add are one author's. In the lane of membership which of them came
@@ -306,7 +328,7 @@ impl<S: Store> Replica<S> {
             let full = lane == Lane::Content
                 && state.is_none()
                 && room.begun.get(&add).is_some_and(|begun| *begun >= limits::LOGS_PER_MEMBER);
-            let branched = state.is_some_and(|state| state.tips.len() >= limits::BRANCHES);
+            let branched = !kept && state.is_some_and(|state| state.tips.len() >= limits::BRANCHES);
             return Ok(if full || branched { Place::Refused } else { Place::Next { add } });
         };
         let tip = state.and_then(|state| state.tips.iter().find(|tip| tip.id == previous).copied());
@@ -314,7 +336,7 @@ impl<S: Store> Replica<S> {
             Some(tip) => tip,
             None => match self.store.entry(previous)? {
                 Some(stored) if stored.entry.header.log_key() == log && stored.entry.header.lane() == lane => {
-                    if state.is_some_and(|state| state.tips.len() >= limits::BRANCHES) {
+                    if !kept && state.is_some_and(|state| state.tips.len() >= limits::BRANCHES) {
                         return Ok(Place::Refused);
                     }
                     let (seq, timestamp_us) = (stored.entry.header.seq, stored.entry.header.timestamp_us);

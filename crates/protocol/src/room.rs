@@ -381,7 +381,9 @@ impl Room {
     pub(crate) fn heads<S: Store>(&self, store: &S, lane: Lane) -> Result<Vec<Head>, StoreError> {
         let mut heads = Vec::new();
         for (log, state) in self.logs.get(lane) {
-            let Some(limit) = self.limit_of(*log, state) else { continue };
+            // Of who belongs, all that is held.
+            let limit = if lane == Lane::Membership { Some(Limit::All) } else { self.limit_of(*log, state) };
+            let Some(limit) = limit else { continue };
             let ends = state.ends(store, self.id, *log, &limit)?;
             heads.extend(ends.into_iter().map(|(seq, id)| Head { log: *log, seq, id }));
         }

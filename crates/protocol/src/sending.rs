@@ -261,7 +261,7 @@ impl<S: Store> Replica<S> {
         for act in room.acts.values() {
             let Some((key, invite)) = act.body.lets_in() else { continue };
             let authors = added_by.entry(key).or_default();
-            if matches!(act.body, Body::Add(_)) {
+            if matches!(act.body, Body::Add(_)) || void(act) {
                 authors.push(act.header.author);
             }
             if void(act) {
@@ -273,7 +273,7 @@ impl<S: Store> Replica<S> {
         while let Some(key) = next.pop() {
             next.extend(added_by.remove(&key).unwrap_or_default().into_iter().filter(|author| about.insert(*author)));
         }
-        let mut until = 0;
+        let mut until = self.standing_until(room, &about)?;
         for act in room.acts.values() {
             let ends = match &act.body {
                 Body::Remove(remove) => about.contains(&remove.key),
@@ -294,6 +294,30 @@ impl<S: Store> Replica<S> {
             None => Vec::new(),
         };
         Ok(group.last().map_or(until, Item::arrival))
+    }
+
+    /// The arrival of what the last removal of any of these in the chain in force stands on: who shows entries in an order of
+    /// its own may have had the removal come first.
+    fn standing_until(&self, room: &Room, about: &BTreeSet<PublicKey>) -> Result<Arrival, StoreError> {
+        let Some(membership) = &room.membership else { return Ok(0) };
+        let position = |act: &Act| membership.chain.iter().position(|place| *place == act.place());
+        let mut firsts: BTreeMap<usize, Arrival> = BTreeMap::new();
+        let mut last = None;
+        for act in room.acts.values().filter(|act| act.header.kind().is_control()) {
+            let Some(position) = position(act) else { continue };
+            let arrival = self.store.entry(act.id)?.map_or(0, |stored| stored.arrival);
+            let first = firsts.entry(position).or_insert(arrival);
+            *first = (*first).min(arrival);
+            if matches!(&act.body, Body::Remove(remove) if about.contains(&remove.key)) {
+                last = last.max(Some(position));
+            }
+        }
+        let Some(last) = last else { return Ok(0) };
+        let mut until = firsts.range(..=last).map(|(_, arrival)| *arrival).max().unwrap_or(0);
+        for (_, ground) in membership.grounds.iter().filter(|(position, _)| *position <= last) {
+            until = until.max(self.store.entry(*ground)?.map_or(0, |stored| stored.arrival));
+        }
+        Ok(until)
     }
 
     /// The arrival of the acts of the majority in force that outrank others, held or overheard. By those others a device

@@ -90,7 +90,7 @@ impl Group {
             whole: entries.iter().all(|entry| entry.body.is_some()),
             forked: room.logs.get(last.header.lane()).get(&log).is_some_and(|log| log.tips.len() > 1),
             // A cut may fall within a group; what of it counts proves itself only with the rest.
-            counts: room.counts(&first.header, first.id),
+            counts: first.header.lane() == Lane::Membership || room.counts(&first.header, first.id),
             size: entries.iter().map(Entry::size).sum(),
             held: entries,
             wire: OnceLock::new(),

@@ -318,9 +318,9 @@ impl<S: Store> Replica<S> {
         duties.into_iter().find(due).map(|duty| (duty.key(), duty.body))
     }
 
-    /// What this device has to write: acts that the majority decided; such acts, in force or not, of which it holds none
-    /// in a log that counts for it, so that everybody gets to know the same of them; and, as the owner, what an act of the
-    /// majority put aside, and a new beacon key.
+    /// What this device has to write: acts that the majority decided; such acts, in force or not, that it only heard of and
+    /// holds none of, so that everybody gets to know the same of them; and, as the owner, what an act of the majority put
+    /// aside, and a new beacon key.
     fn duties(&self, id: RoomId) -> Vec<Duty> {
         let Some(room) = self.rooms.get(&id) else { return Vec::new() };
         let Some(membership) = &room.membership else { return Vec::new() };
@@ -347,15 +347,6 @@ impl<S: Store> Replica<S> {
                 let delay_ms = limits::DUTY_EVERY_MS * rank(about, &self.me, proposal.votes.keys());
                 duties.push(Duty { about, delay_ms, body });
             }
-        }
-        let adrift = membership.adrift.iter().filter_map(|act| room.acts.get(act));
-        let adrift = adrift.filter(|act| {
-            let matters = membership.chain.contains(&act.place()) || !membership.is_full_of_outranked();
-            matters && room.unwritable.len() < limits::UNWRITABLE
-        });
-        for act in adrift.filter(|act| !room.is_written_by(&self.me, act.place())) {
-            let delay_ms = limits::DUTY_EVERY_MS * (1 + rank(act.place(), &self.me, membership.voters.keys()));
-            duties.push(Duty { about: act.place(), delay_ms, body: act.body.clone() });
         }
         let Ok((_, _, link)) = self.owned_room(id) else { return duties };
         for act in self.put_aside(room, membership) {

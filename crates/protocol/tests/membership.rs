@@ -321,6 +321,21 @@ fn an_owner_who_left_writes_the_chain_no_more() {
     assert!(notes.is_member(BOB));
 }
 
+/// Alice says that she left beside all that she wrote before, which leaves nothing of that by which she let everybody in.
+#[test]
+fn an_owner_takes_back_nothing_that_it_did_by_how_it_leaves() {
+    let mut notes = Notes::new();
+    notes.admit(BOB);
+    notes.admit(CAROL);
+    notes.remove(CAROL);
+    notes.tips.remove(&ALICE);
+    let creation = notes.room.creation();
+    notes.write(ALICE, &Body::Leave(Leave { adds: vec![creation], cuts: Vec::new() }), None);
+    assert!(!notes.is_member(ALICE), "she left");
+    assert!(notes.is_member(BOB) && !notes.is_member(CAROL));
+    assert_eq!(notes.now().chain.len(), 4);
+}
+
 #[test]
 fn an_owner_whom_the_majority_removed_does_not_write_itself_back_in() {
     let mut notes = Notes::new();

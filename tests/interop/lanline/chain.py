@@ -153,6 +153,13 @@ class Chain:
                     left[place] = lower(left.get(place, {}), cuts_of([*entry.body.cuts, own]))
         return left
 
+    def _is_behind_leaving(self, entry: Entry) -> bool:
+        """Whether its author left before, in the same log."""
+        before = self._entries.get(entry.header.previous or b"")
+        while before is not None and not isinstance(before.body, Leave):
+            before = self._entries.get(before.header.previous or b"")
+        return before is not None
+
     def within(self, cuts: Cuts | None, entry: Entry) -> bool:
         return cuts is None or stands_before(self._entries, entry, cuts.get(entry.header.log, set()))
 
@@ -193,7 +200,7 @@ class Chain:
         for entry in self._after[way.last.id]:
             link, author = entry.body.link, entry.header.author
             if author == way.last.owner and link.epoch == way.last.epoch and not link.votes:
-                if all(self.within(self.left.get((author, add)), entry) for add in self._log_adds[entry.log]):
+                if not self._is_behind_leaving(entry):
                     own.append(entry)
             elif way.last.epoch + 1 == link.epoch <= EPOCHS and self._majority(entry, way.voters, way.last.epoch):
                 acts[self.place(entry)].append(entry)

@@ -95,9 +95,11 @@ class Room:
         return next((e.id for e in reversed(list(self.entries(lane))) if self.arrival(e) <= arrival), None)
 
     def heads(self, lane: Lane) -> list[Head]:
-        counting = [entry for entry in self.entries(lane) if self._counts(entry, self._log_adds[entry.log])]
-        followed = {entry.header.previous for entry in counting}
-        return sorted(Head(entry.log, entry.header.seq, entry.id) for entry in counting if entry.id not in followed)
+        held = list(self.entries(lane))
+        if lane == Lane.CONTENT:
+            held = [entry for entry in held if self._counts(entry, self._log_adds[entry.log])]
+        followed = {entry.header.previous for entry in held}
+        return sorted(Head(entry.log, entry.header.seq, entry.id) for entry in held if entry.id not in followed)
 
     def _counts(self, entry: Entry, adds: set[bytes]) -> bool:
         """Whether it counts, held or not. What stands before the entry of a cut is known once that is held."""
@@ -188,7 +190,7 @@ class Room:
                 continue
             if not entries.signature_holds(group):
                 raise Refused("a signature that is not the author's")
-            if self._takes(fresh):
+            if self._takes(fresh, peer):
                 self._store_group(fresh)
                 taken.new += fresh
             elif group[0].header.author == peer:
@@ -197,7 +199,7 @@ class Room:
             self._take_record(lane, record)
         return taken
 
-    def _takes(self, fresh: list[Entry]) -> bool:
+    def _takes(self, fresh: list[Entry], peer: bytes) -> bool:
         first = fresh[0]
         if first.log == self._own_log(first.lane):
             raise RolledBack
@@ -214,9 +216,18 @@ class Room:
             return False
         if first.id == self.id:
             return True
+        if first.lane == Lane.MEMBERSHIP and (self.is_member(peer) or not self.is_member(self._identity.public)):
+            return first.header.add is None or self._adds(first.header.add, first.header.author)
         logs = [log for log in self.entries(first.lane) if log.header.add == first.header.add is not None]
         adds = self._log_adds.get(first.log, set()) | ({first.header.add} if first.header.add else set())
         return (first.lane == Lane.MEMBERSHIP or len(logs) < LOGS_OF_AN_ADD) and self._counts(first, adds)
+
+    def _adds(self, add: bytes, key: bytes) -> bool:
+        """Whether an entry that is held says that it makes this device a member."""
+        entry = self._entries.get(add)
+        if entry is None or isinstance(entry.body, bodies.Create):
+            return entry is not None and entry.header.author == key
+        return isinstance(entry.body, (bodies.Admit, bodies.Add)) and entry.body.key == key
 
     def _store_group(self, group: list[Entry]) -> None:
         for entry in group:

@@ -15,6 +15,7 @@ mod comparing;
 mod converging;
 mod counting;
 mod crowding;
+mod dividing;
 mod electing;
 mod gathering;
 mod hostile;

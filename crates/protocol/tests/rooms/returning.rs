@@ -12,7 +12,7 @@ use crate::world::{ALICE, BOB, CAROL, World};
 
 const DAVE: usize = 3;
 
-fn key(device: usize) -> DeviceKey {
+pub(crate) fn key(device: usize) -> DeviceKey {
     DeviceKey::from_seed(&[device as u8 + 1; 32])
 }
 
@@ -33,7 +33,7 @@ fn removal(world: &mut World, room: RoomId, device: usize) -> EntryId {
 }
 
 /// An entry of somebody's, signed, behind `previous` if there is one.
-fn write(
+pub(crate) fn write(
     room: RoomId,
     device: usize,
     log: LogId,
@@ -61,7 +61,7 @@ fn write(
 }
 
 /// Somebody who is no member hands a device entries of the membership lane, as anybody may who knows the room.
-fn push(world: &mut World, room: RoomId, from: usize, to: usize, entries: &[Entry]) {
+pub(crate) fn push(world: &mut World, room: RoomId, from: usize, to: usize, entries: &[Entry]) {
     world.cut(from, to);
     let exporter = world.connect_by_hand(from, to);
     let tag = room_tag(room, &exporter, key(from).public().device_id());
@@ -82,11 +82,11 @@ fn push(world: &mut World, room: RoomId, from: usize, to: usize, entries: &[Entr
     world.cut(from, to);
 }
 
-fn add_of(device: usize, control: EntryId) -> Body {
+pub(crate) fn add_of(device: usize, control: EntryId) -> Body {
     Body::Add(Add { key: key(device).public(), name: "back".into(), invite: None, control })
 }
 
-fn is_member(world: &mut World, room: RoomId, at: usize, device: usize) -> bool {
+pub(crate) fn is_member(world: &mut World, room: RoomId, at: usize, device: usize) -> bool {
     let device = key(device).public().device_id();
     world.replica(at).members(room).unwrap().iter().any(|member| member.device == device)
 }

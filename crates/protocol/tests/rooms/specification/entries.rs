@@ -201,6 +201,47 @@ fn log_counts() {
 }
 
 #[test]
+fn members_hold_alike() {
+    // By who was removed behind its cut, from itself and from a member who may not have known; under an add that nobody
+    // holds; under one of somebody else's.
+    for (by_member, add, stored) in
+        [(true, None, true), (false, None, false), (true, Some(9), false), (true, Some(0), false)]
+    {
+        let mut world = World::new(&["alice", "bob", "carol"]);
+        let room = world.room_of(3);
+        world.say(BOB, room, "held when bob was removed");
+        world.say(CAROL, room, "hello");
+        world.settle();
+        world.cut(ALICE, BOB);
+        let (bob, now) = (world.replica(BOB).device_id(), world.now);
+        world.replica(ALICE).remove_member(now, room, bob).unwrap();
+        world.commit(ALICE);
+        let mut of_bob = Hand::instead_of(world, room, BOB, ALICE);
+        match add {
+            Some(0) => of_bob.log(Lane::Membership).add = room.creation(),
+            Some(add) => of_bob.log(Lane::Membership).add = EntryId::new([add; 32]),
+            None => {}
+        }
+        let (key, expires_at_ms) = (key_of(7).public(), 1);
+        let beyond = of_bob.write(&Body::Invite(Invite { key, expires_at_ms, uses: 1 }));
+        if by_member {
+            let mut of_carol = Hand::instead_of(of_bob.world, room, CAROL, ALICE);
+            of_carol.meet();
+            if stored {
+                of_carol.stores(&[beyond]);
+            } else {
+                of_carol.does_not_store(&[beyond]);
+            }
+        } else {
+            of_bob.connect();
+            of_bob.hello();
+            of_bob.open(0);
+            of_bob.does_not_store(&[beyond]);
+        }
+    }
+}
+
+#[test]
 fn unknown_kinds_kept() {
     let body = [&[0; SALT_BYTES][..], &[0xa1, 0x00, 0x63, b'n', b'e', b'w']].concat();
     // Of the control chain, of the rest of who belongs, of content; and a known kind with a body that is no text.
