@@ -111,7 +111,8 @@ async fn who_comes_again_and_again_gets_no_more_through() {
         }
         // Longer than a window takes.
         sleep(Duration::from_millis(150)).await;
-        mallory.call("disconnect", host.clone()).await.unwrap();
+        // Alice may not have read yet that the one before is over, and have decided for that.
+        let _ = mallory.call("disconnect", host.clone()).await;
     }
     // What is taken later, and one batch that nobody owed for.
     let since = begun.elapsed().as_secs() as usize + 1;
