@@ -186,7 +186,7 @@ impl<S: Store> Replica<S> {
         self.fellow(device).is_some_and(|key| !self.known.is_blocked(&key))
     }
 
-    fn fellow(&self, device: DeviceId) -> Option<PublicKey> {
+    pub(crate) fn fellow(&self, device: DeviceId) -> Option<PublicKey> {
         let members = self.own_rooms().flat_map(|room| room.membership.iter().flat_map(|m| m.members.keys()));
         self.devices.keys().chain(members).find(|key| key.device_id() == device).copied()
     }

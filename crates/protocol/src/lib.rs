@@ -27,6 +27,7 @@ mod detour;
 mod doubting;
 pub mod entry;
 mod fate;
+pub mod finding;
 mod foresight;
 pub mod frame;
 mod gathering;

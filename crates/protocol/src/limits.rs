@@ -26,6 +26,10 @@ pub const RECORD_BYTES: usize = 32 * 1024;
 pub const ADDRESSES: usize = 16;
 /// One address as text.
 pub const ADDRESS_BYTES: usize = 80;
+/// Addresses at which one device was found.
+pub const FOUND_ADDRESSES: usize = 8;
+/// Devices that were found.
+pub const FOUND: usize = 256;
 /// Hosts in a link.
 pub const LINK_HOSTS: usize = 4;
 /// A link as text.

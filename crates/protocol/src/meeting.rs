@@ -69,6 +69,8 @@ pub(crate) struct Gathering {
     held: BTreeSet<DeviceId>,
     targets: Vec<Target>,
     looks: u64,
+    /// Counts what may have changed who belongs.
+    belonging: u64,
 }
 
 impl Gathering {
@@ -115,13 +117,34 @@ impl Gathering {
     /// Somebody else listens in a room, or belongs to it.
     pub(crate) fn changed(&mut self, room: RoomId) {
         self.rooms.remove(&room);
+        self.belonging = self.belonging.wrapping_add(1);
         self.settled = false;
     }
 
-    /// A device is at another address, or this one listens or stops.
+    /// A device is at another address, or blocked or not, or this one listens or stops.
     pub(crate) fn found(&mut self) {
         self.rooms.clear();
+        self.belonging = self.belonging.wrapping_add(1);
         self.settled = false;
+    }
+
+    /// A device was found on the network: it is to be tried there, however often it was not reached elsewhere.
+    pub(crate) fn sighted(&mut self, device: DeviceId, is_new: bool) {
+        if is_new {
+            self.rooms.clear();
+        }
+        self.failures.remove(&device);
+        self.settled = false;
+    }
+
+    /// A device is not found on the network any more.
+    pub(crate) fn lost(&mut self) {
+        self.rooms.clear();
+        self.settled = false;
+    }
+
+    pub(crate) fn belonging(&self) -> u64 {
+        self.belonging
     }
 
     fn fail(&mut self, device: DeviceId, times: u32, at_ms: u64, for_ms: u64) {
@@ -182,11 +205,17 @@ impl<S: Store> Replica<S> {
         self.rooms.values().filter(|room| room.is_member(&self.me))
     }
 
-    fn addresses_of(&self, key: &PublicKey) -> Vec<String> {
+    /// Where a device was reached last, and where it told members to be.
+    pub(crate) fn trusted_addresses<'a>(&'a self, key: &'a PublicKey) -> impl Iterator<Item = &'a String> {
         let last = self.devices.get(key).and_then(|device| device.address.as_ref());
-        let told = self.own_rooms().filter(|room| room.is_member(key)).flat_map(|room| told_addresses(room, key));
+        let rooms = self.own_rooms().filter(|room| room.is_member(key));
+        last.into_iter().chain(rooms.flat_map(|room| told_addresses(room, key)))
+    }
+
+    fn addresses_of(&self, key: &PublicKey) -> Vec<String> {
         let mut unique: Vec<String> = Vec::new();
-        for address in last.into_iter().chain(told) {
+        // Where it was heard a minute ago is surer than where it once was.
+        for address in self.found.of(key).iter().chain(self.trusted_addresses(key)) {
             if unique.len() >= limits::ADDRESSES {
                 break;
             }
@@ -284,7 +313,7 @@ impl<S: Store> Replica<S> {
         let members = room.membership.iter().flat_map(|membership| membership.members.keys());
         let listening = members.filter(|key| {
             let dialled = || self.devices.get(key).is_some_and(|device| device.address.is_some());
-            **key != self.me && (told_addresses(room, key).next().is_some() || dialled())
+            **key != self.me && (told_addresses(room, key).next().is_some() || dialled() || self.found.holds(key))
         });
         let keys: BTreeMap<DeviceId, PublicKey> = listening.map(|key| (key.device_id(), *key)).collect();
         Known { listeners: Listeners::new(room.id, self.device, keys.keys().copied()), keys }

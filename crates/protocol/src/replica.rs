@@ -14,6 +14,7 @@ use crate::clock::{HybridClock, Time};
 use crate::comparison::Pictures;
 use crate::counting::Counting;
 use crate::fate::{Fates, Recent};
+use crate::finding::Found;
 use crate::frame::{Frame, Hello};
 use crate::id::{RoomId, StoreId};
 use crate::identity::{DeviceId, DeviceKey, PublicKey};
@@ -52,6 +53,7 @@ pub struct Replica<S> {
     /// What peers are sent, encoded once for all.
     pub(crate) tail: crate::tail::Tail,
     pub(crate) gathering: Gathering,
+    pub(crate) found: Found,
     /// Whether receipts tell what was read.
     pub(crate) tells_read: bool,
     /// Connections on which something happened since the last commit.
@@ -159,6 +161,7 @@ impl<S: Store> Replica<S> {
             devices,
             tail: Default::default(),
             gathering: Gathering::default(),
+            found: Found::default(),
             tells_read,
             due: BTreeSet::new(),
             looked_ms: 0,

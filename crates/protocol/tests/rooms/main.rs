@@ -17,6 +17,7 @@ mod counting;
 mod crowding;
 mod dividing;
 mod electing;
+mod finding;
 mod forging;
 mod gathering;
 mod histories;

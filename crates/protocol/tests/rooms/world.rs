@@ -68,7 +68,7 @@ pub(crate) struct World {
     pub(crate) off: BTreeSet<usize>,
     /// Who does not reach whom.
     pub(crate) apart: BTreeSet<(usize, usize)>,
-    listening: BTreeSet<usize>,
+    pub(crate) listening: BTreeSet<usize>,
     wires: BTreeMap<u64, Wire>,
     next: u64,
     seed: u64,
