@@ -149,6 +149,17 @@ export type OpenedInvite = {
     hosts: { device_id: string; addresses: string[] }[];
 };
 
+/** A device found on this network; nothing of it is proven. */
+export type NearbyDevice = {
+    /** Where it is known which one it is. */
+    device_id?: string | null;
+    /** None where it hides it. */
+    name?: string | null;
+    addresses: string[];
+    via: "mdns" | "broadcast" | "multicast" | "probe";
+    seen_at: number;
+};
+
 /** A code to type in place of an invite's link; none where somebody may be guessing. */
 export type ShownCode = {
     /** Six digits, with a space in their middle. */
@@ -171,6 +182,12 @@ export type Commands = {
     connect: { takes: { address?: string; device_id?: string }; gives: { device_id: string } };
     disconnect: { takes: { device_id: string }; gives: null };
     peers: { takes: undefined; gives: Peer[] };
+    /** Best first: known ones, those with a name, the others. */
+    nearby: { takes: undefined; gives: NearbyDevice[] };
+    /** Asks each address of the local networks. */
+    probe: { takes: undefined; gives: { addresses: number } };
+    /** 0: no more. */
+    set_visible: { takes: { ttl_ms: number }; gives: { visible_until?: number | null } };
     devices: { takes: undefined; gives: KnownDevice[] };
     set_device: { takes: { device_id: string; name?: string; blocked?: boolean }; gives: null };
     forget_device: { takes: { device_id: string }; gives: null };
@@ -245,6 +262,8 @@ export type Events = {
     /** The person of another device wants to compare. */
     compare_asked: { device_id: string; name: string } & Pictures;
     compare_ended: { device_id: string; name: string; reason: CompareEnd };
+    /** `nearby` gives another list. */
+    nearby_changed: Record<string, never>;
     server_changed: ServerState;
     store_changed: StoreState;
     notice: Notice;

@@ -145,7 +145,7 @@ fn small(mut fields: Value) -> Value {
 fn subject(event: &Event, fields: &Value) -> Option<String> {
     match event {
         Event::PeerConnected { .. } | Event::PeerDisconnected { .. } => None,
-        Event::ServerChanged(_) | Event::StoreChanged(_) => Some(String::new()),
+        Event::ServerChanged(_) | Event::StoreChanged(_) | Event::NearbyChanged {} => Some(String::new()),
         Event::MessageStatus { id, .. } => Some(id.clone()),
         _ => Some(fields.to_string()),
     }

@@ -31,6 +31,7 @@ class Device:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=2**24, cwd=folder.parent,
             env=environment | {
                 "LANLINE_LISTEN": "127.0.0.1", "LANLINE_LOG": "error", "LANLINE_KEY_STORE": "file",
+                "LANLINE_DISCOVERY": "off",
                 "HOME": str(folder.parent),
             },
         )  # fmt: skip

@@ -77,6 +77,7 @@ impl Driver {
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
             .env("LANLINE_LISTEN", "127.0.0.1")
             .env("LANLINE_KEY_STORE", "file")
+            .env("LANLINE_DISCOVERY", "off")
             .env_remove("WAYLAND_DISPLAY");
         for name in ["LANLINE_PORT", "LANLINE_NAME", "LANLINE_DATA_DIR", "LANLINE_DOWNLOADS_DIR"] {
             command.env_remove(name);

@@ -13,7 +13,7 @@ fn blind(arguments: &[&str], display: Option<&str>) -> Result<String> {
     let home = tempfile::tempdir()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_lanline-app"));
     command.args(arguments).arg("--data-dir").arg(home.path().join("device")).current_dir(home.path());
-    command.env("LANLINE_KEY_STORE", "file");
+    command.env("LANLINE_KEY_STORE", "file").env("LANLINE_DISCOVERY", "off");
     command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").envs(display.map(|display| ("DISPLAY", display)));
     let output = command.output()?;
     let said = String::from_utf8(output.stderr)?;

@@ -24,7 +24,7 @@ pub(crate) fn app_in(data_dir: &Path) -> Option<u32> {
 pub(crate) fn second_start(data_dir: &Path, link: Option<&str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lanline-app"));
     command.arg("--data-dir").arg(data_dir).args(link).stdin(Stdio::null()).env_remove("WAYLAND_DISPLAY");
-    command.env("LANLINE_KEY_STORE", "file");
+    command.env("LANLINE_KEY_STORE", "file").env("LANLINE_DISCOVERY", "off");
     command
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn lanline(folder: &Path) -> Command {
     }
     command.env("LANLINE_DATA_DIR", folder).env("LANLINE_LISTEN", "127.0.0.1").current_dir("/");
     // Not into the key store of whoever runs the tests.
-    command.env("LANLINE_KEY_STORE", "file");
+    command.env("LANLINE_KEY_STORE", "file").env("LANLINE_DISCOVERY", "off");
     command
 }
 

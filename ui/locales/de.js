@@ -108,6 +108,7 @@ export default {
   "reason.stranger": "Sie haben keinen gemeinsamen Raum",
   "reason.removed": "Sie sind in keinem Raum mehr zusammen",
   "reason.evicted": "es waren zu viele Verbindungen",
+  "reason.network_changed": "dieses Gerät ist jetzt in einem anderen Netz und verbindet sich von selbst wieder",
   "reason.surplus": "es ist stattdessen mit anderen aus dem Raum verbunden",
   "reason.disconnected": "jemand hat die Verbindung getrennt",
   "reason.other": "aus einem Grund, den diese Version von Lanline nicht kennt",

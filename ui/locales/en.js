@@ -104,6 +104,7 @@ export default {
   "reason.stranger": "you have no room in common",
   "reason.removed": "you are no longer in a room together",
   "reason.evicted": "there were too many connections",
+  "reason.network_changed": "this device is on another network now, and connects again by itself",
   "reason.surplus": "it is connected to others of the room instead",
   "reason.disconnected": "somebody chose to disconnect",
   "reason.other": "for a reason that this version of Lanline does not know",

@@ -71,7 +71,7 @@ impl Device {
         // Only for each other: nobody else in the network is to meet devices that are about to be forgotten.
         command.env("LANLINE_LISTEN", "127.0.0.1").env_remove("LANLINE_DATA_DIR").env_remove("LANLINE_NAME");
         // What is about to be forgotten leaves nothing in the key store.
-        command.env("LANLINE_KEY_STORE", "file");
+        command.env("LANLINE_KEY_STORE", "file").env("LANLINE_DISCOVERY", "off");
         // Where `.env` is read from, which is this repository's otherwise.
         command.current_dir(within);
         let window = command.spawn().context("the app could not be started")?;

@@ -24,6 +24,7 @@ const TARGETS: &[(&str, usize)] = &[
     ("pairing", 1024),
     ("sync", 2048),
     ("row", 1024),
+    ("announcement", 1100),
 ];
 
 /// An input that takes longer, in seconds, hangs.
@@ -36,7 +37,7 @@ pub(crate) struct Arguments {
     /// How long each target runs; 0: its corpus only
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Only this target: frame, handshake, entry, link, pairing, sync or row; may be given more than once
+    /// Only this target: frame, handshake, entry, link, pairing, sync, row or announcement; may be given more than once
     #[arg(long, value_name = "TARGET")]
     target: Vec<String>,
     /// Targets that run at a time

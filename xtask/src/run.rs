@@ -29,8 +29,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // build most of what the tests have built once more.
     command::run(&mut cargo(&["build", "--workspace", "--locked", "--bin", binary]))?;
     let built = std::env::current_exe()?.with_file_name(format!("{binary}{}", std::env::consts::EXE_SUFFIX));
-    // What cargo's configuration says of the key store is for tests.
-    become_it(Command::new(built).args(first).args(&arguments.flags).env_remove("LANLINE_KEY_STORE"))
+    // What cargo's configuration says of the key store and of discovery is for tests.
+    let mut command = Command::new(built);
+    command.args(first).args(&arguments.flags).env_remove("LANLINE_KEY_STORE").env_remove("LANLINE_DISCOVERY");
+    become_it(&mut command)
 }
 
 /// Whether a window can be opened: always, but for X11 and Wayland, which may not run.

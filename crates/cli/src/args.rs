@@ -193,6 +193,18 @@ pub(crate) enum Subcommand {
     },
     /// Lists the devices connected now.
     Peers(Common),
+    /// Lists the devices found on this network now, connected or not.
+    #[command(after_help = help::NEARBY)]
+    Nearby {
+        #[command(flatten)]
+        common: Common,
+        /// Goes on, and tells who comes and goes.
+        #[arg(long)]
+        watch: bool,
+        /// Asks each address of the local network, too: for networks that let nothing else through.
+        #[arg(long)]
+        probe: bool,
+    },
     /// Lists the devices that this one has met, or changes what is kept of one.
     #[command(after_help = help::DEVICES)]
     Devices {
@@ -313,6 +325,7 @@ impl Args {
             | S::Members { common, .. }
             | S::Settings { common, .. }
             | S::Devices { common, .. }
+            | S::Nearby { common, .. }
             | S::Export { common, .. }
             | S::Import { common, .. }
             | S::Admit { common, .. }

@@ -173,7 +173,8 @@ pub(crate) fn called_with_id(device: &str, name: &str) -> String {
     }
 }
 
-fn short(device: &str) -> String {
+/// As much of its id as people read.
+pub(crate) fn short(device: &str) -> String {
     device.chars().take(SHORT_ID).collect()
 }
 

@@ -100,6 +100,7 @@ async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), F
             let passphrase = passphrase::known(passphrase_file.as_deref())?;
             commands::import::run(&settings, &file, passphrase, common.json).await
         }
+        S::Nearby { common, watch, probe } => commands::nearby::run(&settings, watch, probe, common.json).await,
         S::Peers(common) => commands::peers::run(&settings, common.json).await,
         S::Devices { common, which, change } => {
             commands::devices::run(&settings, which.as_deref(), &change, common.json).await

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     api::{Event, Notice, NoticeKind, ServerState, StoreCondition, StoreState},
@@ -22,6 +22,8 @@ pub(crate) struct Board {
     /// Holds a permit from the first subscription on.
     heard: Notify,
     notes: Mutex<Notes>,
+    /// Told whenever the name or the server is another.
+    outward: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -36,7 +38,7 @@ impl Board {
     pub(crate) fn new() -> Self {
         let store = StoreState { state: StoreCondition::Ok, reason: None };
         let notes = Notes { name: String::new(), server: ServerState::default(), store, notices: VecDeque::new() };
-        Self { events: Events::new(), heard: Notify::new(), notes: Mutex::new(notes) }
+        Self { events: Events::new(), heard: Notify::new(), notes: Mutex::new(notes), outward: watch::Sender::new(()) }
     }
 
     /// Tells every subscriber.
@@ -71,6 +73,12 @@ impl Board {
 
     pub(crate) fn set_name(&self, name: &str) {
         name.clone_into(&mut self.lock().name);
+        self.outward.send_replace(());
+    }
+
+    /// Where it is told that the name or the server is another.
+    pub(crate) fn outward(&self) -> watch::Receiver<()> {
+        self.outward.subscribe()
     }
 
     pub(crate) fn server(&self) -> ServerState {
@@ -82,6 +90,7 @@ impl Board {
         let news = std::mem::replace(&mut self.lock().server, server.clone()) != server;
         if news {
             self.emit(Event::ServerChanged(server));
+            self.outward.send_replace(());
         }
     }
 

@@ -21,7 +21,8 @@ use tokio::{
 
 use crate::{
     core::Core,
-    net::{Address, DialError, Net},
+    net::{Address, DialError, Link, Net},
+    whereabouts::addresses,
 };
 
 /// How many devices are dialled at one time.
@@ -51,13 +52,13 @@ struct Dialling {
     next_at: Instant,
 }
 
-/// Dials what `targets` names, until that ends. Begins anew when this device has `moved` to another network: what was
+/// Dials what `targets` names, until that ends. Begins anew when this device is on other `links` than before: what was
 /// tried there says nothing here.
 pub(crate) async fn run(
     net: Arc<Net>,
     core: Core,
     mut targets: watch::Receiver<Vec<Target>>,
-    mut moved: watch::Receiver<()>,
+    mut links: watch::Receiver<Vec<Link>>,
 ) {
     let mut devices: BTreeMap<DeviceId, Dialling> = BTreeMap::new();
     let mut attempts: JoinSet<(DeviceId, bool)> = JoinSet::new();
@@ -72,10 +73,10 @@ pub(crate) async fn run(
                 }
                 take_targets(&mut devices, &targets.borrow_and_update(), Instant::now());
             }
-            Ok(()) = moved.changed() => {
+            Ok(()) = links.changed() => {
                 // Dropping them ends them.
                 attempts = JoinSet::new();
-                core.moved();
+                core.moved(addresses(&links.borrow_and_update()));
                 begin_anew(&mut devices, Instant::now());
             }
             Some(ended) = attempts.join_next() => {

@@ -3,10 +3,12 @@
 //! [`Node`] is the whole of it; [`api`] is what every door (app, JSON-RPC, terminal) translates.
 
 pub mod api;
+mod attending;
 mod board;
 mod commands;
 mod core;
 mod dialing;
+mod discovery;
 pub mod events;
 mod folder;
 mod identity;
@@ -26,6 +28,8 @@ mod turn;
 mod whereabouts;
 
 pub use self::core::CoreError;
+#[cfg(feature = "fuzzing")]
+pub use discovery::fuzzing as discovery_fuzzing;
 pub use node::{Node, OpenError};
 pub use presenter::Presentation;
 pub use settings::{Flags, KeyChoice, SettingError, Settings};

@@ -8,15 +8,16 @@ use std::{
 
 use lanline_protocol::identity::{DeviceId, DeviceKey};
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     Settings,
     api::{ApiError, CallError, Event, Job, StoreCondition, StoreState},
+    attending::{Attending, Task},
     board::Board,
-    core::{Core, CoreError, DATABASE, Started},
-    dialing,
+    core::{Core, CoreError, DATABASE, Started, Subscribed},
+    discovery::{self, Discovery},
     events::EventStream,
     folder::{Folder, FolderError, Stay},
     identity::{self, Identity},
@@ -28,7 +29,6 @@ use crate::{
     socket::Socket,
     store,
     turn::{self, Line},
-    whereabouts,
 };
 
 /// How long closing may take.
@@ -59,19 +59,20 @@ struct Inner {
 
 /// What is this device by its key.
 #[derive(Clone, Debug)]
-struct Running {
+pub(crate) struct Running {
     identity: Arc<Identity>,
     device_id: DeviceId,
-    core: Core,
-    net: Arc<Net>,
-    server: Arc<Server>,
+    pub(crate) core: Core,
+    pub(crate) net: Arc<Net>,
+    pub(crate) server: Arc<Server>,
+    pub(crate) discovery: Discovery,
+    pub(crate) subscribed: Subscribed,
 }
 
 /// A device that was just begun, and what belongs to it.
 struct Begun {
     running: Running,
-    targets: Targets,
-    failing: AbortOnDropHandle<()>,
+    failing: Task,
     ended: oneshot::Receiver<()>,
 }
 
@@ -81,8 +82,10 @@ struct Open {
     socket: Option<Socket>,
     line: Line,
     serving: tokio::task::JoinHandle<()>,
+    /// Finding others and being found; `None`: it is not begun.
+    discovery: Option<discovery::Stay>,
     /// Dialling, looking for other addresses, and ending with the core.
-    tasks: Vec<AbortOnDropHandle<()>>,
+    tasks: Vec<Task>,
     /// Done when the core's thread has ended.
     ended: oneshot::Receiver<()>,
     /// Held by this device from its beginning to its end, also while it becomes another one, and by whatever else is at
@@ -91,7 +94,7 @@ struct Open {
 }
 
 /// Ends everything that others see once the core has failed: a server that takes nothing in is no server.
-fn end_with(failed: CancellationToken, server: Arc<Server>, net: Arc<Net>) -> AbortOnDropHandle<()> {
+fn end_with(failed: CancellationToken, server: Arc<Server>, net: Arc<Net>) -> Task {
     AbortOnDropHandle::new(tokio::spawn(async move {
         failed.cancelled().await;
         server.fail().await;
@@ -120,15 +123,16 @@ async fn begin(settings: &Settings, folder: Arc<Folder>, board: &Arc<Board>) -> 
         Ok((key, identity, started))
     })
     .await?;
-    let Started { core, ended, failed, targets } = started;
+    let Started { core, ended, failed, subscribed } = started;
     let sink = core.clone();
     let runtime = tokio::runtime::Handle::current();
     let net = Arc::new(Net::new(&key, runtime, Timeouts::default(), move |event| sink.deliver(event))?);
     let server = Arc::new(Server::new(Arc::clone(&net), core.clone(), Arc::clone(board), settings));
     let failing = end_with(failed, Arc::clone(&server), Arc::clone(&net));
     let device_id = key.public().device_id();
-    let running = Running { identity: Arc::new(identity), device_id, core, net, server };
-    Ok(Begun { running, targets, failing, ended })
+    let discovery = Discovery::new(device_id);
+    let running = Running { identity: Arc::new(identity), device_id, core, net, server, discovery, subscribed };
+    Ok(Begun { running, failing, ended })
 }
 
 async fn blocking<T: Send + 'static>(
@@ -136,25 +140,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, OpenError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| OpenError::Internal(error.to_string()))?
 }
-
-/// Dials the members of the rooms, and looks for other addresses of this device.
-fn attend(running: &Running, board: &Arc<Board>, targets: Targets) -> [AbortOnDropHandle<()>; 2] {
-    let Running { net, core, server, .. } = running.clone();
-    let (moved, moves) = watch::channel(());
-    let board = Arc::clone(board);
-    let dialing = AbortOnDropHandle::new(tokio::spawn(async move {
-        // Nobody is reached before the door that this device was opened for listens to what happens, as every one of
-        // them does next, or is waited for in vain.
-        let _ = tokio::time::timeout(DOOR, board.heard()).await;
-        dialing::run(net, core, targets, moves).await;
-    }));
-    [dialing, AbortOnDropHandle::new(tokio::spawn(whereabouts::watch(server, moved)))]
-}
-
-/// How long a door may take to listen to a device that it opened.
-const DOOR: Duration = Duration::from_secs(1);
-
-type Targets = tokio::sync::watch::Receiver<Vec<lanline_protocol::replica::Target>>;
 
 /// A device that may be gone.
 #[derive(Clone, Debug)]
@@ -209,14 +194,14 @@ impl Node {
     /// # Errors
     /// The folder is held by another process or cannot be written; the key or the database in it cannot be used.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
-        let (node, targets) = Self::begin(settings, Stay::Lasting).await?;
+        let node = Self::begin(settings, Stay::Lasting).await?;
         let socket = Socket::open(&node.inner.settings.data_dir, node.weak())
             // A device that other processes cannot reach still works.
             .inspect_err(|error| tracing::warn!(%error, "no local socket: other terminals cannot reach this device"))
             .ok();
-        let tasks = attend(&node.running(), &node.inner.board, targets);
+        let Attending { tasks, discovery } = Attending::to(&node.running(), &node.inner.board, &node.inner.settings);
         if let Some(open) = node.lock().as_mut() {
-            open.socket = socket;
+            (open.socket, open.discovery) = (socket, discovery);
             open.tasks.extend(tasks);
         }
         Ok(node)
@@ -228,15 +213,16 @@ impl Node {
     /// # Errors
     /// Those of [`open`](Self::open).
     pub async fn open_alone(settings: Settings) -> Result<Self, OpenError> {
-        Self::begin(settings, Stay::OneCommand).await.map(|(node, _)| node)
+        Self::begin(settings, Stay::OneCommand).await
     }
 
-    async fn begin(settings: Settings, stay: Stay) -> Result<(Self, Targets), OpenError> {
+    async fn begin(settings: Settings, stay: Stay) -> Result<Self, OpenError> {
         let board = Arc::new(Board::new());
         let folder = take(settings.data_dir.clone(), stay).await?;
-        let Begun { running, targets, failing, ended } = begin(&settings, Arc::clone(&folder), &board).await?;
+        let Begun { running, failing, ended } = begin(&settings, Arc::clone(&folder), &board).await?;
         let (line, serve) = Line::new();
         let serving = tokio::spawn(serve);
+        let open = Open { socket: None, line, serving, discovery: None, tasks: vec![failing], ended, folder };
         let node = Self {
             inner: Arc::new(Inner {
                 board,
@@ -245,12 +231,12 @@ impl Node {
                 moving: Arc::default(),
                 closing: CancellationToken::new(),
                 alone: stay == Stay::OneCommand,
-                open: Mutex::new(Some(Open { socket: None, line, serving, tasks: vec![failing], ended, folder })),
+                open: Mutex::new(Some(open)),
                 settings,
             }),
         };
         node.take_name().await;
-        Ok((node, targets))
+        Ok(node)
     }
 
     /// Takes the name that was set for this start, if there is one.
@@ -276,7 +262,7 @@ impl Node {
         let before = match self.lock().as_mut() {
             Some(open) => {
                 let (tasks, ended) = (std::mem::take(&mut open.tasks), std::mem::replace(&mut open.ended, ended));
-                (tasks, ended, Arc::clone(&open.folder))
+                ((tasks, open.discovery.take()), ended, Arc::clone(&open.folder))
             }
             None => return Err(turn::closed().into()),
         };
@@ -300,15 +286,17 @@ impl Node {
                 return Err(error);
             }
         };
-        let Begun { running, targets, failing, ended } = begun;
-        let mut tasks = vec![failing];
+        let Begun { running, failing, ended } = begun;
+        let (mut tasks, mut discovery) = (vec![failing], None);
         if !self.inner.alone {
-            tasks.extend(attend(&running, &self.inner.board, targets));
+            let attending = Attending::to(&running, &self.inner.board, &self.inner.settings);
+            tasks.extend(attending.tasks);
+            discovery = attending.discovery;
         }
         *self.inner.running.write().unwrap_or_else(PoisonError::into_inner) = running.clone();
         let closed = match self.lock().as_mut() {
             Some(open) => {
-                (open.tasks, open.ended) = (tasks, ended);
+                (open.tasks, open.ended, open.discovery) = (tasks, ended, discovery);
                 false
             }
             None => true,
@@ -370,13 +358,13 @@ impl Node {
         self.inner.board.close();
     }
 
-    async fn finish(&self, Open { socket, line, serving, tasks, ended, folder }: Open) {
+    async fn finish(&self, Open { socket, line, serving, discovery, tasks, ended, folder }: Open) {
         if let Some(socket) = socket {
             socket.close().await;
         }
         drop(line);
         let _ = serving.await;
-        drop(tasks);
+        drop((tasks, discovery));
         self.net().shutdown().await;
         self.core().close();
         // An error is an end as well.
@@ -430,6 +418,30 @@ impl Node {
 
     pub(crate) fn server(&self) -> Arc<Server> {
         self.running().server
+    }
+
+    /// What finds others. A device that is there for a single command looks for them from the first time it is asked to.
+    pub(crate) fn discovery(&self) -> Result<Discovery, ApiError> {
+        let settings = &self.inner.settings;
+        if !settings.discovery {
+            return Err(ApiError::invalid(
+                "Discovery is off on this device: start it without `--no-discovery`, and LANLINE_DISCOVERY=on.",
+            ));
+        }
+        let running = self.running();
+        if self.inner.alone
+            && let Some(open) = self.lock().as_mut().filter(|open| open.discovery.is_none())
+        {
+            let Attending { tasks, discovery } = Attending::only_to_look(&running, &self.inner.board, settings);
+            open.tasks.extend(tasks);
+            open.discovery = discovery;
+        }
+        Ok(running.discovery)
+    }
+
+    /// Until when this device's name is announced, in milliseconds since the Unix epoch.
+    pub(crate) fn visible_until(&self) -> Option<u64> {
+        self.running().discovery.visible_until()
     }
 
     /// Held by who exports or imports.

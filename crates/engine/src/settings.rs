@@ -146,7 +146,13 @@ impl Settings {
             .map(|given| parse_log(&given).ok_or_else(|| bad("LANLINE_LOG", LOG_TAKES, given.as_ref())))
             .transpose()?
             .unwrap_or_else(|| "warn".to_owned());
-        let discovery = !flags.no_discovery.unwrap_or(false);
+        let discovery = text("LANLINE_DISCOVERY", DISCOVERY_TAKES)?
+            .map(|given| {
+                parse_discovery(&given).ok_or_else(|| bad("LANLINE_DISCOVERY", DISCOVERY_TAKES, given.as_ref()))
+            })
+            .transpose()?
+            .unwrap_or(true);
+        let discovery = discovery && !flags.no_discovery.unwrap_or(false);
         Ok(Self { data_dir, downloads_dir, name, port, listen, discovery, key_store, log })
     }
 }
@@ -155,6 +161,7 @@ const NAME_TAKES: &str = "a name of 1 to 128 bytes of text, not blank and withou
 const PORT_TAKES: &str = "a whole number from 0 to 65535";
 const LISTEN_TAKES: &str =
     "IP addresses of this device separated by commas, those that begin with fe80 with their interface (fe80::1%eth0)";
+const DISCOVERY_TAKES: &str = "on or off";
 const KEY_STORE_TAKES: &str = "system or file";
 const LOG_TAKES: &str = "off, error, warn, info, debug or trace, or a list such as lanline_engine=debug,warn";
 
@@ -176,6 +183,14 @@ fn name_from(setting: &'static str, given: &str) -> Result<String, SettingError>
 
 fn parse_port(given: &str) -> Option<u16> {
     given.trim().parse().ok()
+}
+
+fn parse_discovery(given: &str) -> Option<bool> {
+    match given.trim() {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
 }
 
 fn parse_key_store(given: &str) -> Option<KeyChoice> {
@@ -282,6 +297,7 @@ mod tests {
             ("LANLINE_LISTEN", "127.0.0.1:80", LISTEN_TAKES),
             ("LANLINE_LISTEN", "fe80::1", LISTEN_TAKES),
             ("LANLINE_LISTEN", "fe80::1%no such interface", LISTEN_TAKES),
+            ("LANLINE_DISCOVERY", "no", DISCOVERY_TAKES),
             ("LANLINE_KEY_STORE", "keyutils", KEY_STORE_TAKES),
             ("LANLINE_LOG", "loud", LOG_TAKES),
             ("LANLINE_LOG", "lanline_engine=loud,warn", LOG_TAKES),
@@ -306,6 +322,17 @@ mod tests {
     }
 
     #[test]
+    fn discovery_is_on_unless_the_flag_or_the_variable_says_otherwise() {
+        let no_discovery = |flag| Flags { no_discovery: Some(flag), ..Flags::default() };
+        for (flag, variable, on) in
+            [(false, "", true), (false, "on", true), (false, " off ", false), (true, "on", false), (true, "off", false)]
+        {
+            let settings = resolve(no_discovery(flag), &[("LANLINE_DISCOVERY", variable)]).unwrap();
+            assert_eq!(settings.discovery, on, "{flag} {variable}");
+        }
+    }
+
+    #[test]
     fn log_takes_a_level_or_a_list() {
         for (given, kept) in [("INFO", "INFO"), ("lanline_engine=debug, warn", "lanline_engine=debug,warn")] {
             assert_eq!(resolve(Flags::default(), &[("LANLINE_LOG", given)]).unwrap().log, kept);
@@ -317,7 +344,9 @@ mod tests {
     fn text_that_is_not_utf_8_is_a_bad_value_and_a_path_may_hold_it() {
         use std::os::unix::ffi::OsStringExt;
         let raw = || OsString::from_vec(vec![b'/', 0xff]);
-        for name in ["LANLINE_PORT", "LANLINE_LISTEN", "LANLINE_NAME", "LANLINE_KEY_STORE", "LANLINE_LOG"] {
+        let names =
+            ["LANLINE_PORT", "LANLINE_LISTEN", "LANLINE_NAME", "LANLINE_DISCOVERY", "LANLINE_KEY_STORE", "LANLINE_LOG"];
+        for name in names {
             let error = Settings::resolve(Flags { data_dir: Some("/d".into()), ..Flags::default() }, |asked| {
                 (asked == name).then(raw)
             });

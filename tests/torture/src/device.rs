@@ -141,7 +141,7 @@ impl Device {
         }
         command.env("LANLINE_DATA_DIR", self.data()).env("LANLINE_LISTEN", listen.to_string());
         // Not into the key store of whoever runs this.
-        command.env("LANLINE_KEY_STORE", "file");
+        command.env("LANLINE_KEY_STORE", "file").env("LANLINE_DISCOVERY", "off");
         command
     }
 

@@ -111,7 +111,8 @@ fn serve(binary: &Path, folder: &Path, processors: Option<&str>, port: u16) -> R
     let around = folder.parent().context("a folder within another")?;
     let mut command = pinned(binary, processors);
     command.args(["serve", "--name", "server", "--port", &port.to_string(), "--data-dir"]).arg(folder);
-    command.env("LANLINE_LISTEN", "127.0.0.1").env("LANLINE_KEY_STORE", "file").current_dir(around);
+    command.env("LANLINE_LISTEN", "127.0.0.1").env("LANLINE_KEY_STORE", "file").env("LANLINE_DISCOVERY", "off");
+    command.current_dir(around);
     Daemon::start(command, port, &folder.with_extension("log"))
 }
 

@@ -10,7 +10,7 @@ use super::Args;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Talk", &["chat", "send", "messages"]),
     ("Rooms", &["rooms", "create", "invite", "join", "members", "admit", "hand-over", "vote", "leave"]),
-    ("This device", &["serve", "status", "settings", "export", "import", "peers", "devices", "compare"]),
+    ("This device", &["serve", "status", "settings", "export", "import", "peers", "nearby", "devices", "compare"]),
     ("For programs and shells", &["rpc", "call", "bridge", "completions", "man"]),
 ];
 
@@ -97,6 +97,15 @@ Examples:
   lanline devices KFBWEXA --block
 
 What a blocked device says in rooms of both still comes through others: to stop that, have it removed from the room.";
+
+pub(super) const NEARBY: &str = "\
+Examples:
+  lanline nearby                         who is there, where, and by which way it was found
+  lanline nearby --watch                 tells who comes and goes until Ctrl-C
+  lanline nearby --probe                 asks each address of the network
+
+Who it is stands there only where this device knows it: a device shows its name to strangers only while its person asks for
+that. Nothing here is proved; `lanline join` and the app make sure who answers.";
 
 pub(super) const COMPARE: &str = "\
 Examples:
@@ -185,6 +194,7 @@ mod tests {
             EXPORT,
             IMPORT,
             DEVICES,
+            NEARBY,
             COMPARE,
             CALL,
             COMPLETIONS,

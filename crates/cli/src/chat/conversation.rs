@@ -172,6 +172,7 @@ impl Conversation {
             | Event::RoomChanged { .. }
             | Event::RoomRead { .. }
             | Event::CodeEnded { .. }
+            | Event::NearbyChanged {}
             | Event::ReceiptsChanged { .. } => Vec::new(),
         }
     }

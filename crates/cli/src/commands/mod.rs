@@ -12,6 +12,7 @@ pub(crate) mod leave;
 pub(crate) mod man;
 pub(crate) mod members;
 pub(crate) mod messages;
+pub(crate) mod nearby;
 pub(crate) mod owner;
 pub(crate) mod peers;
 pub(crate) mod rooms;

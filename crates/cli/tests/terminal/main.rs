@@ -15,6 +15,7 @@ mod cut;
 mod devices;
 #[cfg(target_os = "linux")]
 mod key_store;
+mod nearby;
 mod people;
 mod process;
 mod rpc;

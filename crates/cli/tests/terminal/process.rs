@@ -24,7 +24,7 @@ pub(crate) fn lanline(home: &Path, args: &[&str]) -> Command {
     }
     command.args(args).current_dir(home).env("LANLINE_DATA_DIR", home.join("data"));
     // Not into the key store of whoever runs the tests.
-    command.env("LANLINE_KEY_STORE", "file");
+    command.env("LANLINE_KEY_STORE", "file").env("LANLINE_DISCOVERY", "off");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

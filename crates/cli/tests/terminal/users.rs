@@ -75,6 +75,7 @@ fn another_user_neither_reads_the_folder_nor_reaches_the_device() {
             .current_dir(home.path())
             .env("LANLINE_DATA_DIR", &data)
             .env("LANLINE_KEY_STORE", "file")
+            .env("LANLINE_DISCOVERY", "off")
             .uid(OTHER)
             .gid(OTHER);
         let output = command.stdin(Stdio::null()).output().unwrap();

@@ -26,6 +26,9 @@ pub struct Status {
     pub key_at: KeyPlace,
     /// Whether this device listens, and where.
     pub server: ServerState,
+    /// Until when this device's name is announced to everybody near, milliseconds since the Unix epoch; absent: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visible_until: Option<u64>,
     /// Whether what is written reaches the disk.
     pub store: StoreState,
     /// What its person should know of what it keeps, until they put it away: the newest 20, oldest first.

@@ -102,6 +102,11 @@ fn document() -> String {
         ("QR_CAPITALS_MAX", QR_CAPITALS_MAX as u64, "bytes of one that is all capitals and digits"),
         ("INVITE_TTL_MAX_MS", INVITE_TTL_MAX_MS, "milliseconds, the longest an invite lives"),
         ("INVITE_TTL_DEFAULT_MS", INVITE_TTL_DEFAULT_MS, "milliseconds an invite lives when not told"),
+        (
+            "VISIBLE_MAX_MS",
+            VISIBLE_MAX_MS,
+            "milliseconds, the longest that this device shows its name to everybody near",
+        ),
     ] {
         writeln!(page, "| `{name}` | {value} {unit} |").unwrap();
     }
@@ -132,7 +137,11 @@ fn document() -> String {
     for (name, variant) in Event::NAMES.iter().zip(variants) {
         let comment = plain(variant["description"].as_str().unwrap_or_default());
         write!(page, "\n### `{name}`\n\n{comment}\n").unwrap();
-        page += &format!("\n{}", fields(&resolve(&variant, &types)));
+        let variant = resolve(&variant, &types);
+        match variant["properties"].as_object().filter(|fields| !fields.is_empty()) {
+            None => page += "\nIt has no fields.\n",
+            Some(_) => page += &format!("\n{}", fields(&variant)),
+        }
     }
 
     page += "\n## Errors\n";
@@ -167,6 +176,7 @@ fn is_arguments(name: &str) -> bool {
         "StartServer",
         "Connect",
         "Disconnect",
+        "SetVisible",
         "CreateRoom",
         "InRoom",
         "Invite",

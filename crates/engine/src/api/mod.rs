@@ -13,6 +13,7 @@ mod event;
 mod known;
 mod message;
 mod moving;
+mod nearby;
 mod notice;
 mod peer;
 mod preferences;
@@ -36,6 +37,7 @@ pub use message::{
     SendMessage, Sent,
 };
 pub use moving::{ExportIdentity, ImportIdentity, Passphrase};
+pub use nearby::{NearbyDevice, NearbyDevices, Probed, SetVisible, Via, Visible};
 pub use notice::{DismissNotice, Notice, NoticeKind};
 pub use peer::{Connect, Connected, Direction, Disconnect, Peer, Peers};
 pub use preferences::{Preferences, SetSettings};
@@ -71,5 +73,7 @@ pub const PAGE_MAX: u32 = 500;
 pub const PAGE_DEFAULT: u32 = 50;
 /// The longest an invite lives: 30 days, in milliseconds.
 pub const INVITE_TTL_MAX_MS: u64 = limits::INVITE_TTL_MS;
+/// The longest that this device's name is announced without being asked again: an hour, in milliseconds.
+pub const VISIBLE_MAX_MS: u64 = 60 * 60 * 1000;
 /// How long an invite lives when not told: 24 hours, in milliseconds.
 pub const INVITE_TTL_DEFAULT_MS: u64 = 24 * 60 * 60 * 1000;

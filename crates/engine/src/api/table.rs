@@ -41,6 +41,12 @@ macro_rules! for_each_command {
             in_turn disconnect(Disconnect) -> Nothing;
             /// The devices connected now.
             in_turn peers(NoParams) -> Peers;
+            /// The devices found on this network now, connected or not; asked for, all are asked who is there, too. A `nearby_changed` tells that it is another list. Best first: those this device knows, those that show a name, the others.
+            in_turn nearby(NoParams) -> NearbyDevices;
+            /// Asks each address of the local networks (the 256 around each own IPv4 address, of four networks at most) who is there, over five seconds. What answers comes into `nearby`. For where nothing else finds a device; a person asks for it.
+            in_turn probe(NoParams) -> Probed;
+            /// Shows this device's name to everybody on its networks for a while, at most an hour, in place of what was said before. Only while its server runs is there anything to see.
+            in_turn set_visible(SetVisible) -> Visible;
             /// Devices that this one has met in a room of both, connected or not.
             in_turn devices(NoParams) -> KnownDevices;
             /// Calls a device by another name on this device, and blocks it or not. A `room_changed` tells of each room.

@@ -16,6 +16,7 @@ impl Node {
             protocol: "lanline/1".to_owned(),
             key_at: self.identity().place,
             server: self.board().server(),
+            visible_until: self.visible_until(),
             store: self.board().store(),
             notices: self.board().notices(),
         })

@@ -7,6 +7,7 @@ mod join;
 mod known;
 mod message;
 mod moving;
+mod nearby;
 mod peer;
 mod preferences;
 mod present;

@@ -1,6 +1,9 @@
 //! The connections that the core holds, what people were told of them, and who waits for something on them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use lanline_protocol::{
     comparing::CompareOver,
@@ -104,6 +107,13 @@ impl Connections {
     /// Connections that other devices dialled.
     pub(crate) fn accepted(&self) -> Vec<ConnectionId> {
         self.open.iter().filter(|(_, open)| !open.dialled).map(|(connection, _)| *connection).collect()
+    }
+
+    /// Connections that hang on an address that this device has no more: nothing comes or goes on them.
+    pub(crate) fn astray(&self, here: &[IpAddr]) -> Vec<ConnectionId> {
+        let gone = |ip: IpAddr| !ip.is_loopback() && !here.contains(&ip);
+        let astray = self.open.iter().filter(|(_, open)| open.handle.local().is_some_and(gone));
+        astray.map(|(connection, _)| *connection).collect()
     }
 
     /// Leaves a device alone until somebody asks for it, or it dials in.

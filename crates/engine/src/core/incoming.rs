@@ -6,12 +6,14 @@ use lanline_protocol::{checked, clock::Time, id::Hash, session::ConnectionId, st
 
 use super::{Machine, input::Burst, thread::Thread};
 use crate::{
-    net::{CloseReason, ConnectionEvent, QUEUE_LOW, show},
+    net::{CloseReason, ConnectionEvent, ConnectionHandle, QUEUE_LOW, show},
     platform,
 };
 
 /// A connection that leaves a ping unanswered for this long gives way to another of the same device.
 const SILENT: Duration = Duration::from_secs(3);
+/// The same where nothing came at all, and the device dialled the other one: before that it was asked whether it is there.
+const SILENT_ASKED: Duration = Duration::from_millis(500);
 
 /// The word by which a peer says that the person there asked for the end.
 const DISCONNECTED: &str = "disconnected";
@@ -70,7 +72,11 @@ impl Machine {
                 let (id, device) = (ConnectionId(id.0), peer.device_id());
                 if let Some(before) = self.replica.connection(device) {
                     let handle = self.connections.handle(before);
-                    if handle.and_then(|handle| handle.unanswered()).is_some_and(|waiting| waiting >= SILENT) {
+                    let is_silent = |handle: &ConnectionHandle| {
+                        handle.unanswered().is_some_and(|waiting| waiting >= SILENT)
+                            || (!dialled && handle.silent().is_some_and(|silent| silent >= SILENT_ASKED))
+                    };
+                    if handle.is_some_and(is_silent) {
                         self.end(now, before, &CloseReason::Silent)?;
                     }
                 }

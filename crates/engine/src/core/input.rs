@@ -1,5 +1,7 @@
 //! What the core's thread is given to do.
 
+use std::net::IpAddr;
+
 use lanline_protocol::{clock::Time, command::CommandError, identity::DeviceId, store::StoreError};
 use tokio::sync::oneshot;
 
@@ -24,8 +26,17 @@ pub(super) enum Input {
     },
     /// A device was dialled in vain.
     Unreached(DeviceId),
-    /// This device is on another network than before.
-    Moved,
+    /// A device was found on the network.
+    Found {
+        device: DeviceId,
+        /// Where; none: not any more.
+        addresses: Vec<String>,
+    },
+    /// This device has other addresses than before.
+    Moved {
+        /// All it has now.
+        here: Vec<IpAddr>,
+    },
     /// Commit and end.
     Close,
 }

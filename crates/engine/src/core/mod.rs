@@ -11,12 +11,14 @@ mod incoming;
 mod input;
 mod notices;
 mod outputs;
+mod published;
 mod random;
 #[cfg(test)]
 mod tests;
 mod thread;
 
 use std::{
+    net::IpAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, mpsc},
 };
@@ -26,23 +28,24 @@ use lanline_protocol::{
     command::CommandError,
     id::StoreId,
     identity::{DeviceId, DeviceKey},
-    replica::Target,
     session::ConnectionId,
     store::StoreError,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use self::{
     clock::Clock,
     input::{Change, Input, Look},
+    published::Published,
     random::SystemRandom,
     thread::Thread,
 };
 pub(crate) use self::{
     connections::{Connections, JoinEnd, is_greeted},
     fault::sentence,
+    published::Subscribed,
 };
 use crate::{
     api::{ApiError, ErrorCode, StoreCondition},
@@ -83,6 +86,15 @@ impl Machine {
         Ok(())
     }
 
+    /// This device has these addresses now.
+    pub(crate) fn moved(&mut self, now: Time, here: &[IpAddr]) -> Result<(), StoreError> {
+        for connection in self.connections.astray(here) {
+            self.end(now, connection, &CloseReason::NetworkChanged)?;
+        }
+        self.replica.moved();
+        Ok(())
+    }
+
     /// Leaves a device alone until somebody asks for it, or it dials in. Only members are dialled by themselves, so that
     /// of others nothing need be remembered, and strangers could fill the memory with it.
     pub(crate) fn hold(&mut self, connection: ConnectionId, device: DeviceId) {
@@ -110,8 +122,8 @@ pub(crate) struct Started {
     pub(crate) ended: oneshot::Receiver<()>,
     /// Done when the core has failed and does nothing any more.
     pub(crate) failed: CancellationToken,
-    /// Devices to be dialled.
-    pub(crate) targets: watch::Receiver<Vec<Target>>,
+    /// What is told of it without asking.
+    pub(crate) subscribed: Subscribed,
 }
 
 /// Why the core cannot start: one sentence that says what to do.
@@ -156,11 +168,11 @@ impl Core {
         let replica = open_replica(&seed, store, clock.now()).map_err(CoreError::Unreadable)?;
         board.set_name(replica.name());
         let (inputs, waiting) = mpsc::channel();
-        let (publish, targets) = watch::channel(Vec::new());
+        let (published, subscribed) = Published::new();
         let failed = CancellationToken::new();
         let impostors = Arc::<Impostors>::default();
         let told = (Arc::clone(&board), Arc::clone(&impostors));
-        let thread = Thread::new(replica, folder, seed, clock, waiting, publish, told, failed.clone());
+        let thread = Thread::new(replica, folder, seed, clock, waiting, published, told, failed.clone());
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new()
             .name("lanline-core".to_owned())
@@ -170,7 +182,7 @@ impl Core {
                 let _ = end.send(());
             })
             .map_err(CoreError::NoThread)?;
-        Ok(Started { core: Self { inputs, board, impostors, closing: Arc::default() }, ended, failed, targets })
+        Ok(Started { core: Self { inputs, board, impostors, closing: Arc::default() }, ended, failed, subscribed })
     }
 
     /// Has something done that may write. It is in line when this returns; the future awaits the answer, which comes
@@ -239,10 +251,15 @@ impl Core {
         &self.impostors
     }
 
-    /// Says that this device is on another network: who was not reached may be now.
-    pub(crate) fn moved(&self) {
+    /// Says where a device was found just now, as `ip:port`; `[]`: it is not found any more.
+    pub(crate) fn found(&self, device: DeviceId, addresses: Vec<String>) {
+        let _ = self.inputs.send(Input::Found { device, addresses });
+    }
+
+    /// Says that this device has these addresses now: who was not reached may be, and what hung on others is over.
+    pub(crate) fn moved(&self, here: Vec<IpAddr>) {
         self.impostors.moved();
-        let _ = self.inputs.send(Input::Moved);
+        let _ = self.inputs.send(Input::Moved { here });
     }
 
     /// Waits for the device on a connection that was just dialled to say hello; else why it did not.

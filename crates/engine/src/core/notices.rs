@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{Clock, Core};
 use crate::{
     api::{ApiError, Notice, NoticeKind},
+    dialing::readable,
     net::Address,
     store::SqliteStore,
 };
@@ -46,8 +47,12 @@ impl Core {
         found: DeviceId,
     ) {
         self.impostors.note(device, addresses, &at, Instant::now());
+        let answered_at = at.clone();
         let who = self.read(move |machine| {
-            if machine.replica.knows(found) {
+            // Where it was only found is anybody's word: that somebody else is there says nothing.
+            let told = machine.replica.told_addresses(device).map(|told| readable(&told));
+            let only_found = told.is_some_and(|told| told.iter().all(|address| address.to_string() != answered_at));
+            if only_found || machine.replica.knows(found) {
                 return Ok(None);
             }
             let called = machine.replica.devices().into_iter().find(|known| known.device == device);

@@ -9,11 +9,10 @@ use std::{
 
 use lanline_protocol::{
     clock::Time,
-    replica::{Output, Target},
+    replica::Output,
     session::ConnectionId,
     store::{Store, StoreError},
 };
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -23,6 +22,7 @@ use super::{
     database, fault,
     input::{Burst, Input},
     notices, open_replica, open_store,
+    published::Published,
 };
 use crate::{
     api::{ApiError, StoreCondition, StoreState},
@@ -63,9 +63,7 @@ pub(super) struct Thread {
     refusal: Option<Refusal>,
     /// Where this device listens.
     addresses: Vec<String>,
-    targets: watch::Sender<Vec<Target>>,
-    /// As of which look of the replica they were named.
-    looked: Option<u64>,
+    published: Published,
     inputs: Receiver<Input>,
     clock: Clock,
     pub(super) allowances: Allowances<ConnectionEvent>,
@@ -95,7 +93,7 @@ impl Thread {
         seed: Zeroizing<[u8; 32]>,
         clock: Clock,
         inputs: Receiver<Input>,
-        targets: watch::Sender<Vec<Target>>,
+        published: Published,
         (board, impostors): (Arc<Board>, Arc<Impostors>),
         failed: CancellationToken,
     ) -> Self {
@@ -104,8 +102,7 @@ impl Thread {
             parted: Connections::default(),
             refusal: None,
             addresses: Vec::new(),
-            targets,
-            looked: None,
+            published,
             inputs,
             clock,
             allowances: Allowances::default(),
@@ -212,7 +209,7 @@ impl Thread {
         let linger = go_on && many && !burst.presses && burst.inputs > 0;
         // Only now, when limits are raised, are the frames that wait behind these judged.
         drop(burst);
-        self.publish_targets();
+        self.publish();
         if linger {
             std::thread::sleep(LINGER);
         }
@@ -235,7 +232,7 @@ impl Thread {
                         handle.close(farewell);
                     }
                     Input::Listening { addresses } => self.addresses = addresses,
-                    Input::Net(_) | Input::Unreached(_) | Input::Moved | Input::Close => {}
+                    Input::Net(_) | Input::Unreached(_) | Input::Found { .. } | Input::Moved { .. } | Input::Close => {}
                 }
                 return Ok(());
             }
@@ -264,7 +261,8 @@ impl Thread {
                 machine.take_event(now, event)?;
             }
             Input::Unreached(device) => machine.replica.unreached(now, device),
-            Input::Moved => machine.replica.moved(),
+            Input::Found { device, addresses } => machine.replica.found(device, addresses),
+            Input::Moved { here } => machine.moved(now, &here)?,
             Input::Close => {}
         }
         Ok(())
@@ -353,14 +351,14 @@ impl Thread {
         }
         self.refusal = Some(Refusal { error, farewell, retry: None });
         self.board.set_store(state);
-        self.publish_targets();
+        self.publish();
         self.failed.cancel();
     }
 
     fn go_on_with(&mut self, replica: Replica) {
         let mut connections = std::mem::take(&mut self.parted);
         connections.wishes_changed = true;
-        self.looked = None;
+        self.published.begin_anew();
         self.machine = Some(Machine { replica, connections, ends: false });
     }
 
@@ -413,22 +411,9 @@ impl Thread {
         }
     }
 
-    /// Says who is to be dialled, where that changed.
-    fn publish_targets(&mut self) {
-        let (targets, looked) = match (&self.machine, &self.refusal) {
-            (Some(machine), None) => (machine.replica.targets(), Some(machine.replica.looks())),
-            _ => (&[][..], None),
-        };
-        if std::mem::replace(&mut self.looked, looked) == looked {
-            return;
-        }
-        self.targets.send_if_modified(|before| {
-            let changed = before != targets;
-            if changed {
-                targets.clone_into(before);
-            }
-            changed
-        });
+    fn publish(&mut self) {
+        let machine = self.machine.as_ref().filter(|_| self.refusal.is_none());
+        self.published.publish(machine.map(|machine| &machine.replica));
     }
 }
 
@@ -456,8 +441,8 @@ mod tests {
         let clock = Clock::new();
         let replica = open_replica(&seed, store, clock.now()).unwrap();
         let told = (Arc::new(Board::new()), Arc::default());
-        let (inputs, targets, failed) = (mpsc::channel().1, watch::channel(Vec::new()).0, CancellationToken::new());
-        Thread::new(replica, folder, seed, clock, inputs, targets, told, failed)
+        let (inputs, published, failed) = (mpsc::channel().1, Published::new().0, CancellationToken::new());
+        Thread::new(replica, folder, seed, clock, inputs, published, told, failed)
     }
 
     #[test]

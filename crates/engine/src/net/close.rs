@@ -36,6 +36,8 @@ pub enum CloseReason {
     Evicted,
     /// This device dialled it by itself and is connected to others instead.
     Surplus,
+    /// The address of this device that it hung on is gone.
+    NetworkChanged,
     /// The person here asked for it.
     Disconnected,
 }
@@ -59,6 +61,7 @@ impl CloseReason {
             Self::Removed => "removed",
             Self::Evicted => "evicted",
             Self::Surplus => "surplus",
+            Self::NetworkChanged => "network_changed",
             Self::Disconnected => "disconnected",
         }
     }

@@ -157,7 +157,9 @@ impl<'a, R: AsyncRead + Unpin> Reader<'a, R> {
             // In steps of what has arrived, never by what was declared.
             buffer.reserve(size);
             // Only waiting for the peer counts as its silence, not waiting for the core.
+            self.shared.set_waiting(Some(Instant::now()));
             let read = timeout(self.timeouts.silent, self.read.read_buf(&mut buffer)).await;
+            self.shared.set_waiting(None);
             let count = match read {
                 Err(_) => return Err(CloseReason::Silent),
                 Ok(Err(error)) => return Err(broken(&error)),
@@ -296,7 +298,7 @@ impl<W: AsyncWrite + Unpin> Writer<'_, W> {
             if self.shared.take_pong() {
                 self.append(&mut batch, &PONG);
             }
-            if ping_due {
+            if self.shared.take_ping() || ping_due {
                 self.shared.ping_sent(Instant::now());
                 self.append(&mut batch, &PING);
                 ping_due = false;

@@ -1,6 +1,7 @@
 //! The core's side of one connection.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,9 +71,19 @@ impl ConnectionHandle {
         self.0.close(reason);
     }
 
+    /// The address of this device that it hangs on, where the system says so.
+    pub fn local(&self) -> Option<IpAddr> {
+        self.0.ends.local
+    }
+
     /// For how long a ping has been waiting for its answer.
     pub fn unanswered(&self) -> Option<Duration> {
         self.0.unanswered()
+    }
+
+    /// The same, where nothing else came from the peer since, either, though it was listened to.
+    pub fn silent(&self) -> Option<Duration> {
+        self.0.silent()
     }
 
     /// How long the last ping took to be answered.

@@ -252,7 +252,14 @@ async fn greet(inner: Arc<Inner>, stream: TcpStream, address: SocketAddr, slot: 
         biased;
         () = cancel.cancelled() => return,
         () = slot.evicted() => Err("crowded out by newer connections".to_owned()),
-        greeted = handshake(&inner, stream, || slot.greeted()) => greeted,
+        greeted = async {
+            let greeted = handshake(&inner, stream, || slot.greeted()).await;
+            let key = greeted.as_ref().ok().map(|(_, peer)| peer.key);
+            if let Some(key) = key {
+                inner.ask_those_before(key).await;
+            }
+            greeted
+        } => greeted,
     };
     drop(slot);
     match greeted {

@@ -16,6 +16,7 @@ pub mod fuzzing;
 mod handle;
 mod interface;
 mod limits;
+mod link;
 mod listener;
 mod shared;
 #[cfg(test)]
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lanline_protocol::checked::CheckedBatch;
-use lanline_protocol::identity::{DeviceKey, PublicKey};
+use lanline_protocol::identity::{DeviceId, DeviceKey, PublicKey};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio_rustls::TlsStream;
@@ -46,11 +47,12 @@ pub use frame::FrameLimit;
 pub use handle::{ConnectionHandle, ConnectionId, FramePermit, QUEUE_HIGH, QUEUE_LOW, QUEUE_MAX};
 pub use interface::local_addresses;
 pub use limits::{PENDING_MAX, PENDING_PER_ADDRESS_MAX, PENDING_PER_NETWORK_MAX, STRANGERS_MAX};
+pub(crate) use link::{Link, LinkAddress, links};
 pub use listener::{ListenError, Listener};
 pub use tls::{ALPN, TlsError};
 
 use limits::{LogGate, Pending};
-use shared::Shared;
+use shared::{Ends, Shared};
 use tls::{Peer, Tls};
 
 /// How long things may take. The default is what the protocol promises; tests are less patient.
@@ -138,6 +140,16 @@ pub enum ConnectionEvent {
     },
 }
 
+/// How long a device that dials in again is asked whether the connection there is still lives, and how often it is looked.
+const ASKED: Duration = Duration::from_millis(600);
+/// The same for one that was found elsewhere: its connection may be the better way, and it busy.
+const DOUBTED: Duration = Duration::from_secs(1);
+const ASKED_EVERY: Duration = Duration::from_millis(10);
+/// How long a connection has just begun: about as long as a device dials.
+const BEGINNING: Duration = Duration::from_secs(5);
+/// What may lie between asking and noting that it was asked.
+const ASKED_ONCE: Duration = Duration::from_millis(50);
+
 /// Where events go. It must not block for long: the connection it comes from waits.
 type Sink = Arc<dyn Fn(ConnectionEvent) + Send + Sync>;
 
@@ -191,6 +203,16 @@ impl Net {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// A device was found at these addresses. A connection with it that goes elsewhere, and on which it does not answer, is
+    /// over: where it was it can take no leave.
+    pub(crate) async fn doubt(&self, device: DeviceId, found: &[SocketAddr]) {
+        let elsewhere = |ends: &Ends| ends.remote.is_some_and(|remote| found.iter().all(|found| found.ip() != remote));
+        let which = |ends: &Ends| ends.peer.is_some_and(|peer| peer.device_id() == device) && elsewhere(ends);
+        for handle in self.inner.ask(DOUBTED, which).await {
+            handle.close(CloseReason::Silent);
+        }
+    }
+
     /// Closes every listener and connection, these with the goodbye `shutdown`, and returns when
     /// that is done, within a second. Nothing can be opened afterwards.
     pub async fn shutdown(&self) {
@@ -227,7 +249,12 @@ impl Inner {
         dialled: bool,
     ) -> Option<ConnectionId> {
         let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let shared = Arc::new(Shared::new(id, dialled));
+        let local = stream.get_ref().0.local_addr().ok().map(|local| address::canonical(local).ip());
+        let shared = Arc::new(Shared::new(
+            id,
+            dialled,
+            Ends { begun: Some(Instant::now()), local, remote: Some(address.ip()), peer: Some(peer.key) },
+        ));
         let handle = ConnectionHandle(Arc::clone(&shared));
         lock(&self.connections).insert(id, handle.clone());
         // Asked after it is listed: `stop` either finds it in the list or is noticed here.
@@ -248,6 +275,28 @@ impl Inner {
         };
         self.tasks.spawn_on(task, &self.runtime);
         Some(id)
+    }
+
+    /// A device dials in though it is connected: most often it has lost that connection, by another address or a sleep,
+    /// and this one has not noticed. So it is asked there, and given a moment, before it is decided between the two.
+    async fn ask_those_before(&self, peer: PublicKey) {
+        // Not where it has just begun: both devices may have dialled at once.
+        let is_old = |ends: &Ends| ends.begun.is_some_and(|begun| begun.elapsed() >= BEGINNING);
+        self.ask(ASKED, |ends| ends.peer == Some(peer) && is_old(ends)).await;
+    }
+
+    /// Asks on some connections whether anybody is there still, and gives those on which nobody answers in time.
+    async fn ask(&self, patience: Duration, which: impl Fn(&Ends) -> bool) -> Vec<ConnectionHandle> {
+        let mut those: Vec<ConnectionHandle> =
+            lock(&self.connections).values().filter(|handle| which(&handle.0.ends)).cloned().collect();
+        let begun = Instant::now();
+        those.iter().for_each(|handle| handle.0.ask(begun));
+        while begun.elapsed() < patience && !those.is_empty() {
+            tokio::time::sleep(ASKED_EVERY).await;
+            // Whom this device does not listen to for now may have answered.
+            those.retain(|handle| handle.silent().is_some_and(|silent| silent + ASKED_ONCE >= begun.elapsed()));
+        }
+        those
     }
 
     /// Keeps strangers from taking all the file descriptors that members need.

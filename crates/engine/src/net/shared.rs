@@ -1,11 +1,13 @@
 //! What the core's handle and the connection's task share.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use lanline_protocol::identity::PublicKey;
 use tokio::sync::Notify;
 
 use super::close::CloseReason;
@@ -18,20 +20,36 @@ use super::lock;
 pub(super) struct Shared {
     pub(super) id: ConnectionId,
     dialled: bool,
+    pub(super) ends: Ends,
     queue: Mutex<Queue>,
     ping: Mutex<PingState>,
+    /// Since when the peer is waited for and nothing came, while it is.
+    waiting: Mutex<Option<Instant>>,
     /// Bytes given to be sent and not yet taken by the socket.
     queued: AtomicUsize,
     limit: AtomicUsize,
     /// Counts the writes that the socket took.
     progress: AtomicU64,
     pong_due: AtomicBool,
+    /// A ping is to go out before its time.
+    ping_due: AtomicBool,
     /// The writer has something to do.
     pub(super) wake: Notify,
     /// The socket took bytes.
     pub(super) drained: Notify,
     /// A reason to close was given.
     closing: Notify,
+}
+
+/// Between whom it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ends {
+    /// Since when it is.
+    pub(super) begun: Option<Instant>,
+    /// This device's address, where the system says so.
+    pub(super) local: Option<IpAddr>,
+    pub(super) remote: Option<IpAddr>,
+    pub(super) peer: Option<PublicKey>,
 }
 
 #[derive(Debug, Default)]
@@ -56,16 +74,19 @@ pub(super) enum Work {
 }
 
 impl Shared {
-    pub(super) fn new(id: ConnectionId, dialled: bool) -> Self {
+    pub(super) fn new(id: ConnectionId, dialled: bool, ends: Ends) -> Self {
         Self {
             id,
             dialled,
+            ends,
             queue: Mutex::default(),
             ping: Mutex::default(),
+            waiting: Mutex::default(),
             queued: AtomicUsize::new(0),
             limit: AtomicUsize::new(FrameLimit::Stranger.bytes()),
             progress: AtomicU64::new(0),
             pong_due: AtomicBool::new(false),
+            ping_due: AtomicBool::new(false),
             wake: Notify::new(),
             drained: Notify::new(),
             closing: Notify::new(),
@@ -177,6 +198,29 @@ impl Shared {
 
     pub(super) fn take_pong(&self) -> bool {
         self.pong_due.swap(false, Ordering::AcqRel)
+    }
+
+    /// Asks the peer for a pong now, whenever one was asked for last.
+    pub(super) fn ask(&self, now: Instant) {
+        self.ping_sent(now);
+        self.ping_due.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn take_ping(&self) -> bool {
+        self.ping_due.swap(false, Ordering::AcqRel)
+    }
+
+    /// The peer is waited for from now on; `None`: something came, or this device is busy with what came.
+    pub(super) fn set_waiting(&self, since: Option<Instant>) {
+        *lock(&self.waiting) = since;
+    }
+
+    /// For how long a ping has been waiting for its answer while nothing else came, either. Not while this device does not
+    /// listen: an answer may be there then.
+    pub(super) fn silent(&self) -> Option<Duration> {
+        let waiting = (*lock(&self.waiting))?.elapsed();
+        self.unanswered().map(|unanswered| unanswered.min(waiting))
     }
 
     /// A ping goes out. The time of an unanswered one stands, so that no answer looks quicker than

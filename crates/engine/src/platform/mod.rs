@@ -16,7 +16,7 @@ pub(crate) use files::{
 pub(crate) use folders::{default_data_dir, default_downloads_dir};
 pub(crate) use host::host_name;
 pub(crate) use key_store::{KeyStore, KeyStoreError, SystemKeyStore};
-pub(crate) use network::{PORT_ADVICE, REUSES_ADDRESSES, give_up_after, is_up};
+pub(crate) use network::{PORT_ADVICE, REUSES_ADDRESSES, give_up_after, is_up, keep_to_link, share_port};
 pub(crate) use pin::Pin;
 pub(crate) use socket::{for_this_user, is_same_user, remove_socket, socket_elsewhere, socket_in};
 pub(crate) use space::{free, is_full};

@@ -1,6 +1,7 @@
 use std::{io, time::Duration};
 
 use if_addrs::IfOperStatus;
+use socket2::Socket;
 use tokio::net::TcpStream;
 
 /// What to do where the system does not let this user listen on a port.
@@ -23,6 +24,42 @@ pub(crate) fn is_up(status: &IfOperStatus) -> bool {
         IfOperStatus::Unknown => !cfg!(unix),
         _ => false,
     }
+}
+
+/// Lets every program that asks for the same listen on a UDP port; before it is bound. What is sent to all comes to each
+/// of them, what is sent to one of this machine's addresses to any one.
+pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)?;
+    // Apple's systems share a port by this alone. Linux does by the first, and needs this for programs that ask for
+    // nothing else; old kernels lack it.
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_vendor = "apple"))]
+    if let Err(error) = socket.set_reuse_port(true) {
+        tracing::debug!(%error, "this system shares ports in one way only");
+    }
+    Ok(())
+}
+
+/// Keeps a UDP socket to what comes and goes by one interface, so that a flood on another costs it nothing; before it is
+/// bound. False where the system has no such thing, or keeps it to others (Linux before 5.7).
+pub(crate) fn keep_to_link(socket: &Socket, name: &str, index: u32, six: bool) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let kept = {
+        let _ = (index, six);
+        socket.bind_device(Some(name.as_bytes())).is_ok()
+    };
+    #[cfg(target_vendor = "apple")]
+    let kept = {
+        let _ = name;
+        let index = std::num::NonZeroU32::new(index);
+        let bound = if six { socket.bind_device_by_index_v6(index) } else { socket.bind_device_by_index_v4(index) };
+        index.is_some() && bound.is_ok()
+    };
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+    let kept = {
+        let _ = (socket, name, index, six);
+        false
+    };
+    kept
 }
 
 /// Ends a connection whose other end acknowledges nothing of what is sent for this long (RFC 5482), also while nobody reads

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::net::frame::{PING, PONG};
+use crate::net::shared::Ends;
 
 /// A frame as it goes over the wire.
 fn framed(frame: &[u8]) -> Vec<u8> {
@@ -288,7 +289,7 @@ async fn what_waits_for_the_core_is_limited_in_bytes_too() {
 /// A connection over a pipe that holds little, so that neither side can write while the other does
 /// not read.
 fn piped(stream: tokio::io::DuplexStream) -> (ConnectionHandle, UnboundedReceiver<ConnectionEvent>) {
-    let shared = Arc::new(Shared::new(ConnectionId(1), true));
+    let shared = Arc::new(Shared::new(ConnectionId(1), true, Ends::default()));
     let (sender, events) = unbounded_channel();
     let sink: Sink = Arc::new(move |event| drop(sender.send(event)));
     tokio::spawn(connection::run(stream, Arc::clone(&shared), sink, patient()));
