@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use lanline_protocol::clock::Time;
+use lanline_protocol::frame::ReachOutcome;
 use lanline_protocol::id::{Hash, RoomId, StoreId};
 use lanline_protocol::identity::DeviceKey;
 use lanline_protocol::limits;
@@ -166,6 +167,7 @@ impl World {
         for (connection, bytes) in queued {
             replica.set_queued(connection, bytes);
         }
+        let mut reached = Vec::new();
         for output in replica.commit(now).unwrap() {
             match output {
                 Output::Send(connection, bytes) => {
@@ -177,8 +179,14 @@ impl World {
                     self.devices[device].limits.insert(connection, limit.bytes());
                 }
                 Output::Close(connection, _) => self.end(connection.0 / 2, Some(device)),
+                Output::Reach(connection, _) => reached.push(connection),
                 Output::Event(event) => self.devices[device].events.push(event),
             }
+        }
+        let Some(replica) = self.devices[device].replica.as_mut() else { return };
+        // No device has an address here; what is said of it goes out with the next commit.
+        for connection in reached {
+            replica.reached(now, connection, ReachOutcome::Silent);
         }
     }
 

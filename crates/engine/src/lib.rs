@@ -19,6 +19,7 @@ pub mod net;
 mod node;
 mod platform;
 mod presenter;
+mod reaching;
 pub mod rpc;
 mod server;
 pub mod settings;

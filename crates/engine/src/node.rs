@@ -25,6 +25,7 @@ use crate::{
     net::{Net, Timeouts, TlsError},
     platform::SystemKeyStore,
     presenter::Presenter,
+    reaching,
     server::Server,
     socket::Socket,
     store,
@@ -72,7 +73,8 @@ pub(crate) struct Running {
 /// A device that was just begun, and what belongs to it.
 struct Begun {
     running: Running,
-    failing: Task,
+    /// Ending with the core, and reaching back.
+    tasks: Vec<Task>,
     ended: oneshot::Receiver<()>,
 }
 
@@ -84,7 +86,7 @@ struct Open {
     serving: tokio::task::JoinHandle<()>,
     /// Finding others and being found; `None`: it is not begun.
     discovery: Option<discovery::Stay>,
-    /// Dialling, looking for other addresses, and ending with the core.
+    /// Dialling, reaching back, looking for other addresses, and ending with the core.
     tasks: Vec<Task>,
     /// Done when the core's thread has ended.
     ended: oneshot::Receiver<()>,
@@ -123,16 +125,19 @@ async fn begin(settings: &Settings, folder: Arc<Folder>, board: &Arc<Board>) -> 
         Ok((key, identity, started))
     })
     .await?;
-    let Started { core, ended, failed, subscribed } = started;
+    let Started { core, ended, failed, subscribed, reaches } = started;
     let sink = core.clone();
     let runtime = tokio::runtime::Handle::current();
     let net = Arc::new(Net::new(&key, runtime, Timeouts::default(), move |event| sink.deliver(event))?);
     let server = Arc::new(Server::new(Arc::clone(&net), core.clone(), Arc::clone(board), settings));
-    let failing = end_with(failed, Arc::clone(&server), Arc::clone(&net));
+    let tasks = vec![
+        end_with(failed, Arc::clone(&server), Arc::clone(&net)),
+        AbortOnDropHandle::new(tokio::spawn(reaching::run(core.clone(), reaches))),
+    ];
     let device_id = key.public().device_id();
     let discovery = Discovery::new(device_id);
     let running = Running { identity: Arc::new(identity), device_id, core, net, server, discovery, subscribed };
-    Ok(Begun { running, failing, ended })
+    Ok(Begun { running, tasks, ended })
 }
 
 async fn blocking<T: Send + 'static>(
@@ -219,10 +224,10 @@ impl Node {
     async fn begin(settings: Settings, stay: Stay) -> Result<Self, OpenError> {
         let board = Arc::new(Board::new());
         let folder = take(settings.data_dir.clone(), stay).await?;
-        let Begun { running, failing, ended } = begin(&settings, Arc::clone(&folder), &board).await?;
+        let Begun { running, tasks, ended } = begin(&settings, Arc::clone(&folder), &board).await?;
         let (line, serve) = Line::new();
         let serving = tokio::spawn(serve);
-        let open = Open { socket: None, line, serving, discovery: None, tasks: vec![failing], ended, folder };
+        let open = Open { socket: None, line, serving, discovery: None, tasks, ended, folder };
         let node = Self {
             inner: Arc::new(Inner {
                 board,
@@ -286,8 +291,8 @@ impl Node {
                 return Err(error);
             }
         };
-        let Begun { running, failing, ended } = begun;
-        let (mut tasks, mut discovery) = (vec![failing], None);
+        let Begun { running, mut tasks, ended } = begun;
+        let mut discovery = None;
         if !self.inner.alone {
             let attending = Attending::to(&running, &self.inner.board, &self.inner.settings);
             tasks.extend(attending.tasks);

@@ -54,7 +54,16 @@ impl Peer {
 
     /// Dials and shows this.
     pub async fn dial_as(address: SocketAddr, shows: Shows) -> Self {
-        let stream = shake(address, shows, &[ALPN]).await.unwrap();
+        Self::met(shake(address, shows, &[ALPN]).await.unwrap())
+    }
+
+    /// Shakes hands as the device with this seed on a connection that was dialled.
+    pub async fn over(stream: TcpStream, seed: u8) -> Self {
+        let client = Shows::Key(seed).client(&[ALPN]);
+        Self::met(client.connect(ServerName::try_from("lanline").unwrap(), stream).await.unwrap())
+    }
+
+    fn met(stream: TlsStream<TcpStream>) -> Self {
         let (_, tls) = stream.get_ref();
         let exporter = tls.export_keying_material([0; 32], b"EXPORTER-lanline-1", None).unwrap();
         let certificate = ParsedCertificate::try_from(&tls.peer_certificates().unwrap()[0]).unwrap();

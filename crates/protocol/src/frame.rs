@@ -9,11 +9,13 @@
 
 mod comparing;
 mod pairing;
+mod reaching;
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 pub use comparing::{Compare, CompareAnswer, CompareEnd, CompareEndReason, CompareReveal};
 pub use pairing::{Admission, Pair, PairAnswer, PairProof, PairRefusal, Paired};
+pub use reaching::{Reach, ReachOutcome, Reached};
 
 use crate::body::name_fits;
 use crate::cbor::{self, CborError};
@@ -346,6 +348,8 @@ pub enum Frame {
     CompareAnswer(CompareAnswer),
     CompareReveal(CompareReveal),
     CompareEnd(CompareEnd),
+    Reach(Reach),
+    Reached(Reached),
     /// A type of a newer version.
     Other(u16),
 }
@@ -394,6 +398,8 @@ impl Frame {
             Self::CompareAnswer(body) => frame(22, body),
             Self::CompareReveal(body) => frame(23, body),
             Self::CompareEnd(body) => frame(24, body),
+            Self::Reach(body) => frame(25, body),
+            Self::Reached(body) => frame(26, body),
             Self::Other(_) => Vec::new(),
         }
     }
@@ -436,6 +442,8 @@ impl Frame {
             22 => Self::CompareAnswer(cbor::decode_checked(body)?),
             23 => Self::CompareReveal(cbor::decode_checked(body)?),
             24 => Self::CompareEnd(cbor::decode_checked(body)?),
+            25 => Self::Reach(cbor::decode_checked(body)?),
+            26 => Self::Reached(cbor::decode_checked(body)?),
             other => Self::Other(other),
         };
         if frame.bounded() { Ok(frame) } else { Err(CborError::Unexpected("over a limit".into())) }
@@ -455,6 +463,11 @@ impl Frame {
             Self::Pair(pair) => pair.message.len() <= limits::PAIRING_BYTES,
             Self::PairAnswer(answer) => answer.message.len() <= limits::PAIRING_BYTES,
             Self::Paired(paired) => paired.admission.is_some() != paired.refusal.is_some(),
+            Self::Reach(reach) => reach.port != 0,
+            Self::Reached(reached) => {
+                let clock = reached.clock.is_none_or(|clock| clock <= limits::NUMBER);
+                reached.port != 0 && reached.address.len() <= limits::ADDRESS_BYTES && clock
+            }
             _ => true,
         }
     }

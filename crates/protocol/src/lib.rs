@@ -55,6 +55,7 @@ pub mod planted;
 mod planted;
 mod privacy;
 pub mod proposal;
+pub mod reaching;
 pub mod receipt;
 mod receiving;
 pub mod record;

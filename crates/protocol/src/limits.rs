@@ -142,6 +142,16 @@ pub const COMPARE_MS: u64 = 120_000;
 pub const COMPARISONS: usize = 8;
 /// See [`COMPARISONS`], in milliseconds.
 pub const COMPARISONS_MS: u64 = 600_000;
+/// How long it is tried to reach a device that asks for it, in milliseconds.
+pub const REACH_MS: u64 = 3000;
+/// How often one device may ask to be reached within [`REACHES_MS`].
+pub const REACHES: usize = 6;
+/// See [`REACHES`], in milliseconds.
+pub const REACHES_MS: u64 = 60_000;
+/// Devices that are being reached at one time.
+pub const REACHES_AT_ONCE: usize = 8;
+/// Devices that were reached within [`REACHES_MS`] from which on strangers are not.
+pub const REACHING_STRANGERS: usize = 64;
 /// Records one member may have in one room, over all its stores and names.
 pub const RECORDS_PER_MEMBER: usize = 64;
 /// A connection with a stranger ends after this long without a `join`, in milliseconds.

@@ -4,6 +4,7 @@ use crate::comparing::CompareOver;
 use crate::comparison::Pictures;
 use crate::id::{EntryId, RoomId};
 use crate::identity::DeviceId;
+use crate::reaching::View;
 use crate::session::{ConnectionId, FrameLimit};
 
 /// Why this device ends a connection.
@@ -70,6 +71,8 @@ pub enum Event {
     ComparisonShown(DeviceId, Pictures),
     /// A comparison with a device is over, here or on both; with whether pictures were shown here.
     ComparisonEnded(DeviceId, CompareOver, bool),
+    /// A device that was asked to reach this one says what became of it.
+    Reached(DeviceId, View),
 }
 
 /// How a code ended that was shown.
@@ -90,6 +93,10 @@ pub enum Output {
     Limit(ConnectionId, FrameLimit),
     /// End a connection. Nothing is heard of it any more, not even its end.
     Close(ConnectionId, CloseReason),
+    /// Try, within [`crate::limits::REACH_MS`], a plain TCP connection to this port of the IP address at the other end of the
+    /// connection, and of no other; end it at once, and call [`crate::replica::Replica::reached`]. Only where the
+    /// connection is still there.
+    Reach(ConnectionId, u16),
     /// Tell people.
     Event(Event),
 }

@@ -87,6 +87,7 @@ pub struct Replica<S> {
     pub(crate) known: Known,
     /// When devices began to compare, in steady milliseconds.
     pub(crate) asked_to_compare: BTreeMap<DeviceId, Vec<u64>>,
+    pub(crate) asked_to_reach: crate::reaching::Asked,
     /// What was shown for devices to compare, and when, in steady milliseconds.
     pub(crate) shown_lately: BTreeMap<DeviceId, Vec<(u64, Pictures)>>,
     pub(crate) out: Vec<Output>,
@@ -182,6 +183,7 @@ impl<S: Store> Replica<S> {
             codes,
             known,
             asked_to_compare: BTreeMap::new(),
+            asked_to_reach: BTreeMap::new(),
             shown_lately: BTreeMap::new(),
             out,
             failed: None,
@@ -296,6 +298,14 @@ impl<S: Store> Replica<S> {
             Ok(Frame::CompareAnswer(answer)) => self.on_compare_answer(now, connection, &answer),
             Ok(Frame::CompareReveal(reveal)) => self.on_compare_reveal(now, connection, &reveal)?,
             Ok(Frame::CompareEnd(end)) => self.on_compare_end(connection, &end)?,
+            Ok(Frame::Reach(reach)) => {
+                self.on_reach(now, connection, reach);
+                true
+            }
+            Ok(Frame::Reached(reached)) => {
+                self.on_reached(now, connection, reached);
+                true
+            }
         };
         if !fine {
             self.close(connection, CloseReason::BadFrame);

@@ -175,6 +175,10 @@ pub(crate) struct Session {
     /// Boxed: most connections have none.
     pub(crate) pairing: Option<Box<Pairing>>,
     pub(crate) comparing: Option<Box<Comparing>>,
+    /// The port at which the peer asked to be reached, while that is tried.
+    pub(crate) reaching: Option<u16>,
+    /// The port at which the peer was asked to reach this device.
+    pub(crate) asked_to_be_reached: Option<u16>,
     /// Bytes sent and not acknowledged, over all rooms.
     pub(crate) in_flight: usize,
     /// What is told beside, in order.
@@ -216,6 +220,8 @@ impl Session {
             pairs: (0, 0),
             pairing: None,
             comparing: None,
+            reaching: None,
+            asked_to_be_reached: None,
             in_flight: 0,
             tellings: VecDeque::new(),
             queued: None,

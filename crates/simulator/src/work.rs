@@ -290,6 +290,8 @@ impl World {
                         self.hang_up(link, end, word(reason));
                     }
                 }
+                // Nobody asks for it here: no device of these has an address.
+                Output::Reach(..) => {}
                 Output::Event(event) => self.note_event(index, &event),
             }
         }

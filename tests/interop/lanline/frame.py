@@ -231,9 +231,35 @@ class CompareEnd:
     why: CompareEndReason
 
 
+@dataclass(frozen=True)
+class Reach:
+    port: Annotated[int, Limit(1, 65535)]
+
+
+class ReachOutcome(enum.IntEnum):
+    OPEN = 0
+    REFUSED = 1
+    SILENT = 2
+    UNREACHABLE = 3
+    UNTRIED = 4
+
+    @classmethod
+    def _missing_(cls, value: object) -> "ReachOutcome":
+        return cls.UNTRIED
+
+
+@dataclass(frozen=True)
+class Reached:
+    port: Annotated[int, Limit(1, 65535)]
+    outcome: ReachOutcome
+    address: Annotated[str, Limit(0, 80)]
+    clock: U63 | None
+
+
 TYPES: list[type] = [
     Goodbye, Ping, Pong, Hello, Open, Unknown, Resume, WantHeads, Heads, Batch, Ack, Digest, Join, Joined,
     WantEntries, Entries, Pair, PairAnswer, PairProof, Paired, Compare, CompareAnswer, CompareReveal, CompareEnd,
+    Reach, Reached,
 ]  # fmt: skip
 """From type 1 on."""
 

@@ -9,7 +9,8 @@ from .cbor import Refused
 from .connection import CONTROL, DATA, Connection, Violation
 from .entry import Entry
 from .frame import (
-    Ack, Batch, Digest, Head, Heads, Hello, Join, Joined, Lane, Open, Refusal, Resume, RoomName, Unknown, WantHeads,
+    Ack, Batch, Digest, Head, Heads, Hello, Join, Joined, Lane, Open, Reach, Reached, ReachOutcome,
+    Refusal, Resume, RoomName, Unknown, WantHeads,
 )  # fmt: skip
 from .identity import Identity
 from .link import Link
@@ -104,6 +105,9 @@ class Session:
                 self._send_batches(Lane.MEMBERSHIP, self._room.after(Lane.MEMBERSHIP, 0), None)
                 self._named = False
                 self.steps = {lane: Step() for lane in Lane}
+            case Reach(port):
+                # This client connects to nobody whom it was not told to.
+                self.connection.send(Reached(port, ReachOutcome.UNTRIED, "", None))
             case Joined(refusal=refusal):
                 self.refusal = refusal
             case Batch(slot) if slot in self._peer_slots:

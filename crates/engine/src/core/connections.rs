@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
 };
 
 use lanline_protocol::{
@@ -63,6 +63,8 @@ pub(super) struct Open {
     pub(super) device: DeviceId,
     pub(super) handle: ConnectionHandle,
     pub(super) dialled: bool,
+    /// Of the other end.
+    address: SocketAddr,
 }
 
 struct Greeting {
@@ -86,8 +88,14 @@ impl Connections {
     }
 
     /// A new connection. A device that dials in is no longer left alone.
-    pub(super) fn opened(&mut self, id: ConnectionId, device: DeviceId, handle: ConnectionHandle, dialled: bool) {
-        self.open.insert(id, Open { device, handle, dialled });
+    pub(super) fn opened(
+        &mut self,
+        id: ConnectionId,
+        device: DeviceId,
+        handle: ConnectionHandle,
+        (address, dialled): (SocketAddr, bool),
+    ) {
+        self.open.insert(id, Open { device, handle, dialled, address });
         if !dialled {
             self.wishes_changed |= self.held.remove(&device);
         }
@@ -96,6 +104,11 @@ impl Connections {
                 greeting.connection = id;
             }
         }
+    }
+
+    /// Where the other end of a connection is.
+    pub(crate) fn address(&self, connection: ConnectionId) -> Option<SocketAddr> {
+        self.open.get(&connection).map(|open| open.address)
     }
 
     /// The last measured time for a word there and back, in milliseconds; 0 before the first.

@@ -4,8 +4,18 @@ use lanline_protocol::{command::CommandError, store::StoreError};
 
 use crate::{
     api::{ApiError, ErrorCode, StoreCondition, StoreState},
+    net::CloseReason,
     store::{Trouble, trouble},
 };
+
+/// Why nothing is taken in.
+pub(super) struct Refusal {
+    pub(super) error: ApiError,
+    /// What whoever connects is told.
+    pub(super) farewell: CloseReason,
+    /// When to try again, and what is hoped to have passed by then; `None`: it is for good.
+    pub(super) retry: Option<(u64, StoreError)>,
+}
 
 impl From<CommandError> for ApiError {
     fn from(error: CommandError) -> Self {

@@ -80,7 +80,7 @@ impl Machine {
                         self.end(now, before, &CloseReason::Silent)?;
                     }
                 }
-                self.connections.opened(id, device, handle, dialled);
+                self.connections.opened(id, device, handle, (address, dialled));
                 let (exporter, address) = (Hash::new(exporter), show(&address));
                 self.replica.connected(now, id, peer, exporter, dialled, address)?;
                 // Nothing of it is known yet, which would mean that there is no limit.

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use lanline_protocol::{clock::Time, command::CommandError, identity::DeviceId, store::StoreError};
+use lanline_protocol::{
+    clock::Time, command::CommandError, frame::ReachOutcome, identity::DeviceId, session::ConnectionId,
+    store::StoreError,
+};
 use tokio::sync::oneshot;
 
 use super::{Machine, fault};
@@ -32,6 +35,8 @@ pub(super) enum Input {
         /// Where; none: not any more.
         addresses: Vec<String>,
     },
+    /// What became of reaching the device on a connection.
+    Reached(ConnectionId, ReachOutcome),
     /// This device has other addresses than before.
     Moved {
         /// All it has now.

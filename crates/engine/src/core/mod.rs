@@ -26,12 +26,16 @@ use std::{
 use lanline_protocol::{
     clock::Time,
     command::CommandError,
+    frame::ReachOutcome,
     id::StoreId,
     identity::{DeviceId, DeviceKey},
     session::ConnectionId,
     store::StoreError,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, unbounded_channel},
+    oneshot,
+};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -53,6 +57,7 @@ use crate::{
     folder::Folder,
     impostors::Impostors,
     net::{CloseReason, ConnectionEvent},
+    reaching,
     store::{OpenStoreError, SqliteStore},
 };
 
@@ -124,6 +129,8 @@ pub(crate) struct Started {
     pub(crate) failed: CancellationToken,
     /// What is told of it without asking.
     pub(crate) subscribed: Subscribed,
+    /// Devices to be reached.
+    pub(crate) reaches: UnboundedReceiver<reaching::Asked>,
 }
 
 /// Why the core cannot start: one sentence that says what to do.
@@ -169,10 +176,11 @@ impl Core {
         board.set_name(replica.name());
         let (inputs, waiting) = mpsc::channel();
         let (published, subscribed) = Published::new();
+        let (reach, reaches) = unbounded_channel();
         let failed = CancellationToken::new();
         let impostors = Arc::<Impostors>::default();
         let told = (Arc::clone(&board), Arc::clone(&impostors));
-        let thread = Thread::new(replica, folder, seed, clock, waiting, published, told, failed.clone());
+        let thread = Thread::new(replica, folder, seed, clock, waiting, (published, reach), told, failed.clone());
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new()
             .name("lanline-core".to_owned())
@@ -182,7 +190,13 @@ impl Core {
                 let _ = end.send(());
             })
             .map_err(CoreError::NoThread)?;
-        Ok(Started { core: Self { inputs, board, impostors, closing: Arc::default() }, ended, failed, subscribed })
+        Ok(Started {
+            core: Self { inputs, board, impostors, closing: Arc::default() },
+            ended,
+            failed,
+            subscribed,
+            reaches,
+        })
     }
 
     /// Has something done that may write. It is in line when this returns; the future awaits the answer, which comes
@@ -244,6 +258,11 @@ impl Core {
     /// Says that a device was dialled in vain, so that others are named.
     pub(crate) fn unreached(&self, device: DeviceId) {
         let _ = self.inputs.send(Input::Unreached(device));
+    }
+
+    /// Says what became of reaching the device on a connection.
+    pub(crate) fn reached(&self, connection: ConnectionId, outcome: ReachOutcome) {
+        let _ = self.inputs.send(Input::Reached(connection, outcome));
     }
 
     /// Where others answered than those that were dialled.

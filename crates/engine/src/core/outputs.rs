@@ -3,11 +3,14 @@
 use lanline_protocol::{
     clock::Time,
     command::CommandError,
+    frame::ReachOutcome,
     id::{EntryId, RoomId},
     identity::DeviceId,
     name,
     replica::{self, Event as Happened, Output},
 };
+
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::Machine;
 use crate::{
@@ -15,11 +18,19 @@ use crate::{
     board::Board,
     impostors::Impostors,
     net::CloseReason,
+    reaching,
 };
 
 impl Machine {
     /// Carries out what follows a commit, in order. Whether there was a notice in it.
-    pub(super) fn carry_out(&mut self, now: Time, outputs: Vec<Output>, board: &Board, impostors: &Impostors) -> bool {
+    pub(super) fn carry_out(
+        &mut self,
+        now: Time,
+        outputs: Vec<Output>,
+        board: &Board,
+        impostors: &Impostors,
+        reaches: &UnboundedSender<reaching::Asked>,
+    ) -> bool {
         let mut noticed = false;
         for output in outputs {
             match output {
@@ -37,6 +48,16 @@ impl Machine {
                     let reason = close_reason(reason);
                     if let Some(open) = self.connections.ended(now.steady_ms, connection, &reason) {
                         open.handle.close(reason);
+                    }
+                }
+                Output::Reach(connection, port) => {
+                    let mut address = self.connections.address(connection);
+                    if let Some(address) = &mut address {
+                        address.set_port(port);
+                    }
+                    let asked = address.is_some_and(|address| reaches.send((connection, address)).is_ok());
+                    if !asked {
+                        self.replica.reached(now, connection, ReachOutcome::Untried);
                     }
                 }
                 Output::Event(happened) => {
@@ -119,6 +140,8 @@ impl Machine {
                 let wrong = end == replica::CodeEnd::Wrong;
                 Some(Event::CodeEnded { room: room.to_string(), wrong })
             }
+            // Nobody here asks.
+            Happened::Reached(..) => None,
             Happened::ComparisonShown(device, pictures) => {
                 // Whoever asked here shows them.
                 if self.connections.compared(device, Ok(pictures)) {

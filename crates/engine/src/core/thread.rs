@@ -13,13 +13,15 @@ use lanline_protocol::{
     session::ConnectionId,
     store::{Store, StoreError},
 };
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
     Clock, Connections, Machine, Replica,
     allowance::Allowances,
-    database, fault,
+    database,
+    fault::{self, Refusal},
     input::{Burst, Input},
     notices, open_replica, open_store,
     published::Published,
@@ -30,7 +32,7 @@ use crate::{
     folder::Folder,
     impostors::Impostors,
     net::{CloseReason, ConnectionEvent},
-    platform,
+    platform, reaching,
     store::trouble,
 };
 
@@ -64,6 +66,8 @@ pub(super) struct Thread {
     /// Where this device listens.
     addresses: Vec<String>,
     published: Published,
+    /// Where it is said whom to reach.
+    reaches: UnboundedSender<reaching::Asked>,
     inputs: Receiver<Input>,
     clock: Clock,
     pub(super) allowances: Allowances<ConnectionEvent>,
@@ -76,15 +80,6 @@ pub(super) struct Thread {
     pub(super) folder: Arc<Folder>,
 }
 
-/// Why nothing is taken in.
-struct Refusal {
-    error: ApiError,
-    /// What whoever connects is told.
-    farewell: CloseReason,
-    /// When to try again, and what is hoped to have passed by then; `None`: it is for good.
-    retry: Option<(u64, StoreError)>,
-}
-
 impl Thread {
     #[expect(clippy::too_many_arguments, reason = "made in one place, of things that have nothing else in common")]
     pub(super) fn new(
@@ -93,7 +88,7 @@ impl Thread {
         seed: Zeroizing<[u8; 32]>,
         clock: Clock,
         inputs: Receiver<Input>,
-        published: Published,
+        (published, reaches): (Published, UnboundedSender<reaching::Asked>),
         (board, impostors): (Arc<Board>, Arc<Impostors>),
         failed: CancellationToken,
     ) -> Self {
@@ -103,6 +98,7 @@ impl Thread {
             refusal: None,
             addresses: Vec::new(),
             published,
+            reaches,
             inputs,
             clock,
             allowances: Allowances::default(),
@@ -232,7 +228,12 @@ impl Thread {
                         handle.close(farewell);
                     }
                     Input::Listening { addresses } => self.addresses = addresses,
-                    Input::Net(_) | Input::Unreached(_) | Input::Found { .. } | Input::Moved { .. } | Input::Close => {}
+                    Input::Net(_)
+                    | Input::Unreached(_)
+                    | Input::Found { .. }
+                    | Input::Reached(..)
+                    | Input::Moved { .. }
+                    | Input::Close => {}
                 }
                 return Ok(());
             }
@@ -262,6 +263,7 @@ impl Thread {
             }
             Input::Unreached(device) => machine.replica.unreached(now, device),
             Input::Found { device, addresses } => machine.replica.found(device, addresses),
+            Input::Reached(connection, outcome) => machine.replica.reached(now, connection, outcome),
             Input::Moved { here } => machine.moved(now, &here)?,
             Input::Close => {}
         }
@@ -296,7 +298,7 @@ impl Thread {
 
     fn carry_out(&mut self, now: Time, outputs: Vec<Output>) {
         let Some(machine) = self.machine.as_mut() else { return };
-        let mut noticed = machine.carry_out(now, outputs, &self.board, &self.impostors);
+        let mut noticed = machine.carry_out(now, outputs, &self.board, &self.impostors, &self.reaches);
         for device in self.allowances.take_news() {
             noticed |= machine.tell_slowed(now, device, &self.board);
         }
@@ -441,8 +443,9 @@ mod tests {
         let clock = Clock::new();
         let replica = open_replica(&seed, store, clock.now()).unwrap();
         let told = (Arc::new(Board::new()), Arc::default());
-        let (inputs, published, failed) = (mpsc::channel().1, Published::new().0, CancellationToken::new());
-        Thread::new(replica, folder, seed, clock, inputs, published, told, failed)
+        let (inputs, failed) = (mpsc::channel().1, CancellationToken::new());
+        let outlets = (Published::new().0, tokio::sync::mpsc::unbounded_channel().0);
+        Thread::new(replica, folder, seed, clock, inputs, outlets, told, failed)
     }
 
     #[test]

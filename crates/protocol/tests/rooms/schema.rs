@@ -13,7 +13,7 @@ static SCHEMA: LazyLock<BasicContext> = LazyLock::new(|| {
 });
 
 /// The rule of a frame's body, by the frame's type; the rule of the whole frame ends in `-frame`.
-const FRAMES: [&str; 24] = [
+const FRAMES: [&str; 26] = [
     "goodbye",
     "ping",
     "pong",
@@ -38,6 +38,8 @@ const FRAMES: [&str; 24] = [
     "compare-answer",
     "compare-reveal",
     "compare-end",
+    "reach",
+    "reached",
 ];
 
 /// The rule of a body, by the kind of its entry.

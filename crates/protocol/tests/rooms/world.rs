@@ -48,6 +48,8 @@ struct Device {
     events: Vec<Event>,
     /// Why it ended connections.
     closed: Vec<CloseReason>,
+    /// What it is to reach: the connection, and the port at the address of its other end.
+    reaches: Vec<(ConnectionId, u16)>,
     /// Texts that were said since the last commit, and before it.
     said: Vec<String>,
     committed: Vec<String>,
@@ -99,6 +101,7 @@ impl World {
                     replica,
                     events: Vec::new(),
                     closed: Vec::new(),
+                    reaches: Vec::new(),
                     said: Vec::new(),
                     committed: Vec::new(),
                 }
@@ -165,6 +168,7 @@ impl World {
                     self.cut_wire(id, Some(device));
                 }
                 Output::Limit(..) => {}
+                Output::Reach(connection, port) => self.devices[device].reaches.push((connection, port)),
                 Output::Event(event) => self.devices[device].events.push(event),
             }
         }
@@ -222,6 +226,11 @@ impl World {
         let connection = wire.ends[end].1;
         let now = self.now;
         self.replica(to).frame(now, connection, bytes).unwrap();
+    }
+
+    /// What a device is to reach since it was last asked.
+    pub(crate) fn reaches(&mut self, device: usize) -> Vec<(ConnectionId, u16)> {
+        std::mem::take(&mut self.devices[device].reaches)
     }
 
     /// Why a device ended its last connection that it ended.

@@ -4,3 +4,4 @@
 mod framing;
 pub(crate) mod handshake;
 mod heartbeat;
+mod reaching;

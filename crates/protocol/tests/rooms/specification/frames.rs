@@ -1,7 +1,7 @@
 //! Frames, greetings, and which connections stay.
 
 use lanline_protocol::frame::{
-    Ack, Batch, Digest, Frame, Heads, Hello, Join, Joined, Open, Resume, Unknown, WantHeads,
+    Ack, Batch, Digest, Frame, Heads, Hello, Join, Joined, Open, Reach, Resume, Unknown, WantHeads,
 };
 use lanline_protocol::id::{EntryId, Hash, StoreId};
 use lanline_protocol::identity::{PublicKey, Signature};
@@ -28,6 +28,7 @@ fn every_frame() -> Vec<Frame> {
         Frame::Digest(Digest { slot, lane, digest: hash }),
         Frame::Join(Join { tag: hash, signature, invite, name: "bob".into() }),
         Frame::Joined(Joined { tag: hash, refusal: None }),
+        Frame::Reach(Reach { port: 1 }),
     ]
 }
 
@@ -98,7 +99,7 @@ fn names_fit() {
 fn unknown_types_skipped() {
     let mut hand = Hand::met();
     for bytes in [
-        &[0x82, 0x18, 0x19, 0xa0][..],
+        &[0x82, 0x18, 0x1b, 0xa0][..],
         &[0x82, 0x18, 0x63, 0xa1, 0x00, 0x01],
         &[0x82, 0x00, 0xa0],
         &[0x82, 0x19, 0xff, 0xff, 0x80],

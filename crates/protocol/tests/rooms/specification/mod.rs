@@ -16,6 +16,7 @@ mod lanes;
 mod losing;
 mod membership;
 mod opening;
+mod reaching;
 mod receipts;
 mod records;
 mod starting;
