@@ -59,6 +59,29 @@ export type Peer = {
 /** Seven pictures to compare: the word for each in English, and its emoji. */
 export type Pictures = { words: string[]; emoji: string[] };
 
+/** One check of a diagnosis. */
+export type Check = {
+    name:
+        | "interface"
+        | "server"
+        | "port"
+        | "local_firewall"
+        | "remote_firewall"
+        | "multicast"
+        | "isolation"
+        | "subnet"
+        | "vpn"
+        | "captive_portal"
+        | "permission"
+        | "clock"
+        | "version";
+    state: "ok" | "warn" | "fail" | "skipped";
+    /** What was found: one sentence. */
+    finding: string;
+    /** What to do, with the exact command where there is one. */
+    remedy?: string | null;
+};
+
 /** A device that this one has met in a room of both. */
 export type KnownDevice = {
     device_id: string;
@@ -181,6 +204,8 @@ export type Commands = {
     stop_server: { takes: undefined; gives: null };
     connect: { takes: { address?: string; device_id?: string }; gives: { device_id: string } };
     disconnect: { takes: { device_id: string }; gives: null };
+    /** Why devices do not find or reach each other; with an address, the cause comes first. */
+    diagnose: { takes: { address?: string }; gives: { checks: Check[]; report: string } };
     peers: { takes: undefined; gives: Peer[] };
     /** Best first: known ones, those with a name, the others. */
     nearby: { takes: undefined; gives: NearbyDevice[] };

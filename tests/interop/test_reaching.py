@@ -26,6 +26,13 @@ class Reaching(InteropCase):
         server.close()
         await server.wait_closed()
 
+    async def test_a_client_that_connects_to_nobody_says_so(self) -> None:
+        await self.joined("Carol")
+        diagnosis = await self.alice.call("diagnose")
+        self.assertEqual(len(diagnosis["checks"]), 13)
+        [server] = [check for check in diagnosis["checks"] if check["name"] == "server"]
+        self.assertEqual(server["state"], "ok")
+
     async def reached(self, client: Client) -> Reached:
         return await client.until(
             lambda: next((frame for frame in client.sessions[-1].frames if isinstance(frame, Reached)), None)

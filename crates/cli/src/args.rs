@@ -205,6 +205,14 @@ pub(crate) enum Subcommand {
         #[arg(long)]
         probe: bool,
     },
+    /// Looks for why others do not find or reach this device, or why it does not reach another.
+    #[command(after_help = help::DOCTOR)]
+    Doctor {
+        #[command(flatten)]
+        common: Common,
+        /// What is not reached: HOST, HOST:PORT, IP, IP:PORT, or [IPV6]:PORT.
+        address: Option<String>,
+    },
     /// Lists the devices that this one has met, or changes what is kept of one.
     #[command(after_help = help::DEVICES)]
     Devices {
@@ -326,6 +334,7 @@ impl Args {
             | S::Settings { common, .. }
             | S::Devices { common, .. }
             | S::Nearby { common, .. }
+            | S::Doctor { common, .. }
             | S::Export { common, .. }
             | S::Import { common, .. }
             | S::Admit { common, .. }

@@ -7,6 +7,7 @@ mod attending;
 mod board;
 mod commands;
 mod core;
+mod diagnosis;
 mod dialing;
 mod discovery;
 pub mod events;

@@ -10,7 +10,10 @@ use super::Args;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Talk", &["chat", "send", "messages"]),
     ("Rooms", &["rooms", "create", "invite", "join", "members", "admit", "hand-over", "vote", "leave"]),
-    ("This device", &["serve", "status", "settings", "export", "import", "peers", "nearby", "devices", "compare"]),
+    (
+        "This device",
+        &["serve", "status", "settings", "export", "import", "peers", "nearby", "devices", "compare", "doctor"],
+    ),
     ("For programs and shells", &["rpc", "call", "bridge", "completions", "man"]),
 ];
 
@@ -114,6 +117,15 @@ Examples:
 Both devices show seven pictures. Ask the other person, in sight or by telephone, whether theirs are the same in the same
 order: then nobody stands between the two devices. Both need to be connected; a chat asks as well, by /compare.";
 
+pub(super) const DOCTOR: &str = "\
+Examples:
+  lanline doctor                          why others do not find this device
+  lanline doctor 192.168.1.5              why that one is not reached
+  lanline doctor laptop.local:12345 --json
+
+It reads what the system says of its network and firewall, and changes nothing. Run it on both devices, and as
+administrator where it says that rules are hidden. It ends with 1 where something is in the way.";
+
 pub(super) const CALL: &str = "\
 Examples:
   lanline call status
@@ -196,6 +208,7 @@ mod tests {
             DEVICES,
             NEARBY,
             COMPARE,
+            DOCTOR,
             CALL,
             COMPLETIONS,
             MAN,

@@ -6,6 +6,7 @@
 mod call;
 mod compare;
 mod device;
+mod diagnosis;
 #[cfg(test)]
 mod document;
 mod error;
@@ -29,6 +30,7 @@ pub use compare::{Compare, CompareEnd, ConfirmCompare, Pictures};
 pub use device::{
     KeyPlace, Listening, NoParams, ServerState, SetProfile, StartServer, Status, StoreCondition, StoreState,
 };
+pub use diagnosis::{Check, CheckName, CheckState, Diagnose, Diagnosis};
 pub use error::{ApiError, ErrorCode};
 pub use event::Event;
 pub use known::{ForgetDevice, KnownDevice, KnownDevices, SetDevice, Verified};

@@ -39,6 +39,8 @@ macro_rules! for_each_command {
             ///
             /// Errors: `not_found`.
             in_turn disconnect(Disconnect) -> Nothing;
+            /// Looks for why others do not find or reach this device, or why it does not reach the one at `address`; with an address, the cause comes first. Reads what the system says of its network and firewall and changes nothing; asks connected devices whether they reach this one. Answers within 30 s.
+            aside diagnose(Diagnose) -> Diagnosis;
             /// The devices connected now.
             in_turn peers(NoParams) -> Peers;
             /// The devices found on this network now, connected or not; asked for, all are asked who is there, too. A `nearby_changed` tells that it is another list. Best first: those this device knows, those that show a name, the others.

@@ -3,6 +3,7 @@
 mod by_code;
 mod compare;
 mod device;
+mod diagnose;
 mod join;
 mod known;
 mod message;

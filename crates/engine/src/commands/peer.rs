@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use lanline_protocol::{command::CommandError, identity::DeviceId, session::ConnectionId};
 use tokio::time::Instant;
@@ -119,6 +119,23 @@ impl Node {
         match self.connected_to(None, Some(address)).await? {
             Some((_, device)) if self.is_connected(device).await? => Ok(Some(device)),
             _ => Ok(None),
+        }
+    }
+
+    /// Who is at an address, for a diagnosis: whoever is connected there already, or else dialled, until it said hello. The
+    /// connection is as one that the other device dialled: nobody stays with it.
+    pub(crate) async fn meet(&self, address: SocketAddr, limit: Duration) -> Result<DeviceId, DialError> {
+        let deadline = Instant::now() + limit;
+        let address = Address::Socket(address);
+        if let Ok(Some(device)) = self.connected_at(&address).await {
+            return Ok(device);
+        }
+        let dialled = self.net().dial(std::slice::from_ref(&address), None, limit).await?;
+        let (connection, device) = (ConnectionId(dialled.id.0), dialled.peer.device_id());
+        match tokio::time::timeout_at(deadline, self.core().greeted(connection, device)).await {
+            Ok(Ok(Ok(()))) => Ok(device),
+            Ok(_) => Err(DialError::HungUp(address.to_string())),
+            Err(_) => Err(DialError::TimedOut(address.to_string())),
         }
     }
 

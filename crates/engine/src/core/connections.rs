@@ -11,6 +11,7 @@ use lanline_protocol::{
     frame::{PairRefusal, Refusal},
     id::RoomId,
     identity::DeviceId,
+    reaching::View,
     session::ConnectionId,
 };
 use tokio::sync::oneshot;
@@ -57,6 +58,7 @@ pub(crate) struct Connections {
     greetings: Vec<Greeting>,
     joins: Vec<Join>,
     comparisons: Vec<(DeviceId, Compared)>,
+    views: Vec<(DeviceId, oneshot::Sender<View>)>,
 }
 
 pub(super) struct Open {
@@ -215,10 +217,24 @@ impl Connections {
         awaited
     }
 
+    /// Answers when a device says whether it reaches this one.
+    pub(crate) fn await_view(&mut self, device: DeviceId, answer: oneshot::Sender<View>) {
+        self.views.retain(|(_, answer)| !answer.is_closed());
+        self.views.push((device, answer));
+    }
+
+    /// It says so.
+    pub(super) fn viewed(&mut self, device: DeviceId, view: &View) {
+        for (_, answer) in self.views.extract_if(.., |(of, _)| *of == device) {
+            let _ = answer.send(view.clone());
+        }
+    }
+
     /// A connection is over: takes it off the list. The replica is told by the caller, if it does not know.
     pub(super) fn ended(&mut self, steady_ms: u64, connection: ConnectionId, reason: &CloseReason) -> Option<Open> {
         let open = self.open.remove(&connection)?;
         self.ended.insert(open.device, word(reason));
+        self.views.retain(|(device, _)| *device != open.device);
         let other = self.open.iter().find(|(_, other)| other.device == open.device).map(|(id, _)| *id);
         for mut greeting in
             self.greetings.extract_if(.., |greeting| greeting.connection == connection).collect::<Vec<_>>()

@@ -140,8 +140,10 @@ impl Machine {
                 let wrong = end == replica::CodeEnd::Wrong;
                 Some(Event::CodeEnded { room: room.to_string(), wrong })
             }
-            // Nobody here asks.
-            Happened::Reached(..) => None,
+            Happened::Reached(device, view) => {
+                self.connections.viewed(device, &view);
+                None
+            }
             Happened::ComparisonShown(device, pictures) => {
                 // Whoever asked here shows them.
                 if self.connections.compared(device, Ok(pictures)) {

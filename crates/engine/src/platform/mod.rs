@@ -6,8 +6,10 @@ mod host;
 mod key_store;
 mod network;
 mod pin;
+mod program;
 mod socket;
 mod space;
+mod system;
 
 pub(crate) use files::{
     create_private_dir, create_private_file, file_number, is_private, is_private_dir, make_private, make_private_dir,
@@ -18,5 +20,7 @@ pub(crate) use host::host_name;
 pub(crate) use key_store::{KeyStore, KeyStoreError, SystemKeyStore};
 pub(crate) use network::{PORT_ADVICE, REUSES_ADDRESSES, give_up_after, is_up, keep_to_link, share_port};
 pub(crate) use pin::Pin;
+pub(crate) use program::{Unsaid, told_by};
 pub(crate) use socket::{for_this_user, is_same_user, remove_socket, socket_elsewhere, socket_in};
 pub(crate) use space::{free, is_full};
+pub(crate) use system::{PERMISSION_ADVICE, SYSTEM, System, is_tunnel};

@@ -4,6 +4,7 @@ mod by_code;
 mod comparing;
 mod crashing;
 mod device;
+mod doctor;
 mod known;
 mod membership;
 mod moving;

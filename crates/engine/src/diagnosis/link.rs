@@ -1,0 +1,110 @@
+//! This device's interfaces and addresses, those that do not work included.
+
+use std::net::IpAddr;
+
+use if_addrs::{IfAddr, Interface};
+
+use super::local_firewall::ruleset;
+use crate::platform;
+
+/// One address on one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    /// The interface.
+    pub(super) name: String,
+    pub(super) ip: IpAddr,
+    pub(super) prefix: u8,
+    /// Whether the interface works.
+    pub(super) up: bool,
+    pub(super) loopback: bool,
+    /// Whether it is the near end of a tunnel.
+    pub(super) tunnel: bool,
+}
+
+impl Link {
+    /// Whether others on a local network may reach it.
+    pub(super) fn is_usable(&self) -> bool {
+        self.up && !self.loopback && !self.tunnel
+    }
+
+    /// Whether the device gave itself the address, since nobody gave it one (RFC 3927).
+    pub(super) fn is_makeshift(&self) -> bool {
+        matches!(self.ip, IpAddr::V4(ip) if ip.is_link_local())
+    }
+
+    /// Whether an address is reached on this link without a router.
+    pub(super) fn holds(&self, ip: IpAddr) -> bool {
+        ruleset::holds((self.ip, self.prefix), ip)
+    }
+
+    /// The network, such as `192.168.1.0/24`.
+    pub(super) fn network(&self) -> String {
+        let network = match self.ip {
+            IpAddr::V4(ip) => {
+                let mask = u32::MAX.checked_shl(32_u32.saturating_sub(self.prefix.into())).unwrap_or_default();
+                IpAddr::from(std::net::Ipv4Addr::from_bits(ip.to_bits() & mask))
+            }
+            IpAddr::V6(ip) => {
+                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(self.prefix.into())).unwrap_or_default();
+                IpAddr::from(std::net::Ipv6Addr::from_bits(ip.to_bits() & mask))
+            }
+        };
+        format!("{network}/{}", self.prefix)
+    }
+
+    /// Another address of the network: where a neighbour may be.
+    pub(super) fn neighbour(&self) -> IpAddr {
+        match self.ip {
+            IpAddr::V4(ip) => std::net::Ipv4Addr::from_bits(ip.to_bits() ^ 1).into(),
+            IpAddr::V6(ip) => std::net::Ipv6Addr::from_bits(ip.to_bits() ^ 1).into(),
+        }
+    }
+}
+
+/// All of them. Asking the system may take a moment.
+pub(super) fn links() -> Vec<Link> {
+    if_addrs::get_if_addrs().unwrap_or_default().iter().filter_map(link).collect()
+}
+
+fn link(interface: &Interface) -> Option<Link> {
+    let prefix = match &interface.addr {
+        IfAddr::V4(v4) => v4.prefixlen,
+        IfAddr::V6(v6) => v6.prefixlen,
+    };
+    let ip = interface.ip();
+    (!ip.is_unspecified() && !ip.is_multicast()).then(|| Link {
+        name: interface.name.clone(),
+        ip,
+        prefix,
+        up: interface.is_loopback() || platform::is_up(&interface.oper_status) || interface.is_p2p(),
+        loopback: interface.is_loopback(),
+        tunnel: !interface.is_loopback() && (interface.is_p2p() || platform::is_tunnel(&interface.name)),
+    })
+}
+
+#[cfg(test)]
+pub(super) fn of(name: &str, address: &str) -> Link {
+    let (ip, prefix) = address.split_once('/').unwrap();
+    let (ip, prefix): (IpAddr, u8) = (ip.parse().unwrap(), prefix.parse().unwrap());
+    Link { name: name.into(), ip, prefix, up: true, loopback: ip.is_loopback(), tunnel: name.starts_with("tun") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_knows_its_network() {
+        for (address, network, inside, outside) in [
+            ("192.168.1.5/24", "192.168.1.0/24", "192.168.1.200", "192.168.2.1"),
+            ("10.1.2.3/32", "10.1.2.3/32", "10.1.2.3", "10.1.2.2"),
+            ("10.1.2.3/0", "0.0.0.0/0", "8.8.8.8", "::1"),
+            ("2001:db8::5/64", "2001:db8::/64", "2001:db8::9", "2001:db8:1::9"),
+        ] {
+            let link = of("eth0", address);
+            assert_eq!(link.network(), network);
+            assert!(link.holds(inside.parse().unwrap()) && !link.holds(outside.parse().unwrap()), "{address}");
+        }
+        assert_eq!(of("eth0", "192.168.1.5/24").neighbour().to_string(), "192.168.1.4");
+    }
+}

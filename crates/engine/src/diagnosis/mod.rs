@@ -1,0 +1,201 @@
+//! Why devices do not find or reach each other: what is looked at, in which order, and how it is told.
+//!
+//! First everything is found out that there is ([`facts`]), each step within its own time and all within 30 s; then each
+//! check, in a file of its own, says what that means. Nothing is changed, nothing is sent beyond the local network unless
+//! the person gave an address there, and no service on the internet is asked: what is known of a sign-in page is what the
+//! system knows.
+
+mod attempt;
+mod captive_portal;
+mod clock;
+mod facts;
+mod interface;
+mod isolation;
+mod link;
+mod local_firewall;
+mod multicast;
+mod neighbour;
+mod permission;
+mod port;
+mod remote_firewall;
+mod route;
+mod server;
+mod subnet;
+#[cfg(test)]
+mod tests;
+mod version;
+mod view;
+mod vpn;
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use self::{
+    attempt::{Attempt, Outcome},
+    facts::Facts,
+};
+use crate::{
+    Node,
+    api::{Check, CheckName, CheckState, Diagnosis},
+    net::{ALPN, Address},
+};
+
+/// How long the steps of a diagnosis may take.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    name: Duration,
+    program: Duration,
+    connect: Duration,
+    greet: Duration,
+    neighbour: Duration,
+    reach: Duration,
+}
+
+/// What the steps may take: less than 30 s where one follows another.
+const LIMITS: Limits = Limits {
+    name: Duration::from_secs(3),
+    program: Duration::from_secs(2),
+    connect: Duration::from_secs(4),
+    greet: Duration::from_secs(5),
+    neighbour: Duration::from_secs(9),
+    reach: Duration::from_millis(4500),
+};
+
+/// Looks for why others do not find this device, or why it does not reach the one at an address.
+pub(crate) async fn diagnose(node: &Node, address: Option<Address>) -> Diagnosis {
+    tell(&Facts::gather(node, address).await)
+}
+
+fn tell(facts: &Facts) -> Diagnosis {
+    let mut checks = vec![
+        interface::check(facts),
+        server::check(facts),
+        port::check(facts),
+        local_firewall::check(facts),
+        remote_firewall::check(facts),
+        multicast::check(facts),
+        isolation::check(facts),
+        subnet::check(facts),
+        vpn::check(facts),
+        captive_portal::check(facts),
+        permission::check(facts),
+        clock::check(facts),
+        version::check(facts),
+    ];
+    if facts.attempt.is_some() {
+        checks.sort_by_key(|check| rank(check, facts));
+    }
+    let report = without_home(&report(&checks, facts), std::env::home_dir());
+    Diagnosis { checks, report }
+}
+
+/// What is to be told before what: first what explains that the other device is not reached, from what is nearest on.
+fn rank(check: &Check, facts: &Facts) -> usize {
+    const CAUSES: [CheckName; 11] = [
+        CheckName::Interface,
+        CheckName::Permission,
+        CheckName::Vpn,
+        CheckName::LocalFirewall,
+        CheckName::Subnet,
+        CheckName::RemoteFirewall,
+        CheckName::Isolation,
+        CheckName::Version,
+        CheckName::Port,
+        CheckName::Server,
+        CheckName::CaptivePortal,
+    ];
+    let explains = match check.name {
+        _ if check.state != CheckState::Fail => false,
+        CheckName::LocalFirewall => local_firewall::cuts_off(facts),
+        // Where something came back, the network is not to blame.
+        CheckName::Interface | CheckName::Vpn => {
+            let lost = |attempt: &Attempt| attempt.is_unanswered() || attempt.outcome == Outcome::UnknownName;
+            facts.attempt.as_ref().is_some_and(lost)
+        }
+        _ => true,
+    };
+    // What does not explain it stays in its order, behind.
+    if explains { CAUSES.iter().position(|name| *name == check.name).unwrap_or(CAUSES.len()) } else { CAUSES.len() + 1 }
+}
+
+/// As plain text to be passed on. What checks say names nobody: of devices they know addresses alone.
+fn report(checks: &[Check], facts: &Facts) -> String {
+    let (version, protocol) = (env!("CARGO_PKG_VERSION"), String::from_utf8_lossy(ALPN));
+    let mut report = format!("Lanline {version} ({protocol}) on {}", std::env::consts::OS);
+    if let Some(attempt) = &facts.attempt {
+        let _ = write!(report, ", looking for {}", attempt.shown());
+    }
+    report.push('\n');
+    for check in checks {
+        let _ = writeln!(report, "{:8}{}: {}", word(check.state), name(check.name), check.finding);
+        if let Some(remedy) = &check.remedy {
+            let _ = writeln!(report, "{:8}{remedy}", "");
+        }
+    }
+    report
+}
+
+/// A path to this program, which a command may need, often has its person's name in it.
+fn without_home(report: &str, home: Option<PathBuf>) -> String {
+    match home.filter(|home| home.file_name().is_some()).as_deref().and_then(Path::to_str) {
+        Some(home) => report.replace(home, "~"),
+        None => report.to_owned(),
+    }
+}
+
+fn word(state: CheckState) -> &'static str {
+    match state {
+        CheckState::Ok => "ok",
+        CheckState::Warn => "warning",
+        CheckState::Fail => "failure",
+        CheckState::Skipped => "skipped",
+    }
+}
+
+/// As the API names it.
+fn name(name: CheckName) -> &'static str {
+    match name {
+        CheckName::Interface => "interface",
+        CheckName::Server => "server",
+        CheckName::Port => "port",
+        CheckName::LocalFirewall => "local_firewall",
+        CheckName::RemoteFirewall => "remote_firewall",
+        CheckName::Multicast => "multicast",
+        CheckName::Isolation => "isolation",
+        CheckName::Subnet => "subnet",
+        CheckName::Vpn => "vpn",
+        CheckName::CaptivePortal => "captive_portal",
+        CheckName::Permission => "permission",
+        CheckName::Clock => "clock",
+        CheckName::Version => "version",
+    }
+}
+
+/// A check of this name, by how it went.
+#[derive(Clone, Copy)]
+struct Named(CheckName);
+
+impl Named {
+    fn ok(self, finding: impl Into<String>) -> Check {
+        self.told(CheckState::Ok, finding, None)
+    }
+
+    fn skipped(self, finding: impl Into<String>) -> Check {
+        self.told(CheckState::Skipped, finding, None)
+    }
+
+    fn warn(self, finding: impl Into<String>, remedy: impl Into<String>) -> Check {
+        self.told(CheckState::Warn, finding, Some(remedy.into()))
+    }
+
+    fn fail(self, finding: impl Into<String>, remedy: impl Into<String>) -> Check {
+        self.told(CheckState::Fail, finding, Some(remedy.into()))
+    }
+
+    fn told(self, state: CheckState, finding: impl Into<String>, remedy: Option<String>) -> Check {
+        Check { name: self.0, state, finding: finding.into(), remedy }
+    }
+}

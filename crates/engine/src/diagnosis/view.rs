@@ -1,0 +1,46 @@
+//! What connected devices say of reaching this one.
+
+use futures_util::future::join_all;
+use lanline_protocol::{identity::DeviceId, reaching};
+use tokio::sync::oneshot;
+
+use super::LIMITS;
+use crate::{Node, net::Address};
+
+/// How many devices are asked.
+const ASKED: usize = 4;
+
+/// What one device says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct View {
+    /// Where that device is: an address, without its port.
+    pub(super) from: String,
+    /// What it says; `None`: nothing, as one of an older version does.
+    pub(super) said: Option<reaching::View>,
+}
+
+/// Asks devices that are connected whether they reach this one at a port, `first` before all others.
+pub(super) async fn ask(node: &Node, port: u16, first: Option<DeviceId>) -> Vec<View> {
+    let peers = node.core().read(|machine| Ok(machine.replica.peers())).await.unwrap_or_default();
+    let mut peers: Vec<_> = peers.into_iter().map(|peer| (peer.device, peer.address)).collect();
+    peers.sort_by_key(|(device, _)| Some(*device) != first);
+    let asking = peers.into_iter().take(ASKED).map(|(device, address)| async move {
+        let from = match Address::parse(&address, port) {
+            Ok(Address::Socket(address)) => address.ip().to_string(),
+            _ => address,
+        };
+        View { from, said: ask_one(node, device, port).await }
+    });
+    join_all(asking).await
+}
+
+async fn ask_one(node: &Node, device: DeviceId, port: u16) -> Option<reaching::View> {
+    let (answer, answered) = oneshot::channel();
+    let asked = node.core().write(move |machine, _| {
+        machine.replica.ask_to_reach(device, port)?;
+        machine.connections.await_view(device, answer);
+        Ok(())
+    });
+    asked.await.ok()?;
+    tokio::time::timeout(LIMITS.reach, answered).await.ok()?.ok()
+}
