@@ -91,6 +91,12 @@ pub(crate) const TORTURE: &[Need] = &[
     Need { found_by: FoundBy::Program("strace"), debian: "strace", fedora: "strace", arch: "strace" },
 ];
 
+/// What the networks are made of that devices are tried on, beside [`TORTURE`] and the Python of [`TESTS`].
+pub(crate) const NETWORKS: &[Need] = &[
+    Need { found_by: FoundBy::Program("tc"), debian: "iproute2", fedora: "iproute-tc", arch: "iproute2" },
+    Need { found_by: FoundBy::Program("nft"), debian: "nftables", fedora: "nftables", arch: "nftables" },
+];
+
 /// What asks for known vulnerabilities.
 pub(crate) const AUDIT: &[Need] =
     &[Need { found_by: FoundBy::Program("curl"), debian: "curl ca-certificates", fedora: "curl", arch: "curl" }];

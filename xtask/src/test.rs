@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::command::{cargo, output, program, run, succeeds};
-use crate::needs::{APP, COMPILER, KEY_STORE, TESTS, TORTURE, meet};
+use crate::needs::{APP, COMPILER, KEY_STORE, NETWORKS, TESTS, TORTURE, meet};
 use crate::tools;
 
 /// The tests of the real windows, each with a display of its own.
@@ -21,7 +21,7 @@ const WINDOWS_TARGET: &str = "windows";
 /// Always the whole workspace, of which filters choose: a chosen package would be built anew, since cargo then
 /// chooses features for it alone.
 pub(crate) fn test() -> Result<()> {
-    meet(&[COMPILER, APP, TESTS, TORTURE, KEY_STORE])?;
+    meet(&[COMPILER, APP, TESTS, TORTURE, NETWORKS, KEY_STORE])?;
     // Built with the network, for what cargo still has to fetch; run without it.
     run(&mut cargo(&["test", "--workspace", "--locked", "--no-run"]))?;
     let python = tools::python()?;

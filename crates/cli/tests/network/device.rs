@@ -30,6 +30,8 @@ pub(crate) struct Device {
     folder: TempDir,
     data: PathBuf,
     namespace: Option<String>,
+    /// Whether it looks for others and is announced.
+    discovers: bool,
     /// How many texts it was given to say.
     said: AtomicU32,
     /// The texts that it answered to have.
@@ -71,13 +73,13 @@ impl Device {
     pub(crate) fn start(name: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        Self::begin(name, folder, data, None)
+        Self::begin(name, folder, data, None, false)
     }
 
     /// With its data in this folder.
     #[cfg(target_os = "linux")]
     pub(crate) fn start_on(name: &'static str, data: PathBuf) -> Self {
-        Self::begin(name, tempfile::tempdir().unwrap(), data, None)
+        Self::begin(name, tempfile::tempdir().unwrap(), data, None, false)
     }
 
     /// In a network namespace, on all of its addresses.
@@ -85,11 +87,19 @@ impl Device {
     pub(crate) fn start_in(name: &'static str, namespace: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        Self::begin(name, folder, data, Some(namespace.to_owned()))
+        Self::begin(name, folder, data, Some(namespace.to_owned()), false)
     }
 
-    fn begin(name: &'static str, folder: TempDir, data: PathBuf, namespace: Option<String>) -> Self {
-        let process = Process::start(command(name, &folder, &data, namespace.as_deref()));
+    /// As [`Self::start_in`], and it finds others and is found.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_found(name: &'static str, namespace: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Self::begin(name, folder, data, Some(namespace.to_owned()), true)
+    }
+
+    fn begin(name: &'static str, folder: TempDir, data: PathBuf, namespace: Option<String>, discovers: bool) -> Self {
+        let process = Process::start(command(name, &folder, &data, namespace.as_deref(), discovers));
         let mut device = Self {
             process,
             name,
@@ -97,6 +107,7 @@ impl Device {
             folder,
             data,
             namespace,
+            discovers,
             said: AtomicU32::new(0),
             answered: Mutex::default(),
         };
@@ -111,7 +122,8 @@ impl Device {
 
     /// Starts it again in the same folder.
     pub(crate) fn start_again(&mut self) {
-        self.process = Process::start(command(self.name, &self.folder, &self.data, self.namespace.as_deref()));
+        let (namespace, discovers) = (self.namespace.as_deref(), self.discovers);
+        self.process = Process::start(command(self.name, &self.folder, &self.data, namespace, discovers));
     }
 
     /// Listens; gives the port.
@@ -262,6 +274,16 @@ impl Device {
         (memory, std::fs::read_dir(process.join("fd")).unwrap().count())
     }
 
+    /// The time that processors have spent on it so far.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn processor(&self) -> Duration {
+        let process = PathBuf::from("/proc").join(self.process.child.lock().unwrap().id().to_string());
+        let threads = std::fs::read_dir(process.join("task")).unwrap().flatten();
+        // A thread may end meanwhile.
+        let spent = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
+        Duration::from_nanos(spent.filter_map(|spent| spent.split(' ').next()?.parse::<u64>().ok()).sum())
+    }
+
     /// Sends it a signal.
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
@@ -350,7 +372,7 @@ impl Heard {
 }
 
 /// `lanline rpc` with none of this machine's settings.
-fn command(name: &str, folder: &TempDir, data: &std::path::Path, namespace: Option<&str>) -> Command {
+fn command(name: &str, folder: &TempDir, data: &std::path::Path, namespace: Option<&str>, discovers: bool) -> Command {
     let lanline = env!("CARGO_BIN_EXE_lanline");
     let mut command = match namespace {
         Some(namespace) => {
@@ -370,7 +392,8 @@ fn command(name: &str, folder: &TempDir, data: &std::path::Path, namespace: Opti
     }
     // Not into the key store of whoever runs the tests.
     command.env("LANLINE_KEY_STORE", "file");
-    command.args(["rpc", "--no-discovery", "--name", name]).current_dir(folder.path()).env("LANLINE_DATA_DIR", data);
+    command.arg("rpc").args((!discovers).then_some("--no-discovery")).args(["--name", name]);
+    command.current_dir(folder.path()).env("LANLINE_DATA_DIR", data);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -8,6 +8,7 @@ mod asleep;
 #[cfg(target_os = "linux")]
 mod cable;
 mod conversation;
+#[allow(dead_code, reason = "`tests/networks` drives devices by it, too")]
 mod device;
 #[cfg(target_os = "linux")]
 mod disk;
