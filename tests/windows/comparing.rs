@@ -34,6 +34,18 @@ async fn answer(window: &Window, id: &str) -> Result<()> {
     window.click(id).await
 }
 
+/// That nobody has to scroll to find that there is another answer.
+async fn both_answers_are_in_sight(window: &Window) -> Result<()> {
+    window.comes_to_rest().await?;
+    let script = "return ['compare-same', 'compare-differ'].map((id) => { \
+         const answer = document.querySelector(`[data-testid=\"${id}\"]`); \
+         const { left, right, top, bottom } = answer.getBoundingClientRect(); \
+         return [[left + 2, top + 10], [right - 2, bottom - 10]].every(([x, y]) => \
+         document.elementFromPoint(x, y) === answer); });";
+    ensure!(window.script(script).await? == json!([true, true]), "an answer is out of sight");
+    Ok(())
+}
+
 /// Waits until nothing has this id.
 async fn gone(window: &Window, id: &str) -> Result<()> {
     let deadline = Instant::now() + SOON;
@@ -79,12 +91,14 @@ async fn two_people_see_the_same_and_say_so() -> Result<()> {
     assert_eq!(bob.script(focused).await?, json!("DIV"));
     for window in [&alice, &bob] {
         window.fits().await?;
+        both_answers_are_in_sight(window).await?;
     }
     picture(&alice, "compare-wide").await?;
     picture(&bob, "compare-320").await?;
     // In a language that runs from right to left.
     bob.script("document.documentElement.dir = 'rtl'; return null;").await?;
     bob.fits().await?;
+    both_answers_are_in_sight(&bob).await?;
     picture(&bob, "compare-rtl-320").await?;
     bob.script("document.documentElement.dir = 'ltr'; return null;").await?;
 

@@ -68,8 +68,8 @@ export function openCompare(session, device, pictures, told) {
   const actions = h("div", { class: "dialog-actions compare-actions" }, differ, choice(true));
   /** @type {HTMLElement | null} where it can still be said that they differ, though it is over */
   let late = null;
-  /** @type {HTMLElement} what is at the end: the choice, or what came of it, which the other person may change yet */
-  let end = actions;
+  /** @type {HTMLElement | null} what came of it, which the other person may change yet */
+  let end = null;
   /** @type {End | null} how it ended */
   let ending = null;
   /** Whether the person has answered, and this device not yet. */
@@ -83,7 +83,9 @@ export function openCompare(session, device, pictures, told) {
     const result = outcome(name, reason);
     lead.remove();
     failure.clear();
-    end.replaceWith(result);
+    actions.parentElement?.remove();
+    if (end) end.replaceWith(result);
+    else body.append(result);
     end = result;
     late?.remove();
     if (isUnsaid(reason)) {
@@ -110,10 +112,12 @@ export function openCompare(session, device, pictures, told) {
     const shown = ending ? null : await isShown(device, pictures);
     if (shown === false && !ending && !deciding && dialog.isConnected) finish("unknown");
   };
-  const { dialog, close } = openDialog(
+  const { dialog, body, close } = openDialog(
     {
       testid: "compare-dialog",
       title: tell("compare.title", { name }),
+      // Both answers are in sight with what is asked, however small the window.
+      foot: actions,
       onClose: () => {
         session.removeEventListener("compare-ended", ended);
         session.removeEventListener("devices", look);
@@ -122,7 +126,6 @@ export function openCompare(session, device, pictures, told) {
     },
     h("div", { class: "dialog-stack", tabindex: "-1", autofocus: true }, lead, list),
     failure,
-    actions,
   );
   dialog.dataset.device = device;
   session.addEventListener("compare-ended", ended);

@@ -20,11 +20,12 @@ export function whenClosed(closed) {
 /**
  * Opens a modal dialog. The browser keeps the focus inside and, on closing, gives it back; here it only gets its frame.
  *
- * @param {{testid: string, title: (Node | string)[], wide?: boolean, onClose?: () => void}} frame
+ * @param {{testid: string, title: (Node | string)[], wide?: boolean, foot?: HTMLElement, onClose?: () => void}} frame
+ *   `foot`: what stays in sight below, whatever the rest is scrolled to
  * @param {...Child} children
  * @returns {{dialog: HTMLDialogElement, body: HTMLElement, close: () => void}}
  */
-export function openDialog({ testid, title, wide, onClose }, ...children) {
+export function openDialog({ testid, title, wide, foot, onClose }, ...children) {
   opened += 1;
   const titleId = `dialog-title-${opened}`;
   const opener = document.activeElement;
@@ -51,6 +52,7 @@ export function openDialog({ testid, title, wide, onClose }, ...children) {
       ),
     ),
     body,
+    foot ? h("div", { class: "dialog-foot" }, foot) : null,
     announcer(),
   );
   // A press that begins and ends on the backdrop closes; one that slips out of a field while selecting text does not.
