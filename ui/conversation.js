@@ -11,6 +11,7 @@ import { FailureLine } from "./failure.js";
 import { say } from "./locale.js";
 import { MessageLog } from "./message-log.js";
 import { People } from "./people.js";
+import { whyButton } from "./why-not.js";
 
 /** One open room: who is in it, what was said, and where to say more. Tells `back`. */
 export class Conversation extends HTMLElement {
@@ -171,6 +172,12 @@ export class Conversation extends HTMLElement {
     return this.#people.self.role === "pending" ? "room.notice.pending" : null;
   }
 
+  /** Where the other member was last, if there is one only. */
+  #lastAddress() {
+    const [other, ...more] = this.#people.others;
+    return (more.length === 0 && other && this.#session.device(other.device_id)?.last_address) || "";
+  }
+
   /** @param {string | null} obstacle */
   #showNotice(obstacle) {
     const others = this.#people.others;
@@ -190,6 +197,7 @@ export class Conversation extends HTMLElement {
               { class: obstacle ? "room-notice room-notice-strong" : "room-notice", testid: "room-notice" },
               icon(obstacle ? "alert" : "info"),
               h("span", {}, say(key)),
+              key === "room.notice.apart" ? whyButton(() => this.#lastAddress()) : null,
             ),
           ]
         : []),

@@ -44,13 +44,21 @@ export function say(key, params) {
 }
 
 /**
+ * Whether there is a sentence for what the engine named: it may be newer than this page.
+ * @param {string} key
+ */
+export function has(key) {
+  return phrases.has(key);
+}
+
+/**
  * Why a connection ended, in the person's language. Words come from the engine, and may come from a newer one elsewhere.
  * @param {string} word empty where none was given
  */
 export function tellReason(word) {
   if (word === "") return "";
   const key = `reason.${word}`;
-  return phrases.say(phrases.has(key) ? key : "reason.other");
+  return say(has(key) ? key : "reason.other");
 }
 
 /**

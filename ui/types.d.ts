@@ -56,6 +56,16 @@ export type Peer = {
     rtt_ms?: number | null;
 };
 
+/** One thing that may keep devices from each other. */
+export type Check = {
+    /** `interface`, `server`, `port`, …; one that this page does not know is told by its name. */
+    name: string;
+    state: "ok" | "warn" | "fail" | "skipped";
+    /** One English sentence; so is the remedy, with commands between backticks. */
+    finding: string;
+    remedy?: string | null;
+};
+
 /** Seven pictures to compare: the word for each in English, and its emoji. */
 export type Pictures = { words: string[]; emoji: string[] };
 
@@ -204,7 +214,7 @@ export type Commands = {
     stop_server: { takes: undefined; gives: null };
     connect: { takes: { address?: string; device_id?: string }; gives: { device_id: string } };
     disconnect: { takes: { device_id: string }; gives: null };
-    /** Why devices do not find or reach each other; with an address, the cause comes first. */
+    /** Where an address is given and not reached, the cause comes first. `report`: all of it as text without names. */
     diagnose: { takes: { address?: string }; gives: { checks: Check[]; report: string } };
     peers: { takes: undefined; gives: Peer[] };
     /** Best first: known ones, those with a name, the others. */

@@ -10,6 +10,7 @@ mod by_code;
 mod comparing;
 mod conversation;
 mod deciding;
+mod doctor;
 mod driver;
 mod failures;
 mod history;

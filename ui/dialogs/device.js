@@ -8,6 +8,7 @@ import { h, named, redraw } from "../element.js";
 import { FailureLine } from "../failure.js";
 import { say } from "../locale.js";
 import { called } from "../logic/face.js";
+import { whyNot } from "../why-not.js";
 import { openDevices } from "./devices.js";
 import { field, openDialog } from "./dialog.js";
 import { openExport } from "./export.js";
@@ -234,7 +235,12 @@ function connect(session) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     progress.textContent = say("device.connect.busy");
-    const done = await failure.during(submit, () => call("connect", { address: input.value.trim() }));
+    const address = input.value.trim();
+    const done = await failure.during(
+      submit,
+      () => call("connect", { address }),
+      (error) => whyNot(error, address),
+    );
     progress.textContent = done ? say("device.connect.done") : "";
     if (done) await session.pullPeers();
   });

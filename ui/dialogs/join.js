@@ -10,6 +10,7 @@ import { dateAndTime } from "../logic/clock.js";
 import { tidyCode } from "../logic/code.js";
 import { SHORT_ID } from "../logic/face.js";
 import { tidyLink } from "../logic/link.js";
+import { whyNot } from "../why-not.js";
 import { field, openDialog } from "./dialog.js";
 
 /**
@@ -183,7 +184,12 @@ function joining(session, fields, asked, close) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     progress.textContent = say("join.busy");
-    const joined = await failure.during(submit, () => call("join", asked()));
+    const by = asked();
+    const joined = await failure.during(
+      submit,
+      () => call("join", by),
+      (error) => whyNot(error, "address" in by ? by.address : undefined),
+    );
     progress.textContent = "";
     if (!joined) return;
     await session.pullRooms();

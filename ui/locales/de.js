@@ -1,5 +1,6 @@
 // @ts-check
 /** @import {Table} from "../logic/phrases.js" */
+import finding from "./finding/de.js";
 import pictures from "./pictures/de.js";
 
 /** @type {Table} */
@@ -320,6 +321,7 @@ export default {
     "Senden Sie ihm nichts Geheimes. Fragen Sie persönlich nach, was nicht stimmt, und vergleichen Sie noch einmal in einem anderen Netz.",
 
   ...pictures,
+  ...finding,
 
   "hand.title": "Den Raum an {name} übergeben?",
   "hand.text":

@@ -1,5 +1,6 @@
 // @ts-check
 /** @import {Table} from "../logic/phrases.js" */
+import finding from "./finding/en.js";
 import pictures from "./pictures/en.js";
 
 /** @type {Table} */
@@ -303,6 +304,7 @@ export default {
   "compare.danger": "Send nothing secret to it. Ask in person what is wrong, and compare again on another network.",
 
   ...pictures,
+  ...finding,
 
   "hand.title": "Hand the room over to {name}?",
   "hand.text":

@@ -1,0 +1,46 @@
+// @ts-check
+/** @import {Table} from "../../logic/phrases.js" */
+
+/** @type {Table} */
+export default {
+  "doctor.why": "Warum nicht?",
+  "doctor.title": "Woran es liegt",
+  "doctor.lead": "Dieses Gerät sieht sich selbst und das Netz an und ändert nichts.",
+  "doctor.address": "Adresse des anderen Geräts",
+  "doctor.address.help": "Leer: nur dieses Gerät wird geprüft.",
+  "doctor.run": "Prüfen",
+  "doctor.busy": "Wird geprüft … das dauert bis zu einer halben Minute.",
+  "doctor.bar": "Wird geprüft",
+  "doctor.verdict.fail": { one: "{count} Problem gefunden", other: "{count} Probleme gefunden" },
+  "doctor.verdict.warn": {
+    one: "Kein Problem gefunden, aber {count} Sache könnte im Weg sein",
+    other: "Kein Problem gefunden, aber {count} Dinge könnten im Weg sein",
+  },
+  "doctor.verdict.ok": "Alles, was sich prüfen ließ, ist, wie es sein soll",
+  "doctor.verdict.nothing": "Nichts ließ sich prüfen",
+  "doctor.cause": "Wahrscheinlich der Grund, warum {address} nicht erreicht wird",
+  "doctor.more": "Außerdem gefunden",
+  "doctor.checks": { one: "{count} Prüfung", other: "{count} Prüfungen" },
+  "doctor.others": { one: "{count} weitere Prüfung", other: "{count} weitere Prüfungen" },
+  "doctor.state.ok": "in Ordnung",
+  "doctor.state.warn": "könnte im Weg sein",
+  "doctor.state.fail": "Problem",
+  "doctor.state.skipped": "nicht geprüft",
+  "doctor.command.copy": "Befehl kopieren",
+  "doctor.report.help":
+    "Jemand hilft Ihnen? Im Bericht steht all das, ohne Namen von Personen, Räumen oder Geräten.",
+  "doctor.report.copy": "Bericht kopieren",
+  "doctor.check.interface": "Netz",
+  "doctor.check.server": "Server",
+  "doctor.check.port": "Port",
+  "doctor.check.local_firewall": "Firewall dieses Geräts",
+  "doctor.check.remote_firewall": "Firewall des anderen Geräts",
+  "doctor.check.multicast": "Multicast",
+  "doctor.check.isolation": "Vom WLAN getrennte Geräte",
+  "doctor.check.subnet": "Beide in einem Netz",
+  "doctor.check.vpn": "VPN",
+  "doctor.check.captive_portal": "Anmeldeseite des Netzes",
+  "doctor.check.permission": "Erlaubnis, das Netz zu nutzen",
+  "doctor.check.clock": "Uhr",
+  "doctor.check.version": "Versionen",
+};
