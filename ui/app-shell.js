@@ -10,6 +10,7 @@ import { say, tell } from "./locale.js";
 import { NoticeList } from "./notice-list.js";
 import { RoomList } from "./room-list.js";
 import { ServerPanel } from "./server-panel.js";
+import { wide } from "./wide.js";
 
 /** The app's two pages, side by side where there is room: the list of rooms, and one conversation. */
 export class AppShell extends HTMLElement {
@@ -21,6 +22,8 @@ export class AppShell extends HTMLElement {
   #pane = h("section", { class: "pane-room", id: "conversation", tabindex: "-1" });
   /** @type {Conversation | null} */
   #open = null;
+  /** What is shown instead while none is. */
+  #nothing = "";
 
   /** @param {Session} session */
   constructor(session) {
@@ -49,6 +52,7 @@ export class AppShell extends HTMLElement {
     this.#session.addEventListener("status", () => this.#showStatus());
     this.#session.addEventListener("rooms", () => this.#showRooms());
     this.#session.addEventListener("trouble", () => this.#showTrouble());
+    wide.addEventListener("change", () => this.#showNothing());
     this.#showStatus();
     this.#showRooms();
     this.#showTrouble();
@@ -62,6 +66,7 @@ export class AppShell extends HTMLElement {
       opened.addEventListener("back", () => this.#close());
       this.#open = opened;
       this.#pane.replaceChildren(opened);
+      this.#nothing = "";
       this.#pane.setAttribute("aria-label", this.#session.room(room)?.name ?? "");
       this.#rooms.setCurrent(room);
     }
@@ -81,10 +86,20 @@ export class AppShell extends HTMLElement {
     const unread = this.#session.rooms.reduce((sum, room) => sum + room.unread, 0);
     document.title = unread > 0 ? say("app.title.unread", { count: unread }) : "Lanline";
     this.dataset.rooms = String(this.#session.rooms.length);
-    if (!this.#open) this.#pane.replaceChildren(nothingOpen(this.#session.rooms.length > 0));
+    this.#showNothing();
+  }
+
+  /** What stands in place of a conversation; drawn anew only where it is something else. */
+  #showNothing() {
+    const { rooms, writable } = this.#session;
+    const now = this.#open ? "" : JSON.stringify([rooms.length > 0, writable, wide.matches]);
+    if (now === this.#nothing) return;
+    this.#nothing = now;
+    if (!this.#open) this.#pane.replaceChildren(nothingOpen(this.#session));
   }
 
   #showStatus() {
+    this.#showNothing();
     const { name, device_id, store } = this.#session.status;
     if (this.#profile.dataset.name !== name) {
       this.#profile.dataset.name = name;

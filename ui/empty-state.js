@@ -4,6 +4,13 @@ import { openCreate } from "./dialogs/create.js";
 import { openJoin } from "./dialogs/join.js";
 import { h, icon } from "./element.js";
 import { say } from "./locale.js";
+import { inviting } from "./logic/nearby.js";
+import { NearbyList } from "./nearby-list.js";
+import { nearbyOffers } from "./nearby-offers.js";
+import { wide } from "./wide.js";
+
+/** How many devices nearby are shown at once. */
+const NEARBY_SHOWN = 3;
 
 /**
  * What to do first, on a device that has no room yet.
@@ -21,6 +28,7 @@ export function emptyState(session) {
       { class: "empty-ways" },
       way("plus", "empty.host", "rooms.create", "room-create-open", () => openCreate(session)),
       way("link", "empty.guest", "rooms.join.label", "join-open", () => openJoin(session)),
+      wide.matches ? null : nearby(session),
     ),
   );
 }
@@ -44,16 +52,31 @@ function way(picture, key, action, testid, open) {
 }
 
 /**
- * What stands beside the list while no room is open.
- * @param {boolean} rooms whether there is one to open
+ * Those whom there may be to join; in sight without a step, so where there is room for it.
+ * @param {Session} session
  */
-export function nothingOpen(rooms) {
-  if (!rooms) {
+function nearby(session) {
+  const offers = nearbyOffers(session, (found) => openJoin(session, found));
+  return h(
+    "section",
+    { class: "empty-nearby" },
+    h("h3", {}, say("nearby.title")),
+    new NearbyList(session, { offers, order: inviting, limit: NEARBY_SHOWN }),
+  );
+}
+
+/**
+ * What stands beside the list while no room is open.
+ * @param {Session} session
+ */
+export function nothingOpen(session) {
+  if (session.rooms.length === 0) {
     return h(
       "div",
       { class: "empty" },
       h("span", { class: "brand" }, icon("brand")),
       h("p", { class: "quiet" }, say("first.lead")),
+      wide.matches && session.writable ? nearby(session) : null,
     );
   }
   return h(

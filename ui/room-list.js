@@ -11,6 +11,7 @@ import { emptyState } from "./empty-state.js";
 import { language, say } from "./locale.js";
 import { dateAndTime, listTime } from "./logic/clock.js";
 import { excerpt } from "./message-text.js";
+import { wide } from "./wide.js";
 
 /** The rooms of this device, the last spoken in first. Tells `open-room` (its id) when one is chosen. */
 export class RoomList extends HTMLElement {
@@ -36,6 +37,7 @@ export class RoomList extends HTMLElement {
     );
     this.#session.addEventListener("rooms", () => this.#show());
     this.#session.addEventListener("status", () => this.#show());
+    wide.addEventListener("change", () => this.#show());
     this.#session.outbox.addEventListener("change", () => this.#show());
     this.#session.outbox.addEventListener("failed", (event) => {
       const failed = this.#unsent(/** @type {CustomEvent<string>} */ (event).detail);
@@ -81,7 +83,7 @@ export class RoomList extends HTMLElement {
 
   /** @param {boolean} empty */
   #showEmpty(empty) {
-    const shown = empty ? `writable: ${this.#session.writable}` : "";
+    const shown = empty ? `writable: ${this.#session.writable}, wide: ${wide.matches}` : "";
     if (this.#empty.dataset.shown === shown) return;
     this.#empty.dataset.shown = shown;
     this.#empty.replaceChildren(...(empty ? [emptyState(this.#session)] : []));

@@ -4,6 +4,7 @@ import { announce } from "./announcer.js";
 import { call } from "./backend.js";
 import { copyButton } from "./copy-button.js";
 import { openDevice } from "./dialogs/device.js";
+import { openNearby } from "./dialogs/nearby.js";
 import { h, icon, refocus } from "./element.js";
 import { FailureLine } from "./failure.js";
 import { say, tell, tellReason } from "./locale.js";
@@ -18,6 +19,12 @@ export class ServerPanel extends HTMLElement {
   #address = h("div", {});
   #people = h("div", { class: "server-people" });
   #failure = new FailureLine();
+  #nearby = h(
+    "button",
+    { type: "button", class: "text-button small", testid: "nearby-open", on: { click: () => openNearby(this.#session) } },
+    icon("nearby"),
+    h("span", {}, say("nearby.open")),
+  );
   #notice = h("p", { class: "connection-notice", "aria-live": "off" });
   #shown = "";
 
@@ -35,7 +42,7 @@ export class ServerPanel extends HTMLElement {
       h("div", { class: "server-row" }, this.#state, this.#action),
       this.#address,
       this.#failure,
-      h("div", { class: "server-row server-row-people" }, this.#people, this.#notice),
+      h("div", { class: "server-row server-row-people" }, this.#people, this.#nearby, this.#notice),
     );
     this.#session.addEventListener("status", () => this.#showServer());
     this.#session.addEventListener("peers", () => this.#showPeople());

@@ -13,7 +13,7 @@ import { Outbox } from "./logic/outbox.js";
  * went; `room` (a `CustomEvent<News>`) that something in one room changed; `code` (a `CustomEvent<Events["code_ended"]>`)
  * that the code that was shown for a room is over; `resync` that events were lost, of which what is shown may depend on;
  * `compare-asked` and `compare-ended` (a `CustomEvent` of the event of that
- * name) what two people compare.
+ * name) what two people compare; `nearby` that other devices are nearby than before, which whoever shows them asks for.
  */
 export class Session extends EventTarget {
   /** @type {Room[]} */
@@ -76,6 +76,7 @@ export class Session extends EventTarget {
       }),
       on("peer_connected", (peer) => this.#connected(peer)),
       on("peer_disconnected", (peer) => this.#disconnected(peer)),
+      on("nearby_changed", () => this.#tell("nearby")),
       on("server_changed", () => void this.pullStatus()),
       on("store_changed", () => void this.pullStatus()),
       on("notice", (notice) => this.#noticed(notice)),

@@ -40,6 +40,8 @@ export type Status = {
     store: StoreState;
     /** Those that were not put away, oldest first. */
     notices: Notice[];
+    /** Until when everyone nearby is told this device's name. */
+    visible_until?: number | null;
 };
 
 /** What the person of this device chose. */
@@ -68,29 +70,6 @@ export type Check = {
 
 /** Seven pictures to compare: the word for each in English, and its emoji. */
 export type Pictures = { words: string[]; emoji: string[] };
-
-/** One check of a diagnosis. */
-export type Check = {
-    name:
-        | "interface"
-        | "server"
-        | "port"
-        | "local_firewall"
-        | "remote_firewall"
-        | "multicast"
-        | "isolation"
-        | "subnet"
-        | "vpn"
-        | "captive_portal"
-        | "permission"
-        | "clock"
-        | "version";
-    state: "ok" | "warn" | "fail" | "skipped";
-    /** What was found: one sentence. */
-    finding: string;
-    /** What to do, with the exact command where there is one. */
-    remedy?: string | null;
-};
 
 /** A device that this one has met in a room of both. */
 export type KnownDevice = {
@@ -186,9 +165,11 @@ export type OpenedInvite = {
 export type NearbyDevice = {
     /** Where it is known which one it is. */
     device_id?: string | null;
-    /** None where it hides it. */
+    /** Of one that is known, what it is called here; of others, only while they want everyone nearby to see it. */
     name?: string | null;
+    /** The best first. */
     addresses: string[];
+    /** The first way that found it. */
     via: "mdns" | "broadcast" | "multicast" | "probe";
     seen_at: number;
 };

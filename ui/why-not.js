@@ -19,6 +19,18 @@ export function whyNot({ code }, address) {
 }
 
 /**
+ * For whoever does not see what they look for.
+ * @param {() => string} [address] the one they have, if they have one
+ */
+export function lostButton(address) {
+  return h(
+    "button",
+    { type: "button", class: "button button-small", testid: "doctor-open", on: { click: () => openDoctor(address?.()) } },
+    say("doctor.lost"),
+  );
+}
+
+/**
  * For whoever is told that nobody is connected.
  * @param {() => string} address of the device that is not, if it is one
  */

@@ -101,12 +101,13 @@ test("each language has another word for each picture that two devices can show"
   }
 });
 
-test("each language has a sentence for every way in which a comparison can end, and for each way to be verified", () => {
+test("each language has a sentence for every word of the engine's that the page tells by one", () => {
   for (const [file, name, group] of [
-    ["compare", "CompareEnd", "compare.over"],
-    ["known", "Verified", "devices.verified"],
+    ["api/compare", "CompareEnd", "compare.over"],
+    ["api/known", "Verified", "devices.verified"],
+    ["discovery/mod", "Via", "nearby.via"],
   ]) {
-    const source = readFileSync(new URL(`../../crates/engine/src/api/${file}.rs`, import.meta.url), "utf8");
+    const source = readFileSync(new URL(`../../crates/engine/src/${file}.rs`, import.meta.url), "utf8");
     const [body] = source.split(`pub enum ${name} {`)[1].split("\n}");
     const words = [...body.matchAll(/^    (\w+),$/gmu)].map(([, word]) =>
       word.replace(/(?!^)([A-Z])/gu, "_$1").toLowerCase(),

@@ -1,6 +1,6 @@
 //! What keeps devices apart, and what to do about it, as the window tells it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use fantoccini::key::Key;
 use serde_json::json;
 
@@ -78,5 +78,23 @@ async fn what_is_not_reached_leads_to_its_cause() -> Result<()> {
     bob.press("doctor-address", Key::Enter).await?;
     bob.visible("[data-testid=\"doctor-dialog\"] [data-testid=\"error\"]").await?;
     bob.lacks("doctor-check").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_closes_it_waits_for_nothing_more() -> Result<()> {
+    let bob = Window::open("bob").await?;
+    introduce(&bob, "Bob").await?;
+    bob.click("nearby-open").await?;
+    bob.visible("dialog [data-testid=\"doctor-open\"]").await?;
+    bob.click_on("dialog [data-testid=\"doctor-open\"]").await?;
+    bob.sees("doctor-dialog").await?;
+    bob.close_dialog().await?;
+    bob.lacks("doctor-dialog").await?;
+    // The focus is where it was.
+    let focused = "return document.activeElement.dataset.testid;";
+    assert_eq!(bob.script(focused).await?, json!("doctor-open"));
+    bob.click_on("dialog [data-testid=\"doctor-open\"]").await?;
+    bob.sees("doctor-verdict").await.context("the second time")?;
     Ok(())
 }

@@ -38,17 +38,19 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts a driver, and through it the app with these arguments.
+    /// Starts a driver, and through it the app with these arguments; `looks`: whether it finds other devices, those of
+    /// other tests too.
     pub(crate) async fn start(
         screen: &Screen,
         home: &Path,
         scheme: Scheme,
+        looks: bool,
         arguments: &[&str],
     ) -> Result<(Self, Client)> {
         let mut last = None;
         for _ in 0..TRIES {
             // What holds the folder when a try failed must be gone before the next.
-            let (driver, port) = Self::spawn(screen, home, scheme)?;
+            let (driver, port) = Self::spawn(screen, home, scheme, looks)?;
             match timeout(Duration::from_secs(40), session(port, arguments)).await {
                 Ok(Ok(client)) => return Ok((driver, client)),
                 Ok(Err(error)) => last = Some(error),
@@ -58,7 +60,7 @@ impl Driver {
         Err(last.context("no try")?)
     }
 
-    fn spawn(screen: &Screen, home: &Path, scheme: Scheme) -> Result<(Self, u16)> {
+    fn spawn(screen: &Screen, home: &Path, scheme: Scheme, looks: bool) -> Result<(Self, u16)> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new("WebKitWebDriver");
         command
@@ -76,8 +78,8 @@ impl Driver {
             .env("WEBKIT_DISABLE_COMPOSITING_MODE", "1")
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
             .env("LANLINE_LISTEN", "127.0.0.1")
+            .env("LANLINE_DISCOVERY", if looks { "on" } else { "off" })
             .env("LANLINE_KEY_STORE", "file")
-            .env("LANLINE_DISCOVERY", "off")
             .env_remove("WAYLAND_DISPLAY");
         for name in ["LANLINE_PORT", "LANLINE_NAME", "LANLINE_DATA_DIR", "LANLINE_DOWNLOADS_DIR"] {
             command.env_remove(name);

@@ -21,6 +21,7 @@ mod links;
 mod meeting;
 mod moving;
 mod narrow;
+mod nearby;
 mod pictures;
 mod processes;
 mod screen;

@@ -14,9 +14,15 @@ pub(crate) async fn in_a_room() -> Result<(Window, Window)> {
 /// As [`in_a_room`], with the system set to these colours.
 pub(crate) async fn in_a_room_in(scheme: Scheme) -> Result<(Window, Window)> {
     let (alice, bob) = (Window::open_in("alice", scheme).await?, Window::open_in("bob", scheme).await?);
+    meet(&alice, &bob).await?;
+    Ok((alice, bob))
+}
+
+/// As [`in_a_room`], of windows that are open already.
+pub(crate) async fn meet(alice: &Window, bob: &Window) -> Result<()> {
     alice.resize(1280, 800).await?;
     bob.resize(360, 640).await?;
-    for (window, name) in [(&alice, "Alice"), (&bob, "Bob")] {
+    for (window, name) in [(alice, "Alice"), (bob, "Bob")] {
         introduce(window, name).await?;
     }
     alice.click("server-start").await?;
@@ -25,15 +31,15 @@ pub(crate) async fn in_a_room_in(scheme: Scheme) -> Result<(Window, Window)> {
     alice.fill("room-name-input", "Garden").await?;
     alice.click("room-create").await?;
     alice.sees("conversation").await?;
-    let link = invite(&alice).await?;
+    let link = invite(alice).await?;
     bob.click("join-open").await?;
     bob.fill("join-input", &link).await?;
     bob.click("join-submit").await?;
     bob.sees("conversation").await?;
-    for window in [&alice, &bob] {
+    for window in [alice, bob] {
         window.shows("people-open", "data-online", "1").await?;
     }
-    Ok((alice, bob))
+    Ok(())
 }
 
 /// Gives the device its name.

@@ -26,6 +26,8 @@ pub(crate) struct Window {
     home: TempDir,
     folder: PathBuf,
     scheme: Scheme,
+    /// Whether it looks for other devices, and lets them find it.
+    looks: bool,
     screen: Screen,
     driver: Option<Driver>,
     client: Option<Client>,
@@ -40,6 +42,14 @@ impl Window {
     /// Opens the app with a fresh folder, on a system set to these colours.
     pub(crate) async fn open_in(name: &'static str, scheme: Scheme) -> Result<Self> {
         let mut window = Self::closed(name, None, scheme)?;
+        window.start().await?;
+        Ok(window)
+    }
+
+    /// As [`Self::open_in`], and it finds other devices, and is found.
+    pub(crate) async fn open_among_others(name: &'static str, scheme: Scheme) -> Result<Self> {
+        let mut window = Self::closed(name, None, scheme)?;
+        window.looks = true;
         window.start().await?;
         Ok(window)
     }
@@ -70,7 +80,7 @@ impl Window {
     fn closed(name: &'static str, folder: Option<PathBuf>, scheme: Scheme) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("lanline-").tempdir()?;
         let folder = folder.unwrap_or_else(|| home.path().join("device"));
-        Ok(Self { name, home, folder, scheme, screen: Screen::open()?, driver: None, client: None })
+        Ok(Self { name, home, folder, scheme, looks: false, screen: Screen::open()?, driver: None, client: None })
     }
 
     /// Opens the app with the folder it had before.
@@ -81,7 +91,8 @@ impl Window {
     async fn start_with(&mut self, more: &[&str]) -> Result<()> {
         let folder = self.folder.to_str().context("a folder that is not text")?;
         let arguments = [&["--data-dir", folder], more].concat();
-        let (driver, client) = Driver::start(&self.screen, self.home.path(), self.scheme, &arguments).await?;
+        let (driver, client) =
+            Driver::start(&self.screen, self.home.path(), self.scheme, self.looks, &arguments).await?;
         (self.driver, self.client) = (Some(driver), Some(client));
         Ok(())
     }

@@ -12,6 +12,7 @@ import { whyNot } from "../why-not.js";
 import { openDevices } from "./devices.js";
 import { field, openDialog } from "./dialog.js";
 import { openExport } from "./export.js";
+import { openNearby } from "./nearby.js";
 
 /**
  * This device: its name and id, where it can be reached, and what is connected to it.
@@ -63,9 +64,10 @@ export function openDevice(session) {
       peers,
       failure,
       h(
-        "button",
-        { type: "button", class: "button", testid: "devices-open", on: { click: () => openDevices(session) } },
-        say("devices.open"),
+        "div",
+        { class: "device-ways" },
+        way("devices-open", say("devices.open"), () => openDevices(session)),
+        way("device-nearby", say("nearby.title"), () => openNearby(session)),
       ),
     ),
     connect(session),
@@ -92,6 +94,15 @@ export function openDevice(session) {
     ),
     h("p", { class: "quiet small" }, say("device.version", { version, protocol: String(protocol) })),
   );
+}
+
+/**
+ * @param {string} testid
+ * @param {string} label
+ * @param {() => void} open
+ */
+function way(testid, label, open) {
+  return h("button", { type: "button", class: "button", testid, on: { click: open } }, label);
 }
 
 /** @param {string} text */

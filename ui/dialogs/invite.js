@@ -1,6 +1,7 @@
 // @ts-check
 /** @import {Session} from "../session.js" */
 import { call } from "../backend.js";
+import { BeingVisible } from "../being-visible.js";
 import { copyButton } from "../copy-button.js";
 import { h } from "../element.js";
 import { FailureLine } from "../failure.js";
@@ -130,7 +131,7 @@ function terms(session, room, failure) {
     create.classList.remove("button-primary");
     copy.focus();
   });
-  return [result, code, form];
+  return [result, code, form, new BeingVisible(session)];
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 /** @import {Session} from "../session.js" */
-/** @import {Commands, OpenedInvite, OpenedLink} from "../types.js" */
+/** @import {Commands, NearbyDevice, OpenedInvite, OpenedLink} from "../types.js" */
 import { announce } from "../announcer.js";
 import { call } from "../backend.js";
 import { composes, h, named } from "../element.js";
@@ -10,26 +10,32 @@ import { dateAndTime } from "../logic/clock.js";
 import { tidyCode } from "../logic/code.js";
 import { SHORT_ID } from "../logic/face.js";
 import { tidyLink } from "../logic/link.js";
+import { inviting } from "../logic/nearby.js";
+import { NearbyList } from "../nearby-list.js";
 import { whyNot } from "../why-not.js";
 import { field, openDialog } from "./dialog.js";
+
+/** How many devices nearby are shown at once beside the fields. */
+const NEARBY_SHOWN = 3;
 
 /**
  * Asks the person what to join by: a link, or a code and an address.
  * @param {Session} session
+ * @param {NearbyDevice} [found] the device to join by the code that it shows
  */
-export function openJoin(session) {
+export function openJoin(session, found) {
   const link = byLink(say("join.help"));
-  const code = byCode();
-  link.input.setAttribute("autofocus", "");
-  code.fields.hidden = true;
-  const wanted = h("input", { type: "radio", name: "join-by", testid: "join-by-code" });
+  const code = byCode(session, found);
+  (found ? code : link).input.setAttribute("autofocus", "");
+  (found ? link : code).fields.hidden = true;
+  const wanted = h("input", { type: "radio", name: "join-by", testid: "join-by-code", checked: Boolean(found) });
   const choices = h(
     "div",
     { class: "choice", role: "radiogroup", "aria-label": say("join.way") },
     h(
       "label",
       {},
-      h("input", { type: "radio", name: "join-by", testid: "join-by-link", checked: true }),
+      h("input", { type: "radio", name: "join-by", testid: "join-by-link", checked: !found }),
       h("span", {}, say("join.link")),
     ),
     h("label", {}, wanted, h("span", {}, say("join.code"))),
@@ -43,9 +49,13 @@ export function openJoin(session) {
   choices.addEventListener("change", () => {
     link.fields.hidden = wanted.checked;
     code.fields.hidden = !wanted.checked;
+    showAround();
     failure.clear();
   });
+  // Below the button: it is there to fill in what is above it, and may be long.
+  const showAround = () => (wanted.checked ? form.after(code.around) : code.around.remove());
   const { close } = openDialog({ testid: "join-dialog", title: [say("join.title")] }, form);
+  showAround();
 }
 
 /**
@@ -140,8 +150,13 @@ function byLink(help) {
   };
 }
 
-/** The fields stand in the order in which the other device shows what goes there. */
-function byCode() {
+/**
+ * The fields stand in the order in which the other device shows what goes there. The devices nearby are looked for only
+ * while these fields are shown.
+ * @param {Session} session
+ * @param {NearbyDevice} [found] the one that is meant
+ */
+function byCode(session, found) {
   const plain = {
     type: "text",
     class: "mono",
@@ -152,15 +167,44 @@ function byCode() {
   };
   const code = h("input", { ...plain, testid: "join-code", inputmode: "numeric" });
   const address = h("input", { ...plain, testid: "join-address", placeholder: say("device.connect.placeholder") });
+  address.value = found?.addresses[0] ?? "";
+  const typed = () => address.value.trim();
+  const nearby = new NearbyList(session, {
+    offers: ({ addresses }, standing) => {
+      if (standing === "blocked") return [];
+      const chosen = addresses.includes(typed());
+      return [
+        {
+          testid: "nearby-choose",
+          label: say(chosen ? "nearby.chosen" : "nearby.choose"),
+          chosen,
+          run: () => {
+            address.value = addresses[0] ?? "";
+            nearby.show();
+            // Where it went, and what is missing, is above.
+            code.focus();
+            code.closest(".dialog-body")?.scrollTo({ top: 0 });
+          },
+        },
+      ];
+    },
+    order: inviting,
+    limit: NEARBY_SHOWN,
+    address: typed,
+  });
+  address.addEventListener("input", () => nearby.show());
+  const around = h("section", { class: "join-nearby dialog-stack" }, h("h3", {}, say("nearby.choose.title")), nearby);
   return {
+    input: code,
     fields: h(
       "div",
       { class: "dialog-stack" },
       field(code, say("join.code"), say("join.code.help")),
       field(address, say("join.address"), say("join.address.help")),
     ),
+    around,
     /** @returns {Asked} */
-    asked: () => ({ address: address.value.trim(), code: tidyCode(code.value) }),
+    asked: () => ({ address: typed(), code: tidyCode(code.value) }),
   };
 }
 

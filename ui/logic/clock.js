@@ -98,3 +98,31 @@ export function listTime(at, now, lang) {
   if (days > 0 && days < 7) return format(lang, { weekday: "short" }).format(at);
   return format(lang, { day: "numeric", month: "numeric", year: "2-digit" }).format(at);
 }
+
+/**
+ * How long ago something was, as coarse as people say it: now, some tens of seconds, minutes, hours.
+ * @param {number} at
+ * @param {number} now
+ * @param {string} lang
+ */
+export function ago(at, now, lang) {
+  const seconds = Math.max(0, (now - at) / 1000);
+  const told = agoFormat(lang);
+  if (seconds < 5) return told.format(0, "second");
+  if (seconds < 55) return told.format(-Math.max(10, Math.round(seconds / 10) * 10), "second");
+  if (seconds < 3570) return told.format(-Math.max(1, Math.round(seconds / 60)), "minute");
+  return told.format(-Math.round(seconds / 3600), "hour");
+}
+
+/** @type {Map<string, Intl.RelativeTimeFormat>} */
+const agoFormats = new Map();
+
+/** @param {string} lang */
+function agoFormat(lang) {
+  let made = agoFormats.get(lang);
+  if (!made) {
+    made = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
+    agoFormats.set(lang, made);
+  }
+  return made;
+}

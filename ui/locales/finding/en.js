@@ -2,10 +2,47 @@
 /** @import {Table} from "../../logic/phrases.js" */
 
 /**
- * Why another device is not found, or not reached.
+ * Finding other devices, and why one is not found.
  * @type {Table}
  */
 export default {
+  "nearby.title": "Devices nearby",
+  "nearby.open": "Nearby",
+  "nearby.lead": "Found on your network just now. A device is found while its server runs.",
+  "nearby.looking": "Looking for devices…",
+  "nearby.none": "No device found yet. It must be on this network, with its server running.",
+  "nearby.off": "This device does not look for others: it was started so.",
+  "nearby.count": { one: "{count} device found", other: "{count} devices found" },
+  "nearby.all": { one: "Show all {count}", other: "Show all {count}" },
+  "nearby.choose.title": "Or choose a device nearby",
+  "nearby.choose": "Choose",
+  "nearby.chosen": "Chosen",
+  "nearby.join": "Join…",
+  "nearby.standing.new": "new",
+  "nearby.standing.known": "known",
+  "nearby.standing.connected": "connected",
+  "nearby.standing.blocked": "blocked",
+  "nearby.via.mdns": "by mDNS",
+  "nearby.via.multicast": "by multicast",
+  "nearby.via.broadcast": "by broadcast",
+  "nearby.via.probe": "by looking through",
+  "nearby.probe": "Look through the network",
+  "nearby.probe.busy": { one: "Asking {count} address…", other: "Asking {count} addresses…" },
+  "nearby.probe.none": "There is no network to look through: this device has no IPv4 address on one.",
+  "nearby.probe.found": {
+    one: "{addresses} addresses asked: {count} more device found.",
+    other: "{addresses} addresses asked: {count} more devices found.",
+  },
+  "nearby.probe.nobody": "{addresses} addresses asked: no other device answered.",
+  "nearby.visible.switch": "Show this device’s name",
+  "nearby.visible.help": {
+    one: "Everyone nearby sees it for {count} minute. Otherwise only members of your rooms recognise this device.",
+    other: "Everyone nearby sees it for {count} minutes. Otherwise only members of your rooms recognise this device.",
+  },
+  "nearby.visible.until": "Everyone nearby sees it until {time}.",
+  "nearby.visible": "Devices nearby see this device’s name while this is open.",
+
+  "doctor.lost": "Can’t find it?",
   "doctor.why": "Why not?",
   "doctor.title": "Find out why",
   "doctor.lead": "This device looks at itself and at the network, and changes nothing.",

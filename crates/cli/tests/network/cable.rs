@@ -60,8 +60,9 @@ impl Drop for Network {
     }
 }
 
-/// What both may say of why the other is gone: nothing was heard, or what was sent did not go through.
-const CUT: [&str; 3] = ["silent", "stalled", "reset"];
+/// What both may say of why the other is gone: nothing was heard, what was sent did not go through, or this device's own
+/// interface is down.
+const CUT: [&str; 4] = ["silent", "stalled", "reset", "network_changed"];
 
 fn pull_the_cable_at(end: usize) {
     let Some(network) = Network::lay() else { return skipped("root and iproute2, to pull a cable") };
