@@ -53,6 +53,17 @@ pub(crate) fn until_near(device: &Device, address: IpAddr, since: Instant) -> (N
     }
 }
 
+/// Waits until a device lists nothing at an address any more; gives how long it took.
+#[track_caller]
+pub(crate) fn until_not_near(device: &Device, address: IpAddr) -> Duration {
+    let since = Instant::now();
+    while near_at(device, address).is_some() {
+        assert!(since.elapsed() < SOON, "{} still lists {address}:\n{}", device.name, device.log());
+        std::thread::sleep(LOOK);
+    }
+    since.elapsed()
+}
+
 /// Whether an address with a port is at this one.
 fn is_at(known: &str, address: IpAddr) -> bool {
     let host = known.rsplit_once(':').map_or(known, |(host, _)| host);
@@ -69,7 +80,10 @@ pub(crate) fn at(address: IpAddr, port: u16) -> String {
 pub(crate) fn assert_cause(device: &Device, address: Option<&str>, expected: &str) {
     let diagnosis = device.ask("diagnose", json!({"address": address}));
     let checks = diagnosis["checks"].as_array().unwrap();
-    let first = checks.iter().find(|check| check["state"] == "fail").map(|check| text(&check["name"]));
+    let is_cause = |check: &&Value| check["state"] == "fail";
+    // What keeps an address from being reached stands before all else.
+    let first = if address.is_some() { checks.first().filter(is_cause) } else { checks.iter().find(is_cause) };
+    let first = first.map(|check| text(&check["name"]));
     assert_eq!(first.as_deref(), Some(expected), "{} says: {diagnosis:#}\n{}", device.name, device.log());
 }
 

@@ -32,6 +32,23 @@ fn that_drops_what_comes_in() {
 }
 
 #[test]
+fn that_rejects_what_comes_in() {
+    story::on("a firewall that rejects what comes in", |lab| {
+        let lan = lab.lan();
+        let _router = lab.router(&[&lan]);
+        let (alices, bobs) = (lab.host("alice", &lan), lab.host("bob", &lan));
+        bobs.firewall("input", &ANSWERS_ONLY.replace("drop;", "meta l4proto tcp reject with tcp reset; reject;"));
+        let (alice, bob) = (alices.device(), bobs.device());
+        let bobs_at = at(bobs.address(), bob.serve(0));
+        connect(&alice, &bobs_at).unwrap_err();
+        // From outside it looks as if nothing listened there.
+        assert_cause(&alice, Some(&bobs_at), "server");
+        assert_cause(&bob, None, "local_firewall");
+        Outcome::new("`doctor` says `local_firewall` there, and elsewhere `server`, which names both")
+    });
+}
+
+#[test]
 fn that_drops_what_goes_out() {
     story::on("a firewall that lets nothing out", |lab| {
         let lan = lab.lan();

@@ -16,7 +16,7 @@ use crate::{
     conversation::{assert_settled, meet, talk},
     finding::nearby,
     lab::{Host, Lan},
-    story::{self, Outcome, seconds},
+    story::{self, Outcome, Over, seconds},
 };
 
 /// Where devices tell each other that they are there.
@@ -163,9 +163,10 @@ fn a_flood_of_announcements_leaves_a_device_as_it_was() {
         let (before, _) = bob.use_of();
 
         let over = AtomicBool::new(false);
-        let slowest = std::thread::scope(|scope| {
-            scope.spawn(|| flood(&mallorys, &lan, &announced, &over));
+        let (slowest, rate) = std::thread::scope(|scope| {
+            let flooding = scope.spawn(|| flood(&mallorys, &lan, &announced, &over));
             let since = Instant::now();
+            let over = Over(&over);
             let mut slowest = Duration::ZERO;
             while since.elapsed() < FLOODED {
                 let said = Instant::now();
@@ -174,9 +175,10 @@ fn a_flood_of_announcements_leaves_a_device_as_it_was() {
                 assert!(nearby(&bob).len() <= LISTED);
                 std::thread::sleep(Duration::from_millis(100));
             }
-            over.store(true, Ordering::Release);
-            slowest
+            drop(over);
+            (slowest, flooding.join().unwrap())
         });
+        assert!(rate >= FLOOD / 5 * 4, "only {rate} announcements came a second");
         let (after, _) = bob.use_of();
         let grown = after.saturating_sub(before);
         assert!(slowest <= HEARD, "question and answer took {slowest:?}");
@@ -188,12 +190,12 @@ fn a_flood_of_announcements_leaves_a_device_as_it_was() {
         );
         assert_settled(&[&alice, &bob], &room);
         Outcome::new("members talk on, memory is bounded, and who is known stays in the list")
-            .measured(format!("question and answer took up to {}; {grown} KiB more memory", seconds(slowest)))
+            .measured(format!("{rate} a second; question and answer took up to {}; {grown} KiB more memory", seconds(slowest)))
     });
 }
 
-/// Sends the announcement again and again, each time as of another device.
-fn flood(host: &Host, lan: &Lan, announced: &[u8], over: &AtomicBool) {
+/// Sends the announcement again and again, each time as of another device; gives how many a second.
+fn flood(host: &Host, lan: &Lan, announced: &[u8], over: &AtomicBool) -> u32 {
     let to = SocketAddr::from((lan.broadcast(), DISCOVERY_PORT));
     // As many senders as one network has addresses: each has a limit of its own.
     let sockets: Vec<UdpSocket> = (50..250)
@@ -213,12 +215,12 @@ fn flood(host: &Host, lan: &Lan, announced: &[u8], over: &AtomicBool) {
             let end = instance_end(&datagram).expect("an announcement names an instance");
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             datagram[end - 8..end].copy_from_slice(&random.to_be_bytes());
-            let _ = socket.send_to(&datagram, to);
-            count += 1;
+            count += u32::from(socket.send_to(&datagram, to).is_ok());
         }
         let due = Duration::from_secs(1) * count / FLOOD;
         std::thread::sleep(due.saturating_sub(begun.elapsed()));
     }
+    count / u32::try_from(begun.elapsed().as_secs()).unwrap().max(1)
 }
 
 /// Where the announced device's name of the day ends: the first byte string of 8 bytes, by a key of a map. What is no

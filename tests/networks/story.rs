@@ -2,7 +2,10 @@
 
 use std::{
     io::Write,
-    sync::{PoisonError, RwLock},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,6 +39,15 @@ impl Outcome {
     pub(crate) fn measured(mut self, measured: impl Into<String>) -> Self {
         self.measured = measured.into();
         self
+    }
+}
+
+/// Says that it is over when it goes, also by a panic: who waits for it on another thread would wait for ever.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

@@ -106,6 +106,8 @@ test("each language has a sentence for every word of the engine's that the page 
     ["api/compare", "CompareEnd", "compare.over"],
     ["api/known", "Verified", "devices.verified"],
     ["discovery/mod", "Via", "nearby.via"],
+    ["api/diagnosis", "CheckName", "doctor.check"],
+    ["api/diagnosis", "CheckState", "doctor.state"],
   ]) {
     const source = readFileSync(new URL(`../../crates/engine/src/${file}.rs`, import.meta.url), "utf8");
     const [body] = source.split(`pub enum ${name} {`)[1].split("\n}");

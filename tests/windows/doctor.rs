@@ -82,6 +82,29 @@ async fn what_is_not_reached_leads_to_its_cause() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_is_asked_while_it_looks_is_what_is_answered() -> Result<()> {
+    let bob = Window::open("bob").await?;
+    introduce(&bob, "Bob").await?;
+    let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    bob.click("nearby-open").await?;
+    bob.visible("dialog [data-testid=\"doctor-open\"]").await?;
+    // In one step, so that the first look cannot be over before.
+    let typed = format!(
+        "document.querySelector('dialog [data-testid=\"doctor-open\"]').click(); \
+         document.querySelector('[data-testid=\"doctor-address\"]').value = '{address}'; \
+         document.querySelector('[data-testid=\"doctor-run\"]').click(); return null;"
+    );
+    bob.script(&typed).await?;
+    bob.shows("doctor-verdict", "data-verdict", "fail").await?;
+    let first = "return document.querySelector('[data-testid=\"doctor-check\"]').dataset.check;";
+    assert_eq!(bob.script(first).await?, json!("server"));
+    let waits = "const { textContent } = document.querySelector('[data-testid=\"doctor-busy\"]'); \
+         return [textContent, document.querySelector('[data-testid=\"doctor-dialog\"] progress').hidden];";
+    assert_eq!(bob.script(waits).await?, json!(["", true]));
+    Ok(())
+}
+
+#[tokio::test]
 async fn whoever_closes_it_waits_for_nothing_more() -> Result<()> {
     let bob = Window::open("bob").await?;
     introduce(&bob, "Bob").await?;

@@ -36,15 +36,24 @@ export function openDoctor(wanted = "") {
     { class: "dialog-stack", novalidate: true },
     h("div", { class: "field-action" }, field(address, say("doctor.address"), say("doctor.address.help")), submit),
   );
+  let turn = 0;
+  // Whoever types an address while it looks asked for something else: only the last answer counts.
   const run = async () => {
+    const mine = ++turn;
     const asked = address.value.trim();
     result.replaceChildren();
+    failure.clear();
     bar.hidden = false;
     busy.textContent = say("doctor.busy");
-    const found = await failure.during(submit, () => call("diagnose", asked ? { address: asked } : {}));
+    const outcome = await call("diagnose", asked ? { address: asked } : {}).then(
+      (found) => ({ found }),
+      (/** @type {unknown} */ thrown) => ({ thrown }),
+    );
+    if (mine !== turn || !dialog.open) return;
     bar.hidden = true;
     busy.textContent = "";
-    if (!found || !dialog.open) return;
+    if ("thrown" in outcome) return failure.show(outcome.thrown);
+    const { found } = outcome;
     result.replaceChildren(...findings(found.checks, asked), report(found.report));
     announce(summary(found.checks));
   };

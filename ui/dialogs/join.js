@@ -232,7 +232,8 @@ function joining(session, fields, asked, close) {
     const joined = await failure.during(
       submit,
       () => call("join", by),
-      (error) => whyNot(error, "address" in by ? by.address : undefined),
+      // Who says no was reached.
+      (error) => (error.code === "refused" ? null : whyNot(error, "address" in by ? by.address : undefined)),
     );
     progress.textContent = "";
     if (!joined) return;

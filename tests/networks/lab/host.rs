@@ -68,6 +68,14 @@ impl Host {
         self.namespace.ip(&[format!("addr add {to}/24 brd + dev eth0"), format!("addr del {from}/24 dev eth0")]);
     }
 
+    /// Leaves its first network and comes to another, as a laptop does that finds another Wi-Fi.
+    pub(crate) fn switch_to(&self, lan: &Lan) {
+        self.namespace.ip(&["link del eth0".to_owned()]);
+        let left = std::mem::take(&mut *self.addresses.lock().unwrap());
+        self.plug_in(lan);
+        self.addresses.lock().unwrap().extend(left.into_iter().skip(1));
+    }
+
     /// Starts its device, which finds others and lets itself be found once it serves.
     pub(crate) fn device(&self) -> Device {
         Device::start_found(self.name, self.namespace.name())

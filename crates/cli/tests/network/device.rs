@@ -278,10 +278,12 @@ impl Device {
     #[cfg(target_os = "linux")]
     pub(crate) fn processor(&self) -> Duration {
         let process = PathBuf::from("/proc").join(self.process.child.lock().unwrap().id().to_string());
-        let threads = std::fs::read_dir(process.join("task")).unwrap().flatten();
-        // A thread may end meanwhile.
-        let spent = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("schedstat")).ok());
-        Duration::from_nanos(spent.filter_map(|spent| spent.split(' ').next()?.parse::<u64>().ok()).sum())
+        let stat = std::fs::read_to_string(process.join("stat")).unwrap();
+        // Behind the program's name, which may hold anything, `utime` is the twelfth field and `stime` the next; both count
+        // threads that have ended as well (proc_pid_stat(5)).
+        let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
+        let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
     }
 
     /// Sends it a signal.
