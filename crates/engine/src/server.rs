@@ -16,7 +16,7 @@ use crate::{
     api::{ApiError, ErrorCode, Listening, ServerState},
     board::Board,
     core::{Core, Machine},
-    net::{CloseReason, ListenError, Listener, Net, show},
+    net::{CloseReason, ListenError, Listener, Net, show_all},
 };
 
 /// Under what the port is kept while this device is to listen, also after it was started again.
@@ -158,7 +158,7 @@ fn keep(machine: &mut Machine, port: Option<u16>) -> Result<(), CommandError> {
 }
 
 fn shown(listener: &Listener) -> Vec<String> {
-    listener.addresses().iter().map(show).collect()
+    show_all(&listener.addresses())
 }
 
 impl From<ListenError> for ApiError {

@@ -93,10 +93,13 @@ impl fmt::Display for Address {
 
 /// `ip:port`, `[v6]:port` or `[v6%zone]:port`; [`Address::parse`] reads it back.
 pub fn show(address: &SocketAddr) -> String {
+    shown_with(address, zone_name)
+}
+
+/// As [`show`], with the names of zones from elsewhere.
+pub(super) fn shown_with(address: &SocketAddr, zone: impl Fn(u32) -> String) -> String {
     match address {
-        SocketAddr::V6(v6) if v6.scope_id() != 0 => {
-            format!("[{}%{}]:{}", v6.ip(), zone_name(v6.scope_id()), v6.port())
-        }
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("[{}%{}]:{}", v6.ip(), zone(v6.scope_id()), v6.port()),
         _ => address.to_string(),
     }
 }

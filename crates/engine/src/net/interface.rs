@@ -25,13 +25,20 @@ pub(super) fn zone_index(zone: &str) -> Option<u32> {
 
 /// How a zone is written: by its interface's name where that is one plain word, else by its number.
 pub(super) fn zone_name(index: u32) -> String {
-    let name = if_addrs::get_if_addrs()
-        .unwrap_or_default()
-        .into_iter()
-        .find(|interface| interface.index == Some(index))
-        .map(|interface| interface.name)
-        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')));
-    name.unwrap_or_else(|| index.to_string())
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let name = interfaces.into_iter().find(|interface| interface.index == Some(index)).map(|interface| interface.name);
+    name.filter(|name| is_plain(name)).unwrap_or_else(|| index.to_string())
+}
+
+/// Whether a name can stand in an address.
+pub(super) fn is_plain(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+}
+
+/// Whether an interface of this name leads to containers or virtual machines of this device.
+pub(super) fn is_virtual(name: &str) -> bool {
+    const VIRTUAL: [&str; 8] = ["docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "podman"];
+    VIRTUAL.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn ranked(interfaces: Vec<Interface>, port: u16) -> Vec<SocketAddr> {
@@ -67,14 +74,13 @@ enum Rank {
 }
 
 fn rank(interface: &Interface) -> Rank {
-    const VIRTUAL: [&str; 8] = ["docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "podman"];
     if interface.is_loopback() {
         return Rank::Loopback;
     }
     if interface.is_link_local() {
         return Rank::LinkLocal;
     }
-    if interface.is_p2p() || VIRTUAL.iter().any(|prefix| interface.name.starts_with(prefix)) {
+    if interface.is_p2p() || is_virtual(&interface.name) {
         return Rank::Virtual;
     }
     match &interface.addr {

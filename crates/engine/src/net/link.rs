@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use if_addrs::{IfAddr, Interface};
 
@@ -42,10 +42,24 @@ impl Link {
         self.addresses.iter().any(|address| of_family(address) && (link_local || address.holds(ip)))
     }
 
+    /// Whether it leads to containers or virtual machines of this device alone.
+    pub(crate) fn is_virtual(&self) -> bool {
+        super::interface::is_virtual(&self.name)
+    }
+
     /// Whether an address is this device's own on this link.
     pub(crate) fn has(&self, ip: &IpAddr) -> bool {
         self.addresses.iter().any(|address| address.ip == *ip)
     }
+}
+
+/// Whether an address is on one of these links; where it has a zone, on that one.
+pub(crate) fn on_link(links: &[Link], address: &SocketAddr) -> bool {
+    let zone = match address {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => Some(v6.scope_id()),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => None,
+    };
+    links.iter().any(|link| zone.is_none_or(|zone| zone == link.index) && link.holds(&address.ip()))
 }
 
 impl LinkAddress {

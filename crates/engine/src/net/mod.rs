@@ -22,6 +22,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,9 +48,10 @@ pub use frame::FrameLimit;
 pub use handle::{ConnectionHandle, ConnectionId, FramePermit, QUEUE_HIGH, QUEUE_LOW, QUEUE_MAX};
 pub use interface::local_addresses;
 pub use limits::{PENDING_MAX, PENDING_PER_ADDRESS_MAX, PENDING_PER_NETWORK_MAX, STRANGERS_MAX};
-pub(crate) use link::{Link, LinkAddress, links};
+pub(crate) use link::{Link, LinkAddress, links, on_link};
 pub use listener::{ListenError, Listener};
 pub use tls::{ALPN, TlsError};
+pub(crate) use zones::{Zones, show_all};
 
 use limits::{LogGate, Pending};
 use shared::{Ends, Shared};
