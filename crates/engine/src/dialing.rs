@@ -22,7 +22,7 @@ use tokio::{
 use crate::{
     core::Core,
     net::{Address, DialError, Link, Net},
-    whereabouts::addresses,
+    whereabouts::{Whereabouts, addresses},
 };
 
 /// How many devices are dialled at one time.
@@ -52,17 +52,18 @@ struct Dialling {
     next_at: Instant,
 }
 
-/// Dials what `targets` names, until that ends. Begins anew when this device is on other `links` than before: what was
+/// Dials what `targets` names, until that ends. Begins anew when this device is elsewhere than before, or awoke: what was
 /// tried there says nothing here.
 pub(crate) async fn run(
     net: Arc<Net>,
     core: Core,
     mut targets: watch::Receiver<Vec<Target>>,
-    mut links: watch::Receiver<Vec<Link>>,
+    mut here: watch::Receiver<Whereabouts>,
 ) {
     let mut devices: BTreeMap<DeviceId, Dialling> = BTreeMap::new();
     let mut attempts: JoinSet<(DeviceId, bool)> = JoinSet::new();
     targets.mark_changed();
+    let mut before = Whereabouts::default();
     loop {
         let due = devices.values().filter(|device| device.wanted && !device.running).map(|device| device.next_at).min();
         let free = attempts.len() < ATTEMPTS_MAX;
@@ -73,11 +74,15 @@ pub(crate) async fn run(
                 }
                 take_targets(&mut devices, &targets.borrow_and_update(), Instant::now());
             }
-            Ok(()) = links.changed() => {
-                // Dropping them ends them.
-                attempts = JoinSet::new();
-                core.moved(addresses(&links.borrow_and_update()));
-                begin_anew(&mut devices, Instant::now());
+            Ok(()) = here.changed() => {
+                let now_here = here.borrow_and_update().clone();
+                core.moved(addresses(&now_here.links));
+                if is_elsewhere(&before, &now_here) {
+                    // Dropping them ends them.
+                    attempts = JoinSet::new();
+                    begin_anew(&mut devices, Instant::now());
+                }
+                before = now_here;
             }
             Some(ended) = attempts.join_next() => {
                 if let Ok((id, greeted)) = ended
@@ -109,6 +114,14 @@ fn due_first(devices: &BTreeMap<DeviceId, Dialling>, now: Instant) -> Vec<Device
     let mut due: Vec<_> = devices.iter().filter(|(_, device)| due(device)).map(|(id, d)| (d.next_at, *id)).collect();
     due.sort_unstable();
     due.into_iter().map(|(_, id)| id).collect()
+}
+
+/// Whether what was tried before says nothing now. That a container or a virtual machine of this device came or went leads
+/// nobody anywhere else.
+fn is_elsewhere(before: &Whereabouts, now: &Whereabouts) -> bool {
+    let outward =
+        |here: &Whereabouts| here.links.iter().filter(|link| !link.is_virtual()).cloned().collect::<Vec<Link>>();
+    before.slept != now.slept || outward(before) != outward(now)
 }
 
 /// As if no device had been dialled yet.
@@ -207,6 +220,7 @@ fn is_of_one_device(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::LinkAddress;
 
     fn target(address: &str) -> Target {
         Target { device: DeviceId::new([1; 32]), addresses: vec![address.to_owned()] }
@@ -214,6 +228,29 @@ mod tests {
 
     fn only(devices: &BTreeMap<DeviceId, Dialling>) -> &Dialling {
         devices.values().next().unwrap()
+    }
+
+    #[test]
+    fn a_container_that_comes_or_goes_ends_no_attempt() {
+        let link = |name: &str, ip: [u8; 4]| Link {
+            index: 2,
+            name: name.into(),
+            loopback: false,
+            point_to_point: false,
+            addresses: vec![LinkAddress { ip: ip.into(), prefix: 24, broadcast: None }],
+        };
+        let at = |links: &[Link], slept| Whereabouts { links: links.to_vec(), slept: Duration::from_secs(slept) };
+        let (home, docker, other) =
+            (link("eth0", [10, 0, 0, 1]), link("veth12", [172, 17, 0, 1]), link("eth0", [10, 0, 1, 1]));
+        let before = at(std::slice::from_ref(&home), 0);
+        for (now, elsewhere) in [
+            (at(&[home.clone(), docker.clone()], 0), false),
+            (at(&[other], 0), true),
+            (at(&[docker], 0), true),
+            (at(&[home], 9), true),
+        ] {
+            assert_eq!(is_elsewhere(&before, &now), elsewhere, "{now:?}");
+        }
     }
 
     #[test]

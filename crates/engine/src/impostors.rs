@@ -54,6 +54,17 @@ impl Impostors {
         addresses
     }
 
+    /// Whether none of these addresses, as they are shown, may be dialled as this device: at each another answered.
+    pub(crate) fn leaves_alone(&self, device: DeviceId, addresses: &[String], now: Instant) -> bool {
+        let all = self.lock();
+        let rests = |address: &String| {
+            all.get(&device)
+                .and_then(|answered| answered.left_alone.get(address))
+                .is_some_and(|pause| pause.until > now)
+        };
+        addresses.iter().all(rests)
+    }
+
     /// Another device answered at one of its addresses.
     pub(crate) fn note(&self, device: DeviceId, addresses: &[Address], at: &str, now: Instant) {
         let mut all = self.lock();

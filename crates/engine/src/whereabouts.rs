@@ -1,9 +1,10 @@
-//! On which networks this device is. It is looked in this one place; whoever needs it subscribes.
+//! On which networks this device is, and whether it slept. It is looked in this one place; whoever needs it subscribes.
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::watch;
@@ -16,25 +17,53 @@ use crate::{
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Looks for this device's interfaces, whether or not it listens there, and says so where they are others than before;
-/// the server is told each time. For as long as it runs.
-pub(crate) async fn watch(server: Arc<Server>, seen: watch::Sender<Vec<Link>>) {
+/// By how much longer than it should a look may take to come before this device counts as having slept.
+const LATE: Duration = Duration::from_secs(5);
+
+/// Where this device is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Whereabouts {
+    pub(crate) links: Vec<Link>,
+    /// How long it slept, all in all, since it is looked.
+    pub(crate) slept: Duration,
+}
+
+/// Looks for this device's interfaces, whether or not it listens there, and says so where they are others than before or
+/// where it slept; the server is told each time. For as long as it runs.
+pub(crate) async fn watch(server: Arc<Server>, seen: watch::Sender<Whereabouts>) {
+    let mut slept = Duration::ZERO;
     loop {
         // Where the system does not answer, nothing is known to have changed.
-        if let Some(links) = look().await {
-            let changed = seen.send_if_modified(|before| {
-                let changed = *before != links;
-                *before = links;
-                changed
-            });
-            if changed {
-                tracing::info!(interfaces = seen.borrow().len(), "this device is on other networks");
+        let links = look().await;
+        let changed = seen.send_if_modified(|before| {
+            let elsewhere = links.as_ref().is_some_and(|links| *links != before.links);
+            let awoke = slept > before.slept;
+            if let Some(links) = links {
+                before.links = links;
             }
+            before.slept = slept;
+            elsewhere | awoke
+        });
+        if changed {
+            tracing::info!(
+                interfaces = seen.borrow().links.len(),
+                ?slept,
+                "this device is on other networks, or awoke"
+            );
         }
         // Each time: what a server shows may depend on more than these.
         server.moved().await;
+        let (steady, wall) = (Instant::now(), SystemTime::now());
         tokio::time::sleep(LOOK).await;
+        slept += slept_within(steady.elapsed(), wall.elapsed().unwrap_or_default());
     }
+}
+
+/// How long this device slept, by how long it took to come to the next look on the clock that only goes on and on that of
+/// people. Of the first, some systems count sleep and others do not; the second may be set, which then looks like sleep.
+fn slept_within(steady: Duration, wall: Duration) -> Duration {
+    let took = steady.max(wall);
+    if took > LOOK + LATE { took.saturating_sub(LOOK) } else { Duration::ZERO }
 }
 
 /// Asking the system may take a moment.
@@ -52,6 +81,18 @@ async fn look() -> Option<Vec<Link>> {
 /// All addresses of these.
 pub(crate) fn addresses(links: &[Link]) -> Vec<IpAddr> {
     links.iter().flat_map(|link| link.addresses.iter().map(|address| address.ip)).collect()
+}
+
+/// Those of them that tell one network from another: what a device calls itself on every link is the same everywhere, and
+/// so is what it shares with its own virtual machines, or with the far end of a tunnel.
+pub(crate) fn telling(links: &[Link]) -> BTreeSet<IpAddr> {
+    let leads_on = |link: &&Link| !link.loopback && !link.point_to_point && !link.is_virtual();
+    let of_one_network = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => !ip.is_link_local(),
+        IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+    };
+    let addresses = links.iter().filter(leads_on).flat_map(|link| &link.addresses).map(|address| address.ip);
+    addresses.filter(of_one_network).collect()
 }
 
 /// Those at which this device listens. Loopback leads nowhere else, and is only of use where there is nothing else, or
@@ -80,6 +121,23 @@ mod tests {
         let addresses: Vec<LinkAddress> = ips.iter().map(address).collect();
         let loopback = addresses.iter().any(|address| address.ip.is_loopback());
         Link { index, name: format!("if{index}"), loopback, point_to_point: false, addresses }
+    }
+
+    #[test]
+    fn a_look_that_comes_much_too_late_was_slept_through_on_either_clock() {
+        let seconds = Duration::from_secs;
+        for (steady, wall, slept) in [(1, 1, 0), (6, 6, 0), (7, 1, 6), (1, 601, 600), (601, 601, 600), (1, 0, 0)] {
+            assert_eq!(slept_within(seconds(steady), seconds(wall)), seconds(slept), "{steady} {wall}");
+        }
+    }
+
+    #[test]
+    fn what_is_the_same_everywhere_tells_no_network() {
+        let mut links = vec![link(1, &["127.0.0.1"]), link(2, &["10.0.0.1", "fe80::1", "169.254.1.1", "fd00::1"])];
+        links.push(Link { name: "docker0".into(), ..link(3, &["172.17.0.1"]) });
+        links.push(Link { point_to_point: true, ..link(4, &["10.8.0.2"]) });
+        let told: Vec<String> = telling(&links).iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["10.0.0.1", "fd00::1"]);
     }
 
     #[test]

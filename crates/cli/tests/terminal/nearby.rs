@@ -48,6 +48,12 @@ fn who_is_near_is_listed_and_told_of_when_it_goes() {
     let line = printed.lines().find(|line| line.contains(&address)).unwrap();
     assert!(line.contains("<Alice in the workshop>") && line.ends_with(" s ago"), "{line}");
 
+    // There is nobody to be asked one by one on loopback, and that is said.
+    let probed = discovering(bobs, &["nearby", "--probe", "--json"]).stdin(Stdio::null()).output().unwrap();
+    assert!(probed.status.success());
+    assert!(String::from_utf8_lossy(&probed.stderr).contains("Asking 0 addresses"), "{probed:?}");
+    assert!(at(&serde_json::from_slice(&probed.stdout).unwrap(), &address).is_some(), "{probed:?}");
+
     let mut watching = Rpc::spawn(discovering(bobs, &["nearby", "--watch", "--json"]));
     while at(&watching.read(), &address).is_none() {}
     alice.end();

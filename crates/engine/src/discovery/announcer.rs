@@ -29,6 +29,14 @@ const ANSWER_MS: u64 = 100;
 /// Answers at once and in each second.
 const ANSWERS: u64 = 128;
 const ANSWERS_A_SECOND: u64 = 64;
+/// Answers to one IP address within a second: whoever asks without end leaves the others theirs, and little comes of asking
+/// in another's name.
+const ANSWERS_TO_ONE: usize = 8;
+const SECOND_MS: u64 = 1000;
+/// After so long a sleep, or without any network, in milliseconds, this device may be elsewhere although its addresses are
+/// the same as before: many homes have the same ones.
+const SLEPT_MS: u64 = 5 * 60_000;
+const OFFLINE_MS: u64 = 30_000;
 
 /// What is to be said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +45,8 @@ pub(crate) enum Act {
     Announce(Announcement),
     /// To all: under this name nobody is there any more.
     Withdraw(Instance),
+    /// To nobody: what was said before is never spoken of again, not even to take leave.
+    Forget,
     /// To all: who is there?
     Ask,
     /// To one who asked.
@@ -45,6 +55,14 @@ pub(crate) enum Act {
 
 /// Where random bytes come from.
 pub(crate) type Random = Box<dyn FnMut(&mut [u8]) + Send>;
+
+/// What this device was called on a network.
+struct Kept {
+    instance: Instance,
+    network: BTreeSet<IpAddr>,
+    /// Since when it has not been there, in steady milliseconds.
+    since_ms: u64,
+}
 
 /// See the module's documentation.
 pub(crate) struct Announcer {
@@ -60,12 +78,21 @@ pub(crate) struct Announcer {
     /// Where the server listens, while it does.
     port: Option<u16>,
     circles: Vec<Circle>,
-    /// This device's own addresses, and the last ones that it had any of.
+    /// This device's own addresses.
     addresses: BTreeSet<IpAddr>,
+    /// By which it was told last on which network it is, and whether they are of a network that leads to others.
     network: BTreeSet<IpAddr>,
-    /// This device's name, and until when it is announced, in milliseconds since the Unix epoch.
+    is_real: bool,
+    /// Since when it has had no address, in steady milliseconds.
+    offline_ms: Option<u64>,
+    /// What it was called on the last network that leads to others, while it may be back there in a moment.
+    kept: Option<Kept>,
+    /// Whether what was said before is to be forgotten.
+    forgets: bool,
+    /// This device's name, and until when it is announced: while neither clock is there yet, since that of people may be
+    /// set back, and the other stands still in sleep.
     name: String,
-    visible_until: u64,
+    visible_until: Option<Moment>,
     /// When to announce, in steady milliseconds; sorted.
     due: Vec<u64>,
     turn: usize,
@@ -75,6 +102,8 @@ pub(crate) struct Announcer {
     asked_ms: Option<u64>,
     ask_ms: Option<u64>,
     answers: Vec<(u64, SocketAddr)>,
+    /// To whom an answer was granted within the last second, and when; the global limit bounds it.
+    answered: Vec<(u64, IpAddr)>,
     /// Answers that may be given at once, in thousandths, and as of when.
     allowed: (u64, u64),
 }
@@ -94,14 +123,19 @@ impl Announcer {
             circles: Vec::new(),
             addresses: BTreeSet::new(),
             network: BTreeSet::new(),
+            is_real: false,
+            offline_ms: None,
+            kept: None,
+            forgets: false,
             name: String::new(),
-            visible_until: 0,
+            visible_until: None,
             due: Vec::new(),
             turn: 0,
             is_out: false,
             asked_ms: None,
             ask_ms: None,
             answers: Vec::new(),
+            answered: Vec::new(),
             allowed: (ANSWERS * 1000, now.steady_ms),
         };
         announcer.instance = announcer.drawn();
@@ -129,42 +163,87 @@ impl Announcer {
 
     /// Who belongs to the rooms, and their keys, are these now.
     pub(crate) fn set_circles(&mut self, now: Moment, circles: Vec<Circle>) {
-        if circles == self.circles {
-            return;
-        }
-        let keys: BTreeSet<Hash> = circles.iter().map(|circle| circle.beacon).collect();
-        let lost = self.circles.iter().any(|circle| !keys.contains(&circle.beacon));
+        let keys = |circles: &[Circle]| circles.iter().map(|circle| circle.beacon).collect::<BTreeSet<Hash>>();
+        let (before, now_there) = (keys(&self.circles), keys(&circles));
         self.circles = circles;
-        if lost {
+        if !before.is_subset(&now_there) {
             // Who is no member any more knows which device today's name is of.
             self.rename(now);
         }
-        self.hasten(now);
+        // Who else belongs to them, and in which one something happened, changes nothing that is said, and who listens is
+        // not to learn when it does.
+        if before != now_there {
+            self.hasten(now);
+        }
     }
 
-    /// These are this device's addresses now.
-    pub(crate) fn set_addresses(&mut self, now: Moment, addresses: BTreeSet<IpAddr>) {
+    /// These are this device's addresses now, and those of them, which may be none, that tell one network from another:
+    /// what a machine calls itself on every link, and what it has within itself, is the same everywhere.
+    pub(crate) fn set_addresses(&mut self, now: Moment, addresses: BTreeSet<IpAddr>, telling: BTreeSet<IpAddr>) {
         if addresses == self.addresses {
             return;
         }
-        if !addresses.is_empty() {
-            if !self.network.is_empty() && self.network.is_disjoint(&addresses) {
-                // Who listens on both networks is not to know that it is one device: nothing is said of the former name.
-                self.instance = self.drawn();
-                self.former.clear();
-            }
-            self.network.clone_from(&addresses);
+        if addresses.is_empty() {
+            self.offline_ms.get_or_insert(now.steady_ms);
+        } else {
+            self.arrive(now, &addresses, telling);
         }
         self.addresses = addresses;
         self.hasten(now);
         self.ask_ms = Some(now.steady_ms);
     }
 
+    fn arrive(&mut self, now: Moment, addresses: &BTreeSet<IpAddr>, telling: BTreeSet<IpAddr>) {
+        let since_ms = self.offline_ms.take().unwrap_or(now.steady_ms);
+        let is_short = |since_ms: u64| now.steady_ms.saturating_sub(since_ms) < OFFLINE_MS;
+        let (was_real, is_real) = (self.is_real, !telling.is_empty());
+        let kept = self.kept.take().filter(|kept| is_short(kept.since_ms));
+        if was_real && !is_real {
+            // It is not known yet where it is: maybe elsewhere, where an address comes only in a moment.
+            let (instance, network) = (self.instance, std::mem::take(&mut self.network));
+            self.kept = Some(Kept { instance, network, since_ms });
+            self.start_afresh(now);
+        } else if let Some(kept) = kept.filter(|kept| !kept.network.is_disjoint(&telling)) {
+            self.go_by(now, kept.instance);
+        } else {
+            // Where nothing told it before, all of it did.
+            let is_elsewhere = self.network.is_disjoint(if was_real { &telling } else { addresses });
+            if !self.network.is_empty() && (is_elsewhere || !is_short(since_ms)) {
+                self.start_afresh(now);
+            }
+        }
+        (self.network, self.is_real) = (if is_real { telling } else { addresses.clone() }, is_real);
+    }
+
+    /// This device slept for so long, in milliseconds.
+    pub(crate) fn awoke(&mut self, now: Moment, slept_ms: u64) {
+        if slept_ms >= SLEPT_MS {
+            self.kept = None;
+            self.start_afresh(now);
+        }
+        self.forgets = true;
+        self.hasten(now);
+        self.ask_ms = Some(now.steady_ms);
+    }
+
+    fn start_afresh(&mut self, now: Moment) {
+        let instance = self.drawn();
+        self.go_by(now, instance);
+    }
+
+    /// Who listens on both networks is not to know that it is one device: nothing is said of the former name.
+    fn go_by(&mut self, now: Moment, instance: Instance) {
+        self.instance = instance;
+        self.day = now.wall_ms / DAY_MS;
+        self.former.clear();
+        self.forgets = true;
+    }
+
     /// This is this device's name.
     pub(crate) fn set_name(&mut self, now: Moment, name: &str) {
         if self.name != name {
             name.clone_into(&mut self.name);
-            if now.wall_ms < self.visible_until {
+            if self.is_visible(now) {
                 self.hasten(now);
             }
         }
@@ -172,16 +251,25 @@ impl Announcer {
 
     /// The name is announced for so long, in milliseconds; 0: no more.
     pub(crate) fn set_visible(&mut self, now: Moment, for_ms: u64) {
-        let was_visible = now.wall_ms < self.visible_until;
-        self.visible_until = if for_ms == 0 { 0 } else { now.wall_ms.saturating_add(for_ms) };
+        let was_visible = self.is_visible(now);
+        self.visible_until = (for_ms > 0).then(|| Moment {
+            steady_ms: now.steady_ms.saturating_add(for_ms),
+            wall_ms: now.wall_ms.saturating_add(for_ms),
+        });
         if was_visible != (for_ms > 0) {
             self.hasten(now);
         }
     }
 
-    /// Until when the name is announced, in milliseconds since the Unix epoch.
+    fn is_visible(&self, now: Moment) -> bool {
+        self.visible_until.is_some_and(|until| now.wall_ms < until.wall_ms && now.steady_ms < until.steady_ms)
+    }
+
+    /// Until when the name is announced, in milliseconds since the Unix epoch as people's clock has it now.
     pub(crate) fn visible_until(&self, now: Moment) -> Option<u64> {
-        (now.wall_ms < self.visible_until).then_some(self.visible_until)
+        let until = self.visible_until.filter(|_| self.is_visible(now))?;
+        let left = until.steady_ms.saturating_sub(now.steady_ms);
+        Some(until.wall_ms.min(now.wall_ms.saturating_add(left)))
     }
 
     /// Somebody looks who is near.
@@ -196,9 +284,12 @@ impl Announcer {
     pub(crate) fn asked(&mut self, now: Moment, by: SocketAddr) {
         // From one port one answer will do. Others may be other devices' of the same machine.
         let answered = self.answers.iter().any(|(_, to)| *to == by);
-        if self.port.is_none() || answered || !self.allows_answer(now) {
+        self.answered.retain(|(at, _)| now.steady_ms < at.saturating_add(SECOND_MS));
+        let to_one = self.answered.iter().filter(|(_, to)| *to == by.ip()).count();
+        if self.port.is_none() || answered || to_one >= ANSWERS_TO_ONE || !self.allows_answer(now) {
             return;
         }
+        self.answered.push((now.steady_ms, by.ip()));
         let mut lot = [0; 2];
         (self.random)(&mut lot);
         let jitter = u64::from(u16::from_be_bytes(lot)) % ANSWER_MS;
@@ -219,6 +310,7 @@ impl Announcer {
     }
 
     fn rename(&mut self, now: Moment) {
+        self.kept = None;
         let former = self.instance;
         self.instance = self.drawn();
         if self.is_out {
@@ -235,9 +327,12 @@ impl Announcer {
             self.day = today;
             self.rename(now);
         }
-        if self.visible_until > 0 && now.wall_ms >= self.visible_until {
-            self.visible_until = 0;
+        if self.visible_until.is_some() && !self.is_visible(now) {
+            self.visible_until = None;
             self.hasten(now);
+        }
+        if std::mem::take(&mut self.forgets) {
+            acts.push(Act::Forget);
         }
         if self.due.first().is_some_and(|due| *due <= now.steady_ms) {
             self.due.retain(|due| *due > now.steady_ms);
@@ -281,7 +376,7 @@ impl Announcer {
     pub(crate) fn due_ms(&self, now: Moment) -> u64 {
         let in_wall_time = |at: u64| now.steady_ms.saturating_add(at.saturating_sub(now.wall_ms));
         let midnight = in_wall_time(self.day.saturating_add(1).saturating_mul(DAY_MS));
-        let hidden = (self.visible_until > 0).then(|| in_wall_time(self.visible_until));
+        let hidden = self.visible_until.map(|until| in_wall_time(until.wall_ms).min(until.steady_ms));
         let answers = self.answers.iter().map(|(at, _)| *at);
         let former = self.former.iter().map(|(_, until)| *until);
         let due = self.due.first().copied().into_iter().chain(self.ask_ms).chain(hidden).chain(answers).chain(former);
@@ -291,7 +386,7 @@ impl Announcer {
     fn announcement(&self, now: Moment) -> Option<Announcement> {
         let port = self.port.filter(|port| *port != 0)?;
         let tags = tag::own(&self.circles, self.me, self.instance, self.turn, &self.secret);
-        let name = (now.wall_ms < self.visible_until && !self.name.is_empty()).then(|| self.name.clone());
+        let name = (self.is_visible(now) && !self.name.is_empty()).then(|| self.name.clone());
         Some(Announcement { instance: self.instance, port, protocol: PROTOCOL, tags, name })
     }
 }

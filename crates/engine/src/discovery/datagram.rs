@@ -98,7 +98,14 @@ impl Channel {
     pub(super) fn mend(&mut self) -> bool {
         let before = self.troubles();
         match &mut self.shared {
-            Err(_) => self.listen(),
+            Err(_) => {
+                self.listen();
+                if self.shared.is_ok() {
+                    // From now on others are asked from these, and answers say so.
+                    self.own.clear();
+                    self.open_own();
+                }
+            }
             Ok(shared) if shared.outside.is_some() => {
                 shared.outside =
                     join(&SockRef::from(&*shared.socket), &self.link, self.family).err().as_ref().map(Trouble::of);
@@ -164,8 +171,9 @@ impl Channel {
             if self.own.iter().any(|own| own.address == address) {
                 continue;
             }
-            // Of IPv4 everybody hears the broadcast, so that answers tell that it worked.
-            let via = if self.family == Family::V4 { Via::Broadcast } else { Via::Multicast };
+            // Answers tell by what was asked from there.
+            let to_group = self.asked_from(&address) == self.group();
+            let via = if to_group { Via::Multicast } else { Via::Broadcast };
             match Own::open(&self.link, address, &self.ear, &self.counts, via) {
                 Ok(own) => self.own.push(own),
                 Err(error) => {
@@ -205,9 +213,13 @@ impl Channel {
             self.send(&shared.socket, datagram, self.group());
         }
         for own in &self.own {
-            let to_all = self.broadcast(&own.address).filter(|_| self.shared.is_ok());
-            self.send(&own.socket, datagram, to_all.unwrap_or(self.group()));
+            self.send(&own.socket, datagram, self.asked_from(&own.address));
         }
+    }
+
+    /// Where this is asked to from an address of this device's own: what the port that all share does not ask, too.
+    fn asked_from(&self, address: &LinkAddress) -> SocketAddr {
+        self.broadcast(address).filter(|_| self.shared.is_ok()).unwrap_or(self.group())
     }
 
     /// To one. From the port that it may have asked: its firewall lets nothing else through.

@@ -1,8 +1,9 @@
 //! What was heard, by whichever transport: this device's own words are told from others', and others' are handed on.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -14,6 +15,12 @@ use crate::net::Link;
 
 /// As how many instances this device may have gone lately: datagrams of the last one may still be under way.
 const INSTANCES: usize = 4;
+/// Of how many others it is kept in mind that they were heard by datagrams, and how long: each says so every 30 s.
+const HEARD: usize = 256;
+const HEARD_FOR: Duration = Duration::from_secs(60);
+/// Of how many addresses it is kept in mind that members are there, and how long: two of their announcements may be lost.
+const KNOWN: usize = 256;
+const KNOWN_FOR: Duration = Duration::from_secs(90);
 
 /// Takes what was heard. All transports share one.
 #[derive(Debug)]
@@ -30,6 +37,10 @@ struct Own {
     links: Arc<[Link]>,
     /// Of sockets that are this device's alone.
     ports: BTreeSet<u16>,
+    /// When others were heard by datagrams.
+    heard: BTreeMap<Instance, Instant>,
+    /// Where members are, and when one was heard there last.
+    known: BTreeMap<IpAddr, Instant>,
 }
 
 /// A port of this device's, for as long as it is.
@@ -72,6 +83,21 @@ impl Ear {
         self.own().instances.contains(&instance)
     }
 
+    /// Whether another one was heard by datagrams of late.
+    pub(super) fn is_heard(&self, instance: Instance) -> bool {
+        self.own().heard.get(&instance).is_some_and(|at| at.elapsed() < HEARD_FOR)
+    }
+
+    /// A member is at this address.
+    pub(super) fn know(&self, ip: IpAddr) {
+        note(&mut self.own().known, ip, KNOWN, KNOWN_FOR);
+    }
+
+    /// Whether a member was at this address of late.
+    pub(super) fn is_known(&self, ip: &IpAddr) -> bool {
+        self.own().known.get(ip).is_some_and(|at| at.elapsed() < KNOWN_FOR)
+    }
+
     /// From now on what comes from this port of this machine is this device's own.
     pub(super) fn add_port(self: &Arc<Self>, port: u16) -> OwnPort {
         self.own().ports.insert(port);
@@ -85,7 +111,11 @@ impl Ear {
 
     /// A datagram said this.
     pub(super) fn take(&self, message: Message, mut from: SocketAddr, via: Via, way: Way, counts: &Counts) {
-        let own = self.own();
+        if from.port() == 0 {
+            // Nothing can be sent there, and that is no fault of this network's.
+            return counts.dropped();
+        }
+        let mut own = self.own();
         let here = own.links.iter().any(|link| link.has(&from.ip()));
         let known = match &message {
             Message::Announce(announcement) => own.instances.contains(&announcement.instance),
@@ -93,6 +123,13 @@ impl Ear {
             // Another process of this machine may ask from the shared port, too: it asks from one of its own as well.
             Message::Ask => here && (from.port() == self.port || own.ports.contains(&from.port())),
         };
+        match &message {
+            Message::Announce(announcement) if !known => note(&mut own.heard, announcement.instance, HEARD, HEARD_FOR),
+            Message::Bye(instance) => {
+                own.heard.remove(instance);
+            }
+            Message::Announce(_) | Message::Ask => {}
+        }
         drop(own);
         match (known, here) {
             (true, true) => counts.heard(true, way),
@@ -118,8 +155,47 @@ impl Ear {
     }
 }
 
+/// Now. Where there are too many, what came first stays: the others are done without.
+fn note<K: Ord>(times: &mut BTreeMap<K, Instant>, of: K, at_most: usize, good_for: Duration) {
+    if times.len() >= at_most {
+        times.retain(|_, at| at.elapsed() < good_for);
+    }
+    if times.len() < at_most || times.contains_key(&of) {
+        times.insert(of, Instant::now());
+    }
+}
+
 impl Drop for OwnPort {
     fn drop(&mut self) {
         self.ear.own().ports.remove(&self.port);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::traffic::Family;
+    use super::*;
+
+    #[test]
+    fn who_asks_from_where_nothing_can_be_sent_is_not_heard() {
+        let (sender, mut heard) = mpsc::channel(4);
+        let (ear, counts) = (Ear::new(sender, 12345), Counts::default());
+        for port in [0, 7] {
+            let from = SocketAddr::from(([10, 0, 0, 3], port));
+            ear.take(Message::Ask, from, Via::Broadcast, Way::Broadcast, &counts);
+        }
+        assert_eq!(heard.try_recv().unwrap().from.port(), 7);
+        assert!(heard.try_recv().is_err());
+        assert_eq!(counts.told(2, String::new(), Family::V4).dropped, 1);
+    }
+
+    #[test]
+    fn so_many_are_kept_in_mind_and_no_more() {
+        let (sender, _heard) = mpsc::channel(1);
+        let ear = Ear::new(sender, 12345);
+        let ip = |n: u16| IpAddr::from([10, 0, (n >> 8) as u8, n as u8]);
+        (0..1000).for_each(|n| ear.know(ip(n)));
+        assert_eq!(ear.own().known.len(), KNOWN);
+        assert!(ear.is_known(&ip(0)) && !ear.is_known(&ip(999)));
     }
 }

@@ -1,11 +1,13 @@
 //! Datagrams that come in by one socket, looked at within bounds.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socket_pktinfo::PktInfoUdpSocket;
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +36,17 @@ pub(super) enum Inlet {
     Own(Arc<UdpSocket>, Via),
 }
 
+/// A datagram of no bytes looks like a failure, and by whatever the system said last: where that was that there is nothing
+/// to read, the runtime would wait although there is.
+fn unless_empty(error: io::Error, socket: &UdpSocket) -> io::Error {
+    let nothing = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    let peeked = || SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]);
+    if nothing(&error) && !peeked().is_err_and(|error| nothing(&error)) {
+        return io::Error::other("a datagram of no bytes");
+    }
+    error
+}
+
 /// A datagram that was read, in the buffer it was read to.
 struct Read {
     len: usize,
@@ -52,7 +65,7 @@ impl Inlet {
     fn read(&self, buffer: &mut [u8]) -> io::Result<Read> {
         match self {
             Self::Shared(socket, ready) => ready.try_io(Interest::READABLE, || {
-                let (len, info) = socket.recv(buffer)?;
+                let (len, info) = socket.recv(buffer).map_err(|error| unless_empty(error, ready))?;
                 let index = u32::try_from(info.if_index).unwrap_or_default();
                 Ok(Read { len, from: info.addr_src, to: Some((info.addr_dst, index)) })
             }),
@@ -127,7 +140,7 @@ impl Inlet {
         }
         // What is said to one may come by any link that leads here.
         let near = link.holds(&from.ip()) || (way == Way::Unicast && ear.is_near(&from.ip()));
-        if !datagram.starts_with(&MAGIC) || !near || !budget.look(from.ip()) {
+        if !datagram.starts_with(&MAGIC) || !near || !budget.look(from.ip(), || ear.is_known(&from.ip())) {
             return counts.dropped();
         }
         match Message::from_datagram(datagram) {

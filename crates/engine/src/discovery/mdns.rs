@@ -3,7 +3,7 @@
 //! What it finds is taken like anything else that is heard here: addresses only where they are on a link of this device,
 //! and no more than so much. It works on all links that datagrams work on, and fails without harm to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,34 +18,31 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::announcement::{Announcement, Instance};
+use super::daemon::Daemon;
 use super::ear::Ear;
-use super::message::Message;
+use super::found::{ANSWERED, Found};
 use super::traffic::{MdnsTraffic, Trouble};
-use super::{Heard, Via};
 use crate::net::Link;
 use crate::platform;
 
 /// What Lanline's servers are called there.
 const SERVICE: &str = "_lanline._tcp.local.";
-/// Instances that are remembered.
-const FOUND: usize = 256;
 /// Addresses of one instance that are taken.
 const ADDRESSES: usize = 8;
 /// How often it is seen after.
 const TICK: Duration = Duration::from_secs(1);
-/// How long an instance that is still there goes untold: mDNS itself tells only of what changed.
-const TOLD_AGAIN: Duration = Duration::from_secs(25);
-/// Instances that are told again at a time.
-const TOLD_AT_ONCE: usize = 32;
+/// How long after one did not answer it is asked once more who is there: what it said may have been lost.
+const ONCE_MORE: Duration = Duration::from_secs(5);
+/// How long the thread may go on to use a queue of events after it was given another.
+const DRAINED: Duration = Duration::from_secs(2);
+/// How long a thread that is to end without a goodbye has to see that it has no interface left.
+const SILENCED: Duration = Duration::from_secs(3);
 /// How often the thread itself looks for interfaces, in seconds. It is told of changes, by a shorter one.
 const INTERFACES_SLOW: u32 = 60;
 const INTERFACES_FAST: u32 = 1;
 /// Records and timers that it may hold: some ten times what a large office says. It has no limit of its own.
 const RECORDS: i64 = 16_384;
 const TIMERS: i64 = 262_144;
-/// How often a thread that is flooded is interrupted, and how long it has to end each time.
-const INTERRUPTIONS: u32 = 200;
-const INTERRUPTION: Duration = Duration::from_millis(50);
 /// How long it rests after it failed, at first and at most.
 const REST: Duration = Duration::from_secs(60);
 const REST_MAX: Duration = Duration::from_secs(3600);
@@ -59,29 +56,33 @@ pub(super) struct Mdns {
 }
 
 /// What is to be so. Only the last counts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Wanted {
     announcement: Option<Announcement>,
+    /// What this device is called besides, for a moment longer.
+    former: Vec<Instance>,
     links: Arc<[Link]>,
     /// How often it was asked who is there.
     asks: u64,
+    /// How often all was to be forgotten.
+    forgotten: u64,
 }
 
 impl Mdns {
     /// Within a runtime; it begins once there are links.
     pub(super) fn start(ear: Arc<Ear>, port: u16) -> Self {
-        let (wanted, wants) = watch::channel(Wanted { announcement: None, links: Arc::new([]), asks: 0 });
+        let (wanted, wants) = watch::channel(Wanted::default());
         let traffic = Arc::new(Mutex::default());
         let end = CancellationToken::new();
         let adapter = Adapter {
             ear,
             port,
             traffic: Arc::clone(&traffic),
-            links: Arc::default(),
             running: None,
             rest: REST,
             again: Instant::now(),
-            found: BTreeMap::new(),
+            found: Found::default(),
+            once_more: None,
         };
         let ended = end.clone();
         tokio::spawn(async move { ended.run_until_cancelled(adapter.run(wants)).await });
@@ -92,13 +93,32 @@ impl Mdns {
         self.wanted.send_modify(|wanted| wanted.links = links);
     }
 
-    pub(super) fn announce(&self, announcement: Option<&Announcement>) {
+    /// What was announced under another name stays until that one is withdrawn.
+    pub(super) fn announce(&self, announcement: &Announcement) {
         self.wanted.send_if_modified(|wanted| {
-            let differs = wanted.announcement.as_ref() != announcement;
+            let differs = wanted.announcement.as_ref() != Some(announcement);
             if differs {
-                wanted.announcement = announcement.cloned();
+                let before = wanted.announcement.replace(announcement.clone()).map(|before| before.instance);
+                wanted.former.extend(before);
+                wanted.former.retain(|former| *former != announcement.instance);
             }
             differs
+        });
+    }
+
+    /// Under this name nobody is there any more.
+    pub(super) fn withdraw(&self, instance: Instance) {
+        self.wanted.send_modify(|wanted| {
+            wanted.former.retain(|former| *former != instance);
+            wanted.announcement.take_if(|announced| announced.instance == instance);
+        });
+    }
+
+    /// What was announced is never spoken of again, and what was found counts no more: it may be another network.
+    pub(super) fn forget(&self) {
+        self.wanted.send_modify(|wanted| {
+            (wanted.announcement, wanted.former) = (None, Vec::new());
+            wanted.forgotten += 1;
         });
     }
 
@@ -116,23 +136,30 @@ struct Adapter {
     ear: Arc<Ear>,
     port: u16,
     traffic: Arc<Mutex<MdnsTraffic>>,
-    /// By which the thread chooses its interfaces.
-    links: Arc<Mutex<Arc<[Link]>>>,
     running: Option<Running>,
     /// How long it rests after the next failure.
     rest: Duration,
     /// When it may run.
     again: Instant,
-    found: BTreeMap<String, Found>,
+    found: Found,
+    /// When it is asked once more who is there.
+    once_more: Option<Instant>,
 }
 
 /// The thread, and what it was last told.
 struct Running {
     daemon: Daemon,
-    events: Receiver<ServiceEvent>,
-    announced: Option<Announcement>,
+    /// Of each question one, the last at the end. Those before it are read to their end: what is lost of them, as that one
+    /// is gone, is not said again.
+    events: VecDeque<Receiver<ServiceEvent>>,
+    /// When the last one began.
+    asked: Instant,
+    announced: BTreeMap<Instance, Announcement>,
     links: Arc<[Link]>,
+    /// By which the thread chooses its interfaces.
+    chosen: Arc<Mutex<Arc<[Link]>>>,
     asks: u64,
+    forgotten: u64,
     since: Instant,
     /// When the thread was told to look for interfaces often.
     quick: Option<Instant>,
@@ -140,34 +167,12 @@ struct Running {
     metrics: Option<(Instant, Receiver<Metrics>)>,
 }
 
-/// An instance that is there.
-struct Found {
-    announcement: Announcement,
-    addresses: Vec<SocketAddr>,
-    told: Instant,
-}
-
-/// Ends its thread when dropped.
-struct Daemon(ServiceDaemon);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // It says goodbye for what was announced. Its queue may be full for a moment.
-        for _ in 0..10 {
-            match self.0.shutdown() {
-                Err(mdns_sd::Error::Again) => std::thread::sleep(Duration::from_millis(1)),
-                Ok(_) | Err(_) => return,
-            }
-        }
-    }
-}
-
 impl Adapter {
     async fn run(mut self, mut wants: watch::Receiver<Wanted>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let events = self.running.as_ref().map(|running| running.events.clone());
+            let events = self.running.as_ref().and_then(|running| running.events.front().cloned());
             let event = async {
                 match &events {
                     Some(events) => events.recv_async().await,
@@ -181,6 +186,7 @@ impl Adapter {
                 },
                 event = event => match event {
                     Ok(event) => self.event(event),
+                    Err(_) if self.is_drained() => {}
                     // More came at once than its queue holds, or it is gone.
                     Err(_) => self.fail(Trouble::Flooded),
                 },
@@ -194,32 +200,51 @@ impl Adapter {
         }
     }
 
+    /// Whether there is another queue of events after the one that ended.
+    fn is_drained(&mut self) -> bool {
+        let Some(running) = &mut self.running else { return false };
+        let more = running.events.len() > 1;
+        if more {
+            running.events.pop_front();
+        }
+        more
+    }
+
     /// Brings the thread to what is wanted.
     fn follow(&mut self, wanted: Wanted) -> Result<(), mdns_sd::Error> {
+        if let Some(running) = self.running.take_if(|running| running.forgotten != wanted.forgotten) {
+            for heard in self.found.clear() {
+                self.ear.tell(heard);
+            }
+            tokio::spawn(end_silently(running));
+        }
         if self.running.is_none() {
             self.begin(&wanted)?;
         }
         let Some(running) = &mut self.running else { return Ok(()) };
         if running.links != wanted.links {
-            *self.links.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&wanted.links);
+            *running.chosen.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&wanted.links);
             running.daemon.0.set_ip_check_interval(INTERFACES_FAST)?;
             running.quick = Some(Instant::now());
             running.links = wanted.links;
+            self.found.set_links(&running.links);
         }
-        if running.announced != wanted.announcement {
-            let before = running.announced.as_ref().map(|announcement| announcement.instance);
-            let now = wanted.announcement.as_ref().map(|announcement| announcement.instance);
-            if let Some(before) = before.filter(|before| Some(*before) != now) {
-                running.daemon.0.unregister(&format!("{before}.{SERVICE}"))?;
-            }
-            if let Some(announcement) = &wanted.announcement {
-                running.daemon.0.register(service(announcement)?)?;
-            }
-            running.announced = wanted.announcement;
+        let now = wanted.announcement.as_ref().map(|announcement| announcement.instance);
+        let is_over = |instance: &Instance| Some(*instance) != now && !wanted.former.contains(instance);
+        for over in running.announced.keys().copied().filter(is_over).collect::<Vec<_>>() {
+            running.daemon.0.unregister(&format!("{over}.{SERVICE}"))?;
+            running.announced.remove(&over);
         }
-        if running.asks != wanted.asks {
-            running.events = running.daemon.0.browse(SERVICE)?;
-            running.asks = wanted.asks;
+        if let Some(announcement) = wanted.announcement
+            && running.announced.get(&announcement.instance) != Some(&announcement)
+        {
+            running.daemon.0.register(service(&announcement)?)?;
+            running.announced.insert(announcement.instance, announcement);
+        }
+        let once_more = self.once_more.take_if(|at| *at <= Instant::now()).is_some();
+        if running.asks != wanted.asks || once_more {
+            running.events.push_back(running.daemon.0.browse(SERVICE)?);
+            (running.asks, running.asked) = (wanted.asks, Instant::now());
         }
         Ok(())
     }
@@ -232,10 +257,10 @@ impl Adapter {
             self.fail(trouble);
             return Ok(());
         }
-        *self.links.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&wanted.links);
+        let chosen = Arc::new(Mutex::new(Arc::clone(&wanted.links)));
         let daemon = Daemon(ServiceDaemon::new_with_port(self.port)?);
         daemon.0.disable_interface(IfKind::All)?;
-        let links = Arc::clone(&self.links);
+        let links = Arc::clone(&chosen);
         daemon.0.enable_interface(IfKind::Predicate(IfPredicate::new(move |interface| {
             let links = links.lock().unwrap_or_else(PoisonError::into_inner);
             links.iter().any(|link| Some(link.index) == interface.index && link.has(&interface.ip()))
@@ -244,10 +269,13 @@ impl Adapter {
         let events = daemon.0.browse(SERVICE)?;
         self.running = Some(Running {
             daemon,
-            events,
-            announced: None,
+            events: VecDeque::from([events]),
+            asked: Instant::now(),
+            announced: BTreeMap::new(),
             links: Arc::clone(&wanted.links),
+            chosen,
             asks: wanted.asks,
+            forgotten: wanted.forgotten,
             since: Instant::now(),
             quick: None,
             metrics: None,
@@ -263,7 +291,7 @@ impl Adapter {
                 self.rest = REST;
             }
             if trouble == Trouble::Flooded {
-                tokio::spawn(end_flooded(running, self.port));
+                tokio::spawn(running.daemon.end_flooded(running.links, self.port));
             }
         }
         if self.traffic().stopped.replace(trouble) != Some(trouble) {
@@ -274,8 +302,8 @@ impl Adapter {
         if trouble != Trouble::PortTaken {
             self.rest = (self.rest * 2).min(REST_MAX);
         }
-        for (_, found) in std::mem::take(&mut self.found) {
-            self.bye(&found);
+        for heard in self.found.clear() {
+            self.ear.tell(heard);
         }
     }
 
@@ -299,20 +327,31 @@ impl Adapter {
                 Err(_) => {}
             },
         }
-        let now = Instant::now();
-        let due = self.found.values_mut().filter(|found| now.saturating_duration_since(found.told) >= TOLD_AGAIN);
-        for found in due.take(TOLD_AT_ONCE) {
-            found.told = now;
-            tell(&self.ear, found);
+        if running.events.len() > 1 && running.asked.elapsed() >= DRAINED {
+            let last = running.events.pop_back();
+            let left = std::mem::replace(&mut running.events, last.into_iter().collect());
+            left.iter().flat_map(Receiver::try_iter).for_each(|event| self.event(event));
         }
+        let Some(running) = &self.running else { return };
+        let due = self.found.due(Instant::now(), |instance| self.ear.is_heard(instance));
+        for name in due.verify {
+            // Its queue is full: with the next look.
+            if running.daemon.0.verify(name.clone(), ANSWERED).is_err() {
+                self.found.unasked(&name);
+            }
+        }
+        due.tell.into_iter().for_each(|heard| self.ear.tell(heard));
     }
 
     fn event(&mut self, event: ServiceEvent) {
         match event {
             ServiceEvent::ServiceResolved(service) => self.resolved(&service),
             ServiceEvent::ServiceRemoved(_, name) => {
-                if let Some(found) = self.found.remove(&name) {
-                    self.bye(&found);
+                if let Some((bye, unanswered)) = self.found.removed(&name) {
+                    bye.into_iter().for_each(|bye| self.ear.tell(bye));
+                    if unanswered {
+                        self.once_more = Some(Instant::now() + ONCE_MORE);
+                    }
                 }
             }
             _ => {}
@@ -336,26 +375,18 @@ impl Adapter {
         addresses.sort();
         addresses.dedup();
         addresses.truncate(ADDRESSES);
-        let full = self.found.len() >= FOUND && !self.found.contains_key(service.get_fullname());
-        if addresses.is_empty() || full {
+        if addresses.is_empty() {
             return;
         }
-        {
+        let (now, name) = (Instant::now(), service.get_fullname());
+        let is_new = !self.found.knows(name);
+        let told = self.found.resolved(now, name, announcement, addresses);
+        if !told.is_empty() {
             let mut traffic = self.traffic();
-            traffic.others += u64::from(!self.found.contains_key(service.get_fullname()));
-            traffic.heard_at = Some(Instant::now());
+            traffic.others += u64::from(is_new);
+            traffic.heard_at = Some(now);
         }
-        let found = Found { announcement, addresses, told: Instant::now() };
-        tell(&self.ear, &found);
-        self.found.insert(service.get_fullname().to_owned(), found);
-    }
-
-    /// It said so, or its records are too old.
-    fn bye(&self, found: &Found) {
-        let instance: Instance = found.announcement.instance;
-        if let Some(from) = found.addresses.first() {
-            self.ear.tell(Heard { what: Message::Bye(instance), from: *from, via: Via::Mdns });
-        }
+        told.into_iter().for_each(|heard| self.ear.tell(heard));
     }
 
     fn traffic(&self) -> std::sync::MutexGuard<'_, MdnsTraffic> {
@@ -363,56 +394,14 @@ impl Adapter {
     }
 }
 
-fn tell(ear: &Ear, found: &Found) {
-    for from in &found.addresses {
-        ear.tell(Heard { what: Message::Announce(found.announcement.clone()), from: *from, via: Via::Mdns });
+/// Ends a thread that must not say goodbye: what it announced was said on another network, or before a sleep.
+async fn end_silently(running: Running) {
+    *running.chosen.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new([]);
+    let silenced = running.daemon.0.disable_interface(IfKind::All);
+    // Addresses that are gone from the system it sees with its next look alone.
+    if silenced.and_then(|()| running.daemon.0.set_ip_check_interval(INTERFACES_FAST)).is_ok() {
+        tokio::time::sleep(SILENCED).await;
     }
-}
-
-/// Ends a thread that has so much to read that it does nothing else, and would go on to store it.
-async fn end_flooded(running: Running, port: u16) {
-    let Ok(status) = running.daemon.0.shutdown() else { return };
-    for _ in 0..INTERRUPTIONS {
-        for address in
-            running.links.iter().flat_map(|link| link.addresses.iter().map(|address| (link.index, address.ip)))
-        {
-            if let Err(error) = interrupt(address, port) {
-                tracing::debug!(%error, "a thread of mDNS cannot be interrupted here");
-            }
-        }
-        if tokio::time::timeout(INTERRUPTION, status.recv_async()).await.is_ok() {
-            return;
-        }
-    }
-}
-
-/// Sends to all who speak mDNS on this machine, and to nobody else, datagrams of no bytes. Others pass over them; to this
-/// thread one means that there is no more to read, and it turns to what else it has to do.
-fn interrupt((index, ip): (u32, IpAddr), port: u16) -> std::io::Result<()> {
-    let socket = match ip {
-        IpAddr::V4(ip) => {
-            let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-            socket.set_multicast_ttl_v4(0)?;
-            socket.set_multicast_if_v4(&ip)?;
-            socket
-        }
-        IpAddr::V6(_) => {
-            let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
-            socket.set_multicast_hops_v6(0)?;
-            socket.set_multicast_if_v6(index)?;
-            socket
-        }
-    };
-    let everybody = match ip {
-        IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::new(224, 0, 0, 251), port)),
-        IpAddr::V6(_) => SocketAddrV6::new(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb), port, 0, index).into(),
-    };
-    socket.set_nonblocking(true)?;
-    // Its queue is full most of the time.
-    for _ in 0..8 {
-        socket.send_to(&[], &everybody.into())?;
-    }
-    Ok(())
 }
 
 /// Nothing of it names the machine.

@@ -9,8 +9,10 @@
 pub(crate) mod announcement;
 pub(crate) mod announcer;
 mod budget;
+mod daemon;
 mod datagram;
 mod ear;
+mod found;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod inlet;
@@ -43,6 +45,8 @@ use announcer::Announcer;
 use message::Message;
 use nearby::{Near, Nearby};
 use transports::Transports;
+
+use crate::net::Zones;
 
 /// Something was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +98,8 @@ struct State {
     announcer: Announcer,
     nearby: Nearby,
     transports: Option<Arc<Transports>>,
+    /// The names of this device's interfaces.
+    zones: Zones,
 }
 
 impl fmt::Debug for Discovery {
@@ -108,25 +114,28 @@ impl Discovery {
         // Where the system gives none, all that is random here is guessable, which only tells who listens more.
         let random = Box::new(|bytes: &mut [u8]| getrandom::fill(bytes).unwrap_or_default());
         let announcer = Announcer::new(moment(begun), me, random);
-        let state = Mutex::new(State { announcer, nearby: Nearby::default(), transports: None });
+        let state =
+            Mutex::new(State { announcer, nearby: Nearby::default(), transports: None, zones: Zones::default() });
         Self(Arc::new(Inner { begun, state, wake: Notify::new() }))
     }
 
-    /// Who is near now. Somebody looks: all are asked who is there, too, if that is not just so.
-    pub(crate) fn look(&self) -> Vec<Near> {
+    /// Who is near now, and by what the zones of their addresses are called. Somebody looks: all are asked who is there, too,
+    /// if that is not just so.
+    pub(crate) fn look(&self) -> (Vec<Near>, Zones) {
         let mut state = self.0.state();
         state.announcer.look(self.now());
-        let list = state.nearby.list();
+        let (list, zones) = (state.nearby.list(), state.zones.clone());
         drop(state);
         self.0.wake.notify_one();
-        list
+        (list, zones)
     }
 
     /// Asks each address of the networks around this device, which takes some seconds. How many are asked; `None`: it is
-    /// not running.
-    pub(crate) fn probe(&self) -> Option<usize> {
-        let transports = self.0.state().transports.clone();
-        transports.map(|transports| transports.probe())
+    /// not running. Where it was only just started, its interfaces are waited for.
+    pub(crate) async fn probe(&self) -> Option<usize> {
+        let transports = self.0.state().transports.clone()?;
+        transports.has_links().await;
+        Some(transports.probe())
     }
 
     /// Announces this device's name for so long, in milliseconds. Until when, in milliseconds since the Unix epoch.
@@ -145,7 +154,7 @@ impl Discovery {
     }
 
     /// What came and went until now; `None`: it is not running.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the doctor reads it, which is still to come"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "for the doctor; until it reads them, tests do"))]
     pub(crate) fn transports(&self) -> Option<Arc<Transports>> {
         self.0.state().transports.clone()
     }

@@ -16,6 +16,7 @@ use super::{
     sighting::{ADDRESSES, Looked, Sighting},
     tag,
 };
+use crate::net::Link;
 
 /// Devices that are remembered.
 pub(crate) const SIGHTINGS: usize = 256;
@@ -25,6 +26,8 @@ const PER_ADDRESS: usize = 8;
 const OWN: usize = 16;
 /// Hashes in one second, spent on whose announcements they are: some 30 ms on a slow machine.
 pub(crate) const HASHES: usize = 100_000;
+/// How long after where a member is was passed on it is not passed on again, in milliseconds: each time it is dialled there.
+pub(crate) const PASSED_MS: u64 = 2000;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -37,6 +40,8 @@ pub(crate) struct Nearby {
     changed: bool,
     /// Members of which it is to be told where they were found.
     found: BTreeSet<DeviceId>,
+    /// Of whom that was told of late, and when, in steady milliseconds.
+    passed: BTreeMap<DeviceId, u64>,
     /// Hashes spent in this second.
     spent: (u64, usize),
 }
@@ -71,11 +76,11 @@ impl Nearby {
         self.remove(instance);
     }
 
-    /// A server announced itself.
-    pub(crate) fn heard(&mut self, now: Moment, announcement: Announcement, from: SocketAddr, via: Via) {
+    /// A server announced itself. Whether it is a member, heard where it was heard first.
+    pub(crate) fn heard(&mut self, now: Moment, announcement: Announcement, from: SocketAddr, via: Via) -> bool {
         let instance = announcement.instance;
         if self.own.contains(&instance) {
-            return;
+            return false;
         }
         if let Some(sighting) = self.sightings.get_mut(&instance) {
             if sighting.again(now, announcement, from, via) {
@@ -87,14 +92,41 @@ impl Nearby {
             self.changed = true;
         }
         self.look(now);
+        let sighting = self.sightings.get(&instance);
+        sighting.is_some_and(|sighting| sighting.member().is_some() && sighting.began_at(from.ip()))
     }
 
-    /// A server says that it is there no more. Only from where it was.
+    /// A server says that it is there no more: only from where it was heard first, since whoever says again what it said is
+    /// heard under its name, too. What mDNS says may be anybody's word and counts only of whom nothing else was heard.
     pub(crate) fn bye(&mut self, now: Moment, instance: Instance, from: IpAddr, via: Via) {
         let sighting = self.sightings.get(&instance);
-        if sighting.is_some_and(|sighting| sighting.is_at(from) && sighting.ends_by(now, via)) {
+        let is_there = |sighting: &Sighting| match via {
+            Via::Mdns => sighting.is_at(from),
+            Via::Broadcast | Via::Multicast | Via::Probe => sighting.began_at(from),
+        };
+        if sighting.is_some_and(|sighting| is_there(sighting) && sighting.ends_by(now, via)) {
             self.remove(instance);
         }
+    }
+
+    /// This device is on these links now: whoever was heard on others is not near any more.
+    pub(crate) fn set_links(&mut self, links: &[Link]) {
+        self.forget_where(|sighting| sighting.keep_to(links));
+    }
+
+    /// Nothing is known any more until it is heard again, as after a sleep.
+    pub(crate) fn clear(&mut self) {
+        self.set_links(&[]);
+    }
+
+    fn forget_where(&mut self, forgets: impl Fn(&mut Sighting) -> bool) {
+        for sighting in self.sightings.values_mut() {
+            if forgets(sighting) {
+                self.changed = true;
+                self.found.extend(sighting.member().map(|member| member.device));
+            }
+        }
+        self.sightings.retain(|_, sighting| !sighting.is_gone());
     }
 
     fn remove(&mut self, instance: Instance) {
@@ -141,17 +173,17 @@ impl Nearby {
         self.look(now);
     }
 
-    /// Looks who those are that are new, as long as there is time for it.
+    /// Looks who those are that are new, as long as there is time for it; who waits longest first.
     pub(crate) fn look(&mut self, now: Moment) {
         let second = now.steady_ms / 1000;
         if self.spent.0 != second {
             self.spent = (second, 0);
         }
         let cost = tag::cost(&self.circles);
-        for (instance, sighting) in &mut self.sightings {
-            if sighting.looked != Looked::No {
-                continue;
-            }
+        let mut waiting: Vec<(&Instance, &mut Sighting)> =
+            self.sightings.iter_mut().filter(|(_, sighting)| sighting.looked == Looked::No).collect();
+        waiting.sort_by_key(|(instance, sighting)| (sighting.first.steady_ms, **instance));
+        for (instance, sighting) in waiting {
             // One in each second in any case.
             if self.spent.1 > 0 && self.spent.1.saturating_add(cost) > HASHES {
                 return;
@@ -170,13 +202,7 @@ impl Nearby {
 
     /// Forgets who was not heard for long, and looks who those are for whom there was no time.
     pub(crate) fn tick(&mut self, now: Moment) {
-        for sighting in self.sightings.values_mut() {
-            if sighting.expire(now) {
-                self.changed = true;
-                self.found.extend(sighting.member().map(|member| member.device));
-            }
-        }
-        self.sightings.retain(|_, sighting| !sighting.is_gone());
+        self.forget_where(|sighting| sighting.expire(now));
         self.look(now);
     }
 
@@ -184,7 +210,10 @@ impl Nearby {
     pub(crate) fn due_ms(&self) -> Option<u64> {
         let unlooked = self.sightings.values().any(|sighting| sighting.looked == Looked::No);
         let looks = unlooked.then(|| self.spent.0.saturating_add(1).saturating_mul(1000));
-        self.sightings.values().filter_map(Sighting::due_ms).chain(looks).min()
+        // Those of whom nothing was told of late are to be told of now.
+        let passed = self.found.iter().filter_map(|device| self.passed.get(device));
+        let passed = passed.map(|at| at.saturating_add(PASSED_MS));
+        self.sightings.values().filter_map(Sighting::due_ms).chain(looks).chain(passed).min()
     }
 
     /// Whether there is anything else to see than when this was asked last.
@@ -192,9 +221,13 @@ impl Nearby {
         std::mem::take(&mut self.changed)
     }
 
-    /// Where members are found now, of whom that changed since this was asked last.
-    pub(crate) fn take_found(&mut self) -> Vec<(DeviceId, Vec<SocketAddr>)> {
-        std::mem::take(&mut self.found).into_iter().map(|device| (device, self.addresses_of(device))).collect()
+    /// Where members are found now, of whom that changed since they were given last; of each not too often, however often
+    /// it changes: then the last of it, later.
+    pub(crate) fn take_found(&mut self, now: Moment) -> Vec<(DeviceId, Vec<SocketAddr>)> {
+        self.passed.retain(|_, at| now.steady_ms < at.saturating_add(PASSED_MS));
+        let found: Vec<DeviceId> = self.found.extract_if(.., |device| !self.passed.contains_key(device)).collect();
+        self.passed.extend(found.iter().map(|device| (*device, now.steady_ms)));
+        found.into_iter().map(|device| (device, self.addresses_of(device))).collect()
     }
 
     /// As if nobody had been told of any yet.

@@ -44,7 +44,6 @@ impl Probe {
     /// Begins, within a runtime.
     pub(super) fn start(links: &[Link], ear: &Arc<Ear>, counts: impl Fn(&Link) -> Arc<Counts>) -> Self {
         let networks = networks(links);
-        let asked = networks.iter().map(|network| network.addresses.len()).sum();
         let (done, end) = (CancellationToken::new(), CancellationToken::new());
         let sockets: Vec<_> = networks
             .into_iter()
@@ -55,6 +54,8 @@ impl Probe {
                 Some((own, counts, network.addresses))
             })
             .collect();
+        // Where nothing can be sent nobody is asked.
+        let asked = sockets.iter().map(|(_, _, addresses)| addresses.len()).sum();
         let (finished, ended, port) = (done.clone().drop_guard(), end.clone(), ear.port());
         tokio::spawn(async move {
             ended.run_until_cancelled(ask(&sockets, port)).await;
@@ -90,12 +91,12 @@ async fn ask(sockets: &[(Own, Arc<Counts>, Vec<Ipv4Addr>)], port: u16) {
     tokio::time::sleep(PATIENCE).await;
 }
 
-/// Of each network once, nobody's address twice, and none that is beyond a router.
+/// Of each network once, nobody's address twice, and none that is beyond a router or at the far end of a tunnel.
 fn networks(links: &[Link]) -> Vec<Network> {
     let own: BTreeSet<IpAddr> = links.iter().flat_map(|link| &link.addresses).map(|address| address.ip).collect();
     let mut asked = BTreeSet::new();
     let mut networks = Vec::new();
-    let addresses = links.iter().filter(|link| !link.loopback).flat_map(|link| {
+    let addresses = links.iter().filter(|link| !link.loopback && !link.point_to_point).flat_map(|link| {
         let link = Arc::new(link.clone());
         link.addresses.clone().into_iter().map(move |address| (Arc::clone(&link), address))
     });
@@ -154,8 +155,19 @@ mod tests {
         }
         assert_eq!(counts(&[link(2, &[("192.168.1.5", 28)])]), [13], "a smaller one");
         assert_eq!(counts(&[link(2, &[("10.1.2.3", 8)])]), [255], "of a larger one what is around");
-        assert_eq!(counts(&[link(2, &[("10.0.0.1", 32), ("10.0.0.4", 31)])]), [1], "a tunnel's far end");
+        assert_eq!(counts(&[link(2, &[("10.0.0.1", 32), ("10.0.0.4", 31)])]), [1], "the other end of a cable");
         assert_eq!(counts(&[link(1, &[("127.0.0.1", 8)])]), [0; 0], "never this device");
+        let vpn = Link { point_to_point: true, ..link(2, &[("10.8.0.2", 24)]) };
+        assert_eq!(counts(&[vpn]), [0; 0], "never those beyond a tunnel");
+    }
+
+    #[tokio::test]
+    async fn where_nothing_can_be_sent_nobody_is_asked() {
+        let (heard, _) = tokio::sync::mpsc::channel(1);
+        let ear = Arc::new(Ear::new(heard, 12345));
+        // It is nobody's address here.
+        let probe = Probe::start(&[link(2, &[("192.0.2.77", 24)])], &ear, |_| Arc::default());
+        assert_eq!(probe.asked(), 0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Discovery at work: the device's interfaces, server and rooms on one side, what is said and heard on the other.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     future::{Future, pending},
     net::SocketAddr,
     pin::Pin,
@@ -9,20 +9,21 @@ use std::{
     time::Duration,
 };
 
-use lanline_protocol::finding::Circle;
+use lanline_protocol::{finding::Circle, identity::DeviceId};
 use tokio::{
     sync::{mpsc, watch},
+    task::JoinSet,
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Discovery, Heard, announcer::Act, message::Message, transports::Transports};
+use super::{Discovery, Heard, Via, announcer::Act, message::Message, transports::Transports};
 use crate::{
     api::{ApiError, Event},
     board::Board,
     core::Core,
-    net::{Link, Net, show},
-    whereabouts::{addresses, reachable},
+    net::{Net, Zones},
+    whereabouts::{Whereabouts, addresses, reachable, telling},
 };
 
 /// What was heard and not looked at yet; of more, what comes is lost.
@@ -39,8 +40,8 @@ pub(crate) struct Device {
     pub(crate) core: Core,
     pub(crate) net: Arc<Net>,
     pub(crate) board: Arc<Board>,
-    /// Its interfaces, and the addresses that it listens on; none: all.
-    pub(crate) links: watch::Receiver<Vec<Link>>,
+    /// Where it is, and the addresses that it listens on; none: all.
+    pub(crate) here: watch::Receiver<Whereabouts>,
     pub(crate) listen: Vec<SocketAddr>,
     /// See [`Subscribed::circles`](crate::core::Subscribed::circles).
     pub(crate) circles: watch::Receiver<u64>,
@@ -70,6 +71,7 @@ fn carry_out(transports: &Transports, acts: Vec<Act>) {
         match act {
             Act::Announce(announcement) => transports.announce(&announcement),
             Act::Withdraw(instance) => transports.withdraw(instance),
+            Act::Forget => transports.forget(),
             Act::Ask => transports.ask(),
             Act::Answer(to, announcement) => transports.answer(to, &announcement),
         }
@@ -92,11 +94,12 @@ impl Discovery {
     async fn run(&self, mut device: Device, transports: &Transports, mut heard: mpsc::Receiver<Heard>) {
         let mut outward = device.board.outward();
         let (mut reading, mut read_at): (Option<Reading>, Instant) = (None, Instant::now());
-        let mut news = News::default();
-        device.links.mark_changed();
+        let (mut news, mut doubts) = (News::default(), Doubts::default());
+        let mut slept = Duration::ZERO;
+        device.here.mark_changed();
         device.circles.mark_changed();
         loop {
-            let due = self.settle(&device, transports, &mut news);
+            let due = self.settle(&device, transports, &mut news, &mut doubts);
             tokio::select! {
                 Some(first) = heard.recv() => {
                     let waiting = std::iter::once(first).chain(std::iter::from_fn(|| heard.try_recv().ok()));
@@ -104,12 +107,12 @@ impl Discovery {
                         self.hear(heard);
                     }
                 }
-                Ok(()) = device.links.changed() => {
-                    let links = reachable(device.links.borrow_and_update().clone(), &device.listen);
-                    let own: BTreeSet<_> = addresses(&links).into_iter().collect();
-                    transports.set_interfaces(links);
-                    self.0.state().announcer.set_addresses(self.now(), own);
+                Ok(()) = device.here.changed() => {
+                    let here = device.here.borrow_and_update().clone();
+                    let before = std::mem::replace(&mut slept, here.slept);
+                    self.moved(here, before, &device.listen, transports);
                 }
+                Some(ended) = doubts.running.join_next() => doubts.ended(ended.ok(), &device.net),
                 Ok(()) = outward.changed() => {}
                 Ok(()) = device.circles.changed(), if reading.is_none() => {
                     let (core, at) = (device.core.clone(), read_at + ASKED);
@@ -130,10 +133,32 @@ impl Discovery {
         }
     }
 
+    /// It is elsewhere, or awoke.
+    fn moved(&self, here: Whereabouts, slept_before: Duration, listen: &[SocketAddr], transports: &Transports) {
+        let slept = here.slept.saturating_sub(slept_before);
+        let zones = Zones::of(&here.links);
+        let links = reachable(here.links, listen);
+        let own: BTreeSet<_> = addresses(&links).into_iter().collect();
+        transports.set_interfaces(links.clone());
+        let (mut state, now) = (self.0.state(), self.now());
+        state.zones = zones;
+        state.nearby.set_links(&links);
+        state.announcer.set_addresses(now, own, telling(&links));
+        if !slept.is_zero() {
+            state.nearby.clear();
+            state.announcer.awoke(now, u64::try_from(slept.as_millis()).unwrap_or(u64::MAX));
+        }
+    }
+
     fn hear(&self, Heard { what, from, via }: Heard) {
         let (mut state, now) = (self.0.state(), self.now());
         match what {
-            Message::Announce(announcement) => state.nearby.heard(now, announcement, from, via),
+            Message::Announce(announcement) => {
+                let is_member = state.nearby.heard(now, announcement, from, via);
+                if let Some(transports) = state.transports.as_ref().filter(|_| is_member && via != Via::Mdns) {
+                    transports.know(from.ip());
+                }
+            }
             Message::Ask => state.announcer.asked(now, from),
             Message::Bye(instance) => state.nearby.bye(now, instance, from.ip(), via),
         }
@@ -148,7 +173,7 @@ impl Discovery {
     }
 
     /// Says what is due, passes on what was found, and gives when to come again.
-    fn settle(&self, device: &Device, transports: &Transports, news: &mut News) -> Instant {
+    fn settle(&self, device: &Device, transports: &Transports, news: &mut News, doubts: &mut Doubts) -> Instant {
         let (mut state, now) = (self.0.state(), self.now());
         let server = device.board.server();
         state.announcer.set_port(now, server.port.filter(|_| server.running));
@@ -159,23 +184,59 @@ impl Discovery {
         let acts = state.announcer.acts(now);
         let instance = state.announcer.instance();
         state.nearby.own(instance);
-        let (found, changed) = (state.nearby.take_found(), state.nearby.take_changed());
+        let (found, changed) = (state.nearby.take_found(now), state.nearby.take_changed());
         let newest: Vec<_> = found.iter().map(|(member, _)| state.nearby.newest_addresses_of(*member)).collect();
         let due = state.nearby.due_ms().into_iter().chain([state.announcer.due_ms(now)]).min();
         let due = due.unwrap_or(now.steady_ms).saturating_sub(now.steady_ms);
+        let zones = if found.is_empty() { Zones::default() } else { state.zones.clone() };
         drop(state);
         carry_out(transports, acts);
         for ((member, addresses), newest) in found.into_iter().zip(newest) {
-            device.core.found(member, addresses.iter().map(show).collect());
+            device.core.found(member, addresses.iter().map(|address| zones.show(address)).collect());
             if !newest.is_empty() {
-                let net = Arc::clone(&device.net);
-                tokio::spawn(async move { net.doubt(member, &newest).await });
+                doubts.begin(&device.net, member, newest);
             }
         }
         let due = Instant::now() + Duration::from_millis(due);
         match news.tell(&device.board, changed) {
             Some(told) => due.min(told),
             None => due,
+        }
+    }
+}
+
+/// Whether connections with members are still good, asked of each member once at a time.
+#[derive(Default)]
+struct Doubts {
+    running: JoinSet<DeviceId>,
+    /// Of whom it is asked, and where that one was found meanwhile.
+    next: BTreeMap<DeviceId, Option<Vec<SocketAddr>>>,
+}
+
+impl Doubts {
+    fn begin(&mut self, net: &Arc<Net>, member: DeviceId, found: Vec<SocketAddr>) {
+        match self.next.entry(member) {
+            Entry::Occupied(mut next) => {
+                next.insert(Some(found));
+            }
+            Entry::Vacant(next) => {
+                next.insert(None);
+                let net = Arc::clone(net);
+                self.running.spawn(async move {
+                    net.doubt(member, &found).await;
+                    member
+                });
+            }
+        }
+    }
+
+    fn ended(&mut self, member: Option<DeviceId>, net: &Arc<Net>) {
+        let Some(member) = member else {
+            // It is not known whose it was.
+            return self.next.clear();
+        };
+        if let Some(Some(found)) = self.next.remove(&member) {
+            self.begin(net, member, found);
         }
     }
 }

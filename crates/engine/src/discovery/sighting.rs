@@ -7,6 +7,7 @@ use super::{
     announcement::{Announcement, Instance},
     tag::Recognised,
 };
+use crate::net::{Link, on_link};
 
 /// How long after it was heard last a device counts as gone, in milliseconds: it announces itself every 30 s, and two may
 /// be lost.
@@ -21,8 +22,8 @@ pub(crate) const ADDRESSES: usize = 8;
 pub(crate) struct Sighting {
     /// What it said last.
     pub(crate) announcement: Announcement,
-    /// Where it was heard, and when last, in steady milliseconds.
-    addresses: Vec<(SocketAddr, u64)>,
+    /// Where it was heard, as it came.
+    places: Vec<Place>,
     /// On which way first.
     pub(crate) via: Via,
     /// When a datagram of its own was heard last, in steady milliseconds.
@@ -31,6 +32,16 @@ pub(crate) struct Sighting {
     pub(crate) first: Moment,
     pub(crate) last: Moment,
     pub(crate) looked: Looked,
+}
+
+/// Where a device was heard.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    address: SocketAddr,
+    /// When last, in steady milliseconds.
+    heard_ms: u64,
+    /// Whether by a datagram from there, and not by mDNS alone, in whose records anybody may name any address.
+    by_datagram: bool,
 }
 
 /// Whether it was looked who it is.
@@ -46,9 +57,10 @@ pub(crate) enum Looked {
 
 impl Sighting {
     pub(crate) fn new(now: Moment, announcement: Announcement, from: SocketAddr, via: Via) -> Self {
-        let addresses = vec![(from, now.steady_ms)];
-        let datagram_ms = (via != Via::Mdns).then_some(now.steady_ms);
-        Self { announcement, addresses, via, datagram_ms, first: now, last: now, looked: Looked::No }
+        let by_datagram = via != Via::Mdns;
+        let places = vec![Place { address: from, heard_ms: now.steady_ms, by_datagram }];
+        let datagram_ms = by_datagram.then_some(now.steady_ms);
+        Self { announcement, places, via, datagram_ms, first: now, last: now, looked: Looked::No }
     }
 
     /// It was heard again. Whether there is anything to see that was not before.
@@ -58,41 +70,52 @@ impl Sighting {
             self.datagram_ms = Some(now.steady_ms);
         }
         let renamed = announcement.name != self.announcement.name;
-        // It listens at another port there now. What stands beside it at other addresses may be somebody else's word.
-        let before = self.addresses.len();
-        self.addresses.retain(|(address, _)| address.ip() != from.ip() || address.port() == from.port());
-        let moved = self.addresses.len() < before;
+        // It listens at another port there now. What stands beside it at other addresses may be somebody else's word, and
+        // so may be what mDNS says of an address at which it was heard itself.
+        let before = self.places.len();
+        let outlives = |place: &Place| via == Via::Mdns && place.by_datagram;
+        self.places
+            .retain(|place| place.address.ip() != from.ip() || place.address.port() == from.port() || outlives(place));
+        let moved = self.places.len() < before;
         if announcement.tags != self.announcement.tags && self.looked == Looked::Stranger {
             self.looked = Looked::No;
         }
         self.announcement = announcement;
-        renamed | moved | self.at(now, from)
+        renamed | moved | self.at(now, from, via != Via::Mdns)
     }
 
     /// Whether that is a new address. Of too many those that are there stay: whoever says again what this one said must not
     /// push its own out.
-    fn at(&mut self, now: Moment, from: SocketAddr) -> bool {
-        if let Some((_, heard_ms)) = self.addresses.iter_mut().find(|(address, _)| *address == from) {
-            *heard_ms = now.steady_ms;
+    fn at(&mut self, now: Moment, from: SocketAddr, by_datagram: bool) -> bool {
+        if let Some(place) = self.places.iter_mut().find(|place| place.address == from) {
+            place.heard_ms = now.steady_ms;
+            place.by_datagram |= by_datagram;
             return false;
         }
-        let is_new = self.addresses.len() < ADDRESSES;
+        let is_new = self.places.len() < ADDRESSES;
         if is_new {
-            self.addresses.push((from, now.steady_ms));
+            self.places.push(Place { address: from, heard_ms: now.steady_ms, by_datagram });
         }
         is_new
     }
 
     /// Forgets where it was not heard for long. Whether there was such a place.
     pub(crate) fn expire(&mut self, now: Moment) -> bool {
-        let before = self.addresses.len();
-        self.addresses.retain(|(_, heard_ms)| now.steady_ms < heard_ms.saturating_add(STALE_MS));
-        self.addresses.len() < before
+        let before = self.places.len();
+        self.places.retain(|place| now.steady_ms < place.heard_ms.saturating_add(STALE_MS));
+        self.places.len() < before
+    }
+
+    /// Forgets where it was on none of these links. Whether there was such a place.
+    pub(crate) fn keep_to(&mut self, links: &[Link]) -> bool {
+        let before = self.places.len();
+        self.places.retain(|place| on_link(links, &place.address));
+        self.places.len() < before
     }
 
     /// When something of it is over, in steady milliseconds.
     pub(crate) fn due_ms(&self) -> Option<u64> {
-        self.addresses.iter().map(|(_, heard_ms)| heard_ms.saturating_add(STALE_MS)).min()
+        self.places.iter().map(|place| place.heard_ms.saturating_add(STALE_MS)).min()
     }
 
     /// Whether it may be taken for gone because it, or mDNS, says so: what mDNS forgot may still be heard otherwise.
@@ -103,12 +126,18 @@ impl Sighting {
 
     /// Whether it was heard at an IP address.
     pub(crate) fn is_at(&self, ip: IpAddr) -> bool {
-        self.addresses.iter().any(|(address, _)| address.ip() == ip)
+        self.places.iter().any(|place| place.address.ip() == ip)
+    }
+
+    /// Whether it was heard at an IP address before it was at any other that is known: who says again what this one says
+    /// comes after it.
+    pub(crate) fn began_at(&self, ip: IpAddr) -> bool {
+        self.places.first().is_some_and(|place| place.address.ip() == ip)
     }
 
     /// Where it may be reached, best first; none once it is gone.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        let mut addresses: Vec<SocketAddr> = self.addresses.iter().map(|(address, _)| *address).collect();
+        let mut addresses: Vec<SocketAddr> = self.places.iter().map(|place| place.address).collect();
         addresses.sort_by_key(|address| (rank(address.ip()), *address));
         addresses
     }
@@ -116,11 +145,11 @@ impl Sighting {
     /// Those of them where it was heard with what was heard of it last: it says the same everywhere at once.
     pub(crate) fn newest_addresses(&self) -> Vec<SocketAddr> {
         let just_now = |heard_ms: u64| heard_ms.saturating_add(ONCE_MS) >= self.last.steady_ms;
-        self.addresses.iter().filter(|(_, heard_ms)| just_now(*heard_ms)).map(|(address, _)| *address).collect()
+        self.places.iter().filter(|place| just_now(place.heard_ms)).map(|place| place.address).collect()
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        self.addresses.is_empty()
+        self.places.is_empty()
     }
 
     pub(crate) fn instance(&self) -> Instance {

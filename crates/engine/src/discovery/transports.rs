@@ -24,8 +24,10 @@ use crate::settings::DEFAULT_PORT;
 
 /// UDP, wherever the server listens: one number that all devices know.
 pub(crate) const DISCOVERY_PORT: u16 = DEFAULT_PORT;
-/// Links that are spoken on; the others are left out. Machines with many virtual networks give the real ones first numbers.
+/// Links that are spoken on; the others are left out, those to virtual machines first.
 const LINKS: usize = 32;
+/// How long the first links are waited for.
+const BEGUN: Duration = Duration::from_secs(2);
 /// How long until what was refused is tried again, at first (a new IPv6 address may be used after a second or two) and at
 /// most.
 const MEND: Duration = Duration::from_secs(1);
@@ -45,6 +47,8 @@ struct Shared {
     mdns: Mdns,
     state: Mutex<State>,
     changed: Notify,
+    /// Cancelled once there were links.
+    begun: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +78,13 @@ impl Transports {
     pub(super) fn start_on(heard: mpsc::Sender<Heard>, ports: Ports) -> Self {
         let ear = Arc::new(Ear::new(heard, ports.datagrams));
         let mdns = Mdns::start(Arc::clone(&ear), ports.mdns);
-        let shared = Arc::new(Shared { ear, mdns, state: Mutex::default(), changed: Notify::new() });
+        let shared = Arc::new(Shared {
+            ear,
+            mdns,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            begun: CancellationToken::new(),
+        });
         let end = CancellationToken::new();
         let (mended, ended) = (Arc::clone(&shared), end.clone());
         tokio::spawn(async move { ended.run_until_cancelled(mended.mend()).await });
@@ -85,6 +95,8 @@ impl Transports {
     pub(crate) fn set_interfaces(&self, mut links: Vec<Link>) {
         let _entered = self.runtime.enter();
         let mut state = self.shared.state();
+        // Stable: otherwise they stay as they are.
+        links.sort_by_key(Link::is_virtual);
         links.truncate(LINKS);
         let links: Arc<[Link]> = links.into();
         if state.links == links {
@@ -114,12 +126,24 @@ impl Transports {
         warn_of(&mut state);
         drop(state);
         self.shared.changed.notify_one();
+        self.shared.begun.cancel();
+    }
+
+    /// Waits for the first links, a moment at most.
+    pub(crate) async fn has_links(&self) {
+        let _ = tokio::time::timeout(BEGUN, self.shared.begun.cancelled()).await;
+    }
+
+    /// What comes from this address is a member's of a room of this device's, as far as anybody can tell: a flood of others
+    /// does not take its place.
+    pub(crate) fn know(&self, ip: IpAddr) {
+        self.shared.ear.know(ip);
     }
 
     /// Says it to all, in all ways, once; mDNS goes on to say it to whoever asks there.
     pub(crate) fn announce(&self, announcement: &Announcement) {
         self.shared.ear.add_instance(announcement.instance);
-        self.shared.mdns.announce(Some(announcement));
+        self.shared.mdns.announce(announcement);
         let mut state = self.shared.state();
         let datagram = Message::Announce(announcement.clone()).to_datagram();
         state.channels.iter().for_each(|channel| channel.tell(&datagram));
@@ -131,10 +155,17 @@ impl Transports {
         let mut state = self.shared.state();
         if state.announced.as_ref().is_some_and(|announced| announced.instance == instance) {
             state.announced = None;
-            self.shared.mdns.announce(None);
         }
+        self.shared.mdns.withdraw(instance);
         let datagram = Message::Bye(instance).to_datagram();
         state.channels.iter().for_each(|channel| channel.tell(&datagram));
+    }
+
+    /// All that was announced is never spoken of again, and what was found counts no more: this device is elsewhere now, as
+    /// far as it knows.
+    pub(crate) fn forget(&self) {
+        self.shared.state().announced = None;
+        self.shared.mdns.forget();
     }
 
     /// Asks all who is there.
@@ -174,7 +205,7 @@ impl Transports {
     }
 
     /// What came and went until now.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the doctor reads it, which is still to come"))]
+    #[cfg_attr(not(test), allow(dead_code, reason = "for the doctor; until it reads them, tests do"))]
     pub(crate) fn traffic(&self) -> Traffic {
         let links = self.shared.state().channels.iter().map(Channel::traffic).collect();
         Traffic { links, mdns: self.shared.mdns.traffic() }

@@ -39,6 +39,7 @@ fn said(alice: &mut Announcer, from: u64, until: u64) -> Vec<(u64, String)> {
             let what = match act {
                 Act::Announce(announcement) => format!("announce {}", announcement.instance.0[0]),
                 Act::Withdraw(instance) => format!("withdraw {}", instance.0[0]),
+                Act::Forget => "forget".to_owned(),
                 Act::Ask => "ask".to_owned(),
                 Act::Answer(to, _) => format!("answer {to}"),
             };
@@ -76,7 +77,7 @@ fn a_server_is_announced_thrice_at_first_and_then_every_30_seconds() {
 #[test]
 fn a_device_without_a_server_says_nothing_and_answers_nobody() {
     let mut alice = alice();
-    alice.set_addresses(at(0), ["10.0.0.1".parse().unwrap()].into());
+    at_addresses(&mut alice, 0, &["10.0.0.1"], &[]);
     alice.asked(at(0), "10.0.0.2:9".parse().unwrap());
     alice.set_circles(at(0), vec![circle(1, 1)]);
     alice.set_name(at(0), "Alice");
@@ -127,29 +128,103 @@ fn another_key_or_a_room_that_was_left_gives_another_name_and_a_new_room_does_no
     }
     alice.set_circles(at(30_000), vec![circle(2, 2)]);
     assert!(times(&said(&mut alice, 30_000, 31_000), "announce").is_empty(), "nothing changed");
+    alice.set_circles(at(40_000), vec![circle(3, 3), circle(2, 2)]);
+    said(&mut alice, 40_000, 45_000);
+    let mut others = vec![circle(2, 2), circle(3, 3)];
+    others[0].members.push(ALICE);
+    alice.set_circles(at(46_000), others);
+    assert!(
+        times(&said(&mut alice, 46_000, 50_000), "announce").is_empty(),
+        "who belongs, and in what order, is not said"
+    );
+}
+
+/// These are its addresses now: those that tell networks from each other, and others.
+fn at_addresses(alice: &mut Announcer, now: u64, telling: &[&str], others: &[&str]) {
+    let parsed = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<BTreeSet<IpAddr>>();
+    alice.set_addresses(at(now), &parsed(telling) | &parsed(others), parsed(telling));
 }
 
 #[test]
 fn another_network_hears_another_name_and_nothing_of_the_last_one() {
     let mut alice = listening();
-    let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<BTreeSet<IpAddr>>();
-    alice.set_addresses(at(0), addresses(&["10.0.0.1"]));
+    at_addresses(&mut alice, 0, &["10.0.0.1"], &[]);
     said(&mut alice, 0, 5000);
-    alice.set_addresses(at(6000), addresses(&["10.0.0.1", "fd00::1"]));
+    at_addresses(&mut alice, 6000, &["10.0.0.1", "fd00::1"], &[]);
     let more = said(&mut alice, 6000, 9000);
     assert_eq!(times(&more, "announce 2").len(), 3);
     assert_eq!(times(&more, "ask"), [6000]);
     // The cable is pulled, and in again elsewhere.
-    alice.set_addresses(at(10_000), addresses(&[]));
+    at_addresses(&mut alice, 10_000, &[], &[]);
     said(&mut alice, 10_000, 11_000);
-    alice.set_addresses(at(12_000), addresses(&["192.168.7.7"]));
+    at_addresses(&mut alice, 12_000, &["192.168.7.7"], &[]);
     let elsewhere = said(&mut alice, 12_000, 20_000);
     assert_eq!(times(&elsewhere, "announce 3"), [12_000, 12_250, 13_000]);
+    assert_eq!(elsewhere[0], (12_000, "forget".to_owned()));
     assert!(times(&elsewhere, "withdraw").is_empty());
     // And back in the same place.
-    alice.set_addresses(at(21_000), addresses(&[]));
-    alice.set_addresses(at(22_000), addresses(&["192.168.7.7"]));
+    at_addresses(&mut alice, 21_000, &[], &[]);
+    at_addresses(&mut alice, 22_000, &["192.168.7.7"], &[]);
     assert_eq!(times(&said(&mut alice, 22_000, 24_000), "announce 3").len(), 3);
+    // And after a while without any network, wherever that is.
+    at_addresses(&mut alice, 25_000, &[], &[]);
+    said(&mut alice, 25_000, 54_000);
+    at_addresses(&mut alice, 55_000, &["192.168.7.7"], &[]);
+    assert_eq!(times(&said(&mut alice, 55_000, 57_000), "announce 4").len(), 3);
+}
+
+#[test]
+fn what_a_device_is_called_does_not_follow_it_by_addresses_that_are_the_same_everywhere() {
+    let same = ["fe80::1", "172.17.0.1", "10.8.0.2"];
+    let mut alice = listening();
+    // At the start there is nothing else for a moment.
+    at_addresses(&mut alice, 0, &[], &same);
+    at_addresses(&mut alice, 2000, &["10.0.0.1"], &same);
+    assert_eq!(times(&said(&mut alice, 2000, 5000), "announce 2").len(), 3);
+    at_addresses(&mut alice, 10_000, &["192.168.7.7"], &same);
+    let elsewhere = said(&mut alice, 10_000, 15_000);
+    assert_eq!(times(&elsewhere, "announce 3").len(), 3);
+    assert!(times(&elsewhere, "withdraw").is_empty() && times(&elsewhere, "forget").len() == 1);
+    // A moment without, in the same place: it might have been another one.
+    at_addresses(&mut alice, 20_000, &[], &same);
+    assert_eq!(times(&said(&mut alice, 20_000, 20_500), "announce 4").len(), 2);
+    at_addresses(&mut alice, 21_000, &["192.168.7.7"], &same);
+    let back = said(&mut alice, 21_000, 25_000);
+    assert_eq!(times(&back, "announce 3").len(), 3);
+    assert!(times(&back, "withdraw").is_empty() && times(&back, "forget").len() == 1);
+    // And with a moment without, elsewhere.
+    at_addresses(&mut alice, 29_000, &[], &[]);
+    said(&mut alice, 29_000, 29_500);
+    at_addresses(&mut alice, 30_000, &[], &same);
+    assert_eq!(times(&said(&mut alice, 30_000, 30_500), "announce 5").len(), 2);
+    at_addresses(&mut alice, 31_000, &["10.0.0.1"], &same);
+    assert_eq!(times(&said(&mut alice, 31_000, 35_000), "announce 5").len(), 3);
+    // A long while without, in the same place.
+    at_addresses(&mut alice, 40_000, &[], &same);
+    said(&mut alice, 40_000, 60_000);
+    at_addresses(&mut alice, 70_000, &["10.0.0.1"], &same);
+    assert_eq!(times(&said(&mut alice, 70_000, 75_000), "announce 6").len(), 3);
+    // And where somebody was removed meanwhile, the name is not the former one either.
+    alice.set_circles(at(76_000), vec![circle(1, 1)]);
+    said(&mut alice, 76_000, 80_000);
+    at_addresses(&mut alice, 80_000, &[], &same);
+    alice.set_circles(at(81_000), vec![circle(1, 2)]);
+    at_addresses(&mut alice, 82_000, &["10.0.0.1"], &same);
+    assert!(times(&said(&mut alice, 82_000, 85_000), "announce 6").is_empty());
+}
+
+#[test]
+fn after_a_sleep_it_asks_and_announces_at_once_and_after_a_long_one_by_another_name() {
+    let mut alice = listening();
+    at_addresses(&mut alice, 0, &["10.0.0.1"], &[]);
+    said(&mut alice, 0, 5000);
+    for (now, slept, name) in [(10_000, 20_000, "announce 2"), (20_000, SLEPT_MS, "announce 3")] {
+        alice.awoke(at(now), slept);
+        let said = said(&mut alice, now, now + 5000);
+        assert_eq!(times(&said, name), [now, now + 250, now + 1000]);
+        assert_eq!((times(&said, "ask"), times(&said, "forget")), (vec![now], vec![now]));
+        assert!(times(&said, "withdraw").is_empty());
+    }
 }
 
 #[test]
@@ -191,6 +266,43 @@ fn who_asks_is_answered_soon_once_and_not_without_end() {
         alice.asked(at(9000), SocketAddr::from(([10, 1, high, low], 9)));
     }
     assert_eq!(times(&said(&mut alice, 9000, 10_000), "answer").len() as u64, ANSWERS_A_SECOND);
+}
+
+#[test]
+fn one_that_asks_without_end_leaves_the_others_their_answers() {
+    let mut alice = listening();
+    said(&mut alice, 0, 5000);
+    let mut answered = Vec::new();
+    for now in (10_000..13_000).step_by(10) {
+        for port in 1..20 {
+            alice.asked(at(now), SocketAddr::from(([10, 0, 0, 66], port * 100 + u16::try_from(now % 100).unwrap())));
+        }
+        if now == 12_500 {
+            alice.asked(at(now), "10.0.0.2:5000".parse().unwrap());
+        }
+        answered.extend(said(&mut alice, now, now + 9));
+    }
+    answered.extend(said(&mut alice, 13_000, 14_000));
+    assert_eq!(times(&answered, "answer 10.0.0.2:5000").len(), 1);
+    assert_eq!(times(&answered, "answer 10.0.0.66").len(), 3 * ANSWERS_TO_ONE);
+    assert!(alice.answered.len() as u64 <= ANSWERS + ANSWERS_A_SECOND);
+}
+
+#[test]
+fn a_clock_that_is_set_back_shows_nobody_for_longer() {
+    let mut alice = listening();
+    alice.set_name(at(0), "Alice");
+    said(&mut alice, 0, 5000);
+    alice.set_visible(at(5000), 60_000);
+    let back = |ms: u64| Moment { steady_ms: ms, wall_ms: NOON + ms - 3_600_000 };
+    assert_eq!(alice.visible_until(back(35_000)), Some(back(65_000).wall_ms));
+    assert!(alice.due_ms(back(35_000)) <= 65_000);
+    assert_eq!(alice.visible_until(back(65_000)), None);
+    // And one that stands still in sleep.
+    let slept = Moment { steady_ms: 6000, wall_ms: NOON + 65_000 };
+    assert_eq!(alice.visible_until(slept), None);
+    alice.acts(back(65_000));
+    assert_eq!(alice.visible_until, None);
 }
 
 #[test]

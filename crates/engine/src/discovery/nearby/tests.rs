@@ -2,7 +2,10 @@ use lanline_protocol::id::{Hash, RoomId};
 use proptest::prelude::*;
 
 use super::*;
-use crate::discovery::{announcement::Tag, sighting::STALE_MS};
+use crate::{
+    discovery::{announcement::Tag, sighting::STALE_MS},
+    net::LinkAddress,
+};
 
 const ALICE: DeviceId = DeviceId::new([1; 32]);
 const BOB: DeviceId = DeviceId::new([2; 32]);
@@ -62,7 +65,7 @@ fn members_come_first_and_then_those_with_a_name() {
     carol.heard(at(0), named(4, "Dave"), from(4), Via::Mdns);
     let expected = ["bob 10.0.0.3:12345", "Dave 10.0.0.4:12345", "Zoe 10.0.0.2:12345", "nameless 10.0.0.1:12345"];
     assert_eq!(shown(&carol), expected);
-    assert_eq!(carol.take_found(), [(BOB, vec![from(3)])]);
+    assert_eq!(carol.take_found(at(0)), [(BOB, vec![from(3)])]);
     assert!(carol.take_changed() && !carol.take_changed());
 }
 
@@ -91,28 +94,99 @@ fn who_is_not_heard_any_more_is_gone_in_time_and_an_address_before_it() {
     let mut carol = carol();
     carol.heard(at(0), member(3, BOB), address("10.0.0.3:12345"), Via::Mdns);
     carol.heard(at(30_000), member(3, BOB), address("10.0.0.4:12345"), Via::Mdns);
-    carol.take_found();
+    carol.take_found(at(30_000));
     assert_eq!(carol.due_ms(), Some(STALE_MS));
     carol.tick(at(STALE_MS - 1));
     assert_eq!(shown(&carol), ["bob 10.0.0.3:12345 10.0.0.4:12345"]);
     carol.tick(at(STALE_MS));
-    assert_eq!(carol.take_found(), [(BOB, vec![address("10.0.0.4:12345")])]);
+    assert_eq!(carol.take_found(at(STALE_MS)), [(BOB, vec![address("10.0.0.4:12345")])]);
     carol.tick(at(30_000 + STALE_MS));
-    assert_eq!(carol.take_found(), [(BOB, Vec::new())]);
+    assert_eq!(carol.take_found(at(30_000 + STALE_MS)), [(BOB, Vec::new())]);
     assert!(carol.list().is_empty() && carol.due_ms().is_none());
 }
 
 #[test]
 fn who_takes_leave_is_gone_at_once_but_not_by_somebody_elses_word() {
     let mut carol = carol();
-    carol.heard(at(0), member(3, BOB), address("10.0.0.3:12345"), Via::Mdns);
-    carol.take_found();
+    let (own, other) = (address("10.0.0.3:12345"), address("10.0.0.66:12345"));
+    carol.heard(at(0), member(3, BOB), own, Via::Broadcast);
+    carol.take_found(at(0));
     let instance = member(3, BOB).instance;
-    carol.bye(at(1), instance, "10.0.0.66".parse().unwrap(), Via::Multicast);
+    carol.bye(at(1), instance, other.ip(), Via::Multicast);
     assert_eq!(shown(&carol), ["bob 10.0.0.3:12345"]);
-    carol.bye(at(1), instance, "10.0.0.3".parse().unwrap(), Via::Multicast);
+    // Who says again what bob said is heard under bob's name, too, and can take him off no more than before.
+    carol.heard(at(2), member(3, BOB), other, Via::Broadcast);
+    for via in [Via::Multicast, Via::Mdns] {
+        carol.bye(at(3), instance, other.ip(), via);
+        assert_eq!(shown(&carol), ["bob 10.0.0.3:12345 10.0.0.66:12345"]);
+    }
+    carol.bye(at(4), instance, own.ip(), Via::Multicast);
     assert!(carol.list().is_empty());
-    assert_eq!(carol.take_found(), [(BOB, Vec::new())]);
+    assert_eq!(carol.take_found(at(2000)), [(BOB, Vec::new())]);
+}
+
+#[test]
+fn what_mdns_says_moves_nobody_who_is_heard() {
+    let mut carol = carol();
+    let own = address("10.0.0.3:12345");
+    carol.heard(at(0), member(3, BOB), own, Via::Broadcast);
+    let moved = Announcement { port: 9, ..member(3, BOB) };
+    carol.heard(at(1), moved, address("10.0.0.3:9"), Via::Mdns);
+    assert_eq!(carol.list()[0].addresses, [address("10.0.0.3:9"), own]);
+    carol.heard(at(2), member(3, BOB), own, Via::Broadcast);
+    assert_eq!(carol.list()[0].addresses, [own]);
+}
+
+#[test]
+fn a_member_that_flits_about_is_passed_on_now_and_then_and_at_last_as_it_is() {
+    let mut carol = carol();
+    let mut passed = Vec::new();
+    for now in (0..10_000).step_by(10) {
+        let port = 1000 + u16::try_from(now / 10).unwrap();
+        let flitted = Announcement { port, ..member(3, BOB) };
+        carol.heard(at(now), flitted, SocketAddr::from(([10, 0, 0, 3], port)), Via::Broadcast);
+        passed.extend(carol.take_found(at(now)).into_iter().map(|(_, addresses)| (now, addresses)));
+    }
+    let times: Vec<u64> = passed.iter().map(|(now, _)| *now).collect();
+    assert_eq!(times, [0, 2000, 4000, 6000, 8000]);
+    assert_eq!(carol.due_ms(), Some(10_000));
+    assert_eq!(carol.take_found(at(10_000)), [(BOB, vec![address("10.0.0.3:1999")])]);
+    assert_eq!(carol.take_found(at(20_000)), []);
+    assert!(carol.passed.is_empty());
+}
+
+fn link(index: u32, ip: &str, prefix: u8) -> Link {
+    let addresses = vec![LinkAddress { ip: ip.parse().unwrap(), prefix, broadcast: None }];
+    Link { index, name: format!("eth{index}"), loopback: false, point_to_point: false, addresses }
+}
+
+#[test]
+fn on_another_network_nobody_of_the_last_one_is_near() {
+    let mut carol = carol();
+    for from in ["10.0.0.3:12345", "[fe80::3%2]:12345"] {
+        carol.heard(at(0), member(3, BOB), address(from), Via::Broadcast);
+    }
+    carol.heard(at(0), named(4, "Dave"), address("10.0.0.4:12345"), Via::Broadcast);
+    carol.take_found(at(0));
+    carol.take_changed();
+    carol.set_links(&[link(2, "10.0.0.1", 24), link(2, "fe80::1", 64)]);
+    assert!(!carol.take_changed() && carol.take_found(at(5000)).is_empty(), "it is where it was");
+    carol.set_links(&[link(2, "192.168.7.7", 24), link(2, "fe80::1", 64)]);
+    assert_eq!(shown(&carol), ["bob [fe80::3%2]:12345"]);
+    assert_eq!(carol.take_found(at(5000)), [(BOB, vec![address("[fe80::3%2]:12345")])]);
+    carol.set_links(&[link(3, "fe80::1", 64)]);
+    assert!(carol.list().is_empty() && carol.take_changed(), "that of another interface");
+    assert_eq!(carol.take_found(at(10_000)), [(BOB, Vec::new())]);
+}
+
+#[test]
+fn after_a_sleep_nobody_is_near_who_was_not_heard_since() {
+    let mut carol = carol();
+    carol.heard(at(0), member(3, BOB), address("10.0.0.3:12345"), Via::Mdns);
+    carol.take_found(at(0));
+    carol.clear();
+    assert!(carol.list().is_empty());
+    assert_eq!(carol.take_found(at(5000)), [(BOB, Vec::new())]);
 }
 
 #[test]
@@ -125,7 +199,7 @@ fn where_a_member_is_is_judged_by_what_was_heard_last() {
     carol.heard(at(29_000), member(3, BOB), new, Via::Broadcast);
     carol.heard(at(29_200), member(3, BOB), other, Via::Mdns);
     assert_eq!(carol.newest_addresses_of(BOB), [other, new]);
-    assert_eq!(carol.take_found()[0].1.len(), 3, "it is looked at the last one all the same");
+    assert_eq!(carol.take_found(at(29_200))[0].1.len(), 3, "it is looked at the last one all the same");
     carol.heard(at(40_000), member(4, BOB), old, Via::Broadcast);
     assert_eq!(carol.newest_addresses_of(BOB), [old]);
 }
@@ -154,10 +228,10 @@ fn a_device_that_takes_another_name_of_the_day_is_never_out_of_sight() {
     let from = address("10.0.0.3:12345");
     carol.heard(at(0), member(3, BOB), from, Via::Mdns);
     carol.heard(at(10), member(4, BOB), from, Via::Mdns);
-    assert_eq!(carol.take_found(), [(BOB, vec![from])]);
+    assert_eq!(carol.take_found(at(10)), [(BOB, vec![from])]);
     assert_eq!(shown(&carol), ["bob 10.0.0.3:12345"]);
     carol.bye(at(20), member(3, BOB).instance, from.ip(), Via::Multicast);
-    assert_eq!(carol.take_found(), [(BOB, vec![from])]);
+    assert_eq!(carol.take_found(at(2010)), [(BOB, vec![from])]);
     assert_eq!(shown(&carol), ["bob 10.0.0.3:12345"]);
 }
 
@@ -166,9 +240,11 @@ fn a_server_that_moves_to_another_port_is_found_there_alone() {
     let mut carol = carol();
     carol.heard(at(0), member(3, BOB), address("10.0.0.3:12345"), Via::Mdns);
     carol.heard(at(0), member(3, BOB), address("10.0.0.66:12345"), Via::Mdns);
-    let moved = Announcement { port: 4000, ..member(3, BOB) };
-    carol.heard(at(5), moved, address("10.0.0.3:4000"), Via::Mdns);
+    let moved = |port| Announcement { port, ..member(3, BOB) };
+    carol.heard(at(5), moved(4000), address("10.0.0.3:4000"), Via::Mdns);
     assert_eq!(shown(&carol), ["bob 10.0.0.3:4000 10.0.0.66:12345"]);
+    carol.heard(at(6), moved(4001), address("10.0.0.3:4001"), Via::Broadcast);
+    assert_eq!(shown(&carol), ["bob 10.0.0.3:4001 10.0.0.66:12345"]);
 }
 
 #[test]
@@ -179,7 +255,7 @@ fn whoever_says_again_what_a_member_said_does_not_push_it_out() {
     for n in 1..100 {
         carol.heard(at(n), member(3, BOB), address(&format!("10.0.0.{n}:12345")), Via::Multicast);
     }
-    let [(device, addresses)] = carol.take_found().try_into().unwrap();
+    let [(device, addresses)] = carol.take_found(at(100)).try_into().unwrap();
     assert!(device == BOB && addresses.len() == ADDRESSES && addresses.contains(&own));
 }
 
@@ -188,17 +264,17 @@ fn who_is_removed_is_not_found_any_more_and_who_joins_is() {
     let mut carol = carol();
     let from = address("10.0.0.3:12345");
     carol.heard(at(0), member(3, BOB), from, Via::Mdns);
-    assert_eq!(carol.take_found(), [(BOB, vec![from])]);
+    assert_eq!(carol.take_found(at(0)), [(BOB, vec![from])]);
     // Bob is removed, and the key is another one.
     let after = Circle { beacon: Hash::new([2; 32]), members: vec![ALICE], ..home() };
     carol.set_circles(at(10), vec![after.clone()]);
-    assert_eq!(carol.take_found(), [(BOB, Vec::new())]);
+    assert_eq!(carol.take_found(at(2000)), [(BOB, Vec::new())]);
     assert_eq!(shown(&carol), ["nameless 10.0.0.3:12345"]);
     // The room was left: nobody of it is anybody here.
-    carol.set_circles(at(20), vec![home()]);
-    assert_eq!(carol.take_found(), [(BOB, vec![from])]);
-    carol.set_circles(at(30), Vec::new());
-    assert_eq!(carol.take_found(), [(BOB, Vec::new())]);
+    carol.set_circles(at(2020), vec![home()]);
+    assert_eq!(carol.take_found(at(4000)), [(BOB, vec![from])]);
+    carol.set_circles(at(4030), Vec::new());
+    assert_eq!(carol.take_found(at(6000)), [(BOB, Vec::new())]);
 }
 
 #[test]
@@ -279,6 +355,35 @@ fn so_much_is_computed_in_a_second_and_the_rest_in_the_next() {
     assert!(carol.sightings.values().all(|sighting| sighting.looked != Looked::No) && found(&carol) == 1);
 }
 
+#[test]
+fn who_waits_longest_to_be_looked_at_is_first_whatever_it_calls_itself() {
+    let mut carol = Nearby::default();
+    let many = |n: u8| Circle {
+        room: RoomId::new([n + 10; 32]),
+        beacon: Hash::new([n + 10; 32]),
+        members: (0..6000_u16).map(|m| DeviceId::new(std::array::from_fn(|at| (m >> (at % 2 * 8)) as u8))).collect(),
+    };
+    carol.set_circles(at(0), (0..10).map(many).chain([home()]).collect());
+    let from = |n: u16| SocketAddr::from(([10, 0, (n >> 8) as u8, n as u8], 1));
+    carol.heard(at(0), stranger(0), from(0), Via::Broadcast);
+    carol.heard(at(1), member(60_000, BOB), from(1), Via::Broadcast);
+    for second in 1..3_u16 {
+        for n in 0..20 {
+            carol.heard(
+                at(u64::from(second) * 1000),
+                stranger(second * 100 + n),
+                from(second * 100 + n),
+                Via::Broadcast,
+            );
+        }
+    }
+    assert!(
+        shown(&carol)[0].starts_with("bob "),
+        "one that calls itself 00 is looked at in each second: {:?}",
+        shown(&carol)
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -299,14 +404,20 @@ proptest! {
             };
             match what {
                 0 | 1 => carol.heard(at(now), said, from, Via::Multicast),
-                2 => carol.bye(at(now), said.instance, from.ip(), Via::Multicast),
-                _ => carol.tick(at(now)),
-            }
+                2 => {
+                    carol.bye(at(now), said.instance, from.ip(), Via::Multicast);
+                    true
+                }
+                _ => {
+                    carol.tick(at(now));
+                    true
+                }
+            };
             prop_assert!(carol.sightings.len() <= SIGHTINGS);
             for near in carol.list() {
                 prop_assert!((1..=ADDRESSES).contains(&near.addresses.len()));
             }
-            for (device, _) in carol.take_found() {
+            for (device, _) in carol.take_found(at(now)) {
                 prop_assert_eq!(device, ALICE);
             }
             prop_assert!(carol.due_ms().is_none_or(|due| due > 0));

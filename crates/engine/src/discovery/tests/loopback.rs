@@ -40,7 +40,8 @@ async fn two_devices_of_one_machine_share_the_port_and_hear_each_other() {
     bob.transports.ask();
     let ask = alice.hears("an ask", is_ask).await;
     alice.transports.answer(ask.from, &announcement(2));
-    bob.finds(&announcement(2), Via::Broadcast).await;
+    // Loopback has no broadcast: the group was asked.
+    bob.finds(&announcement(2), Via::Multicast).await;
 
     alice.transports.withdraw(announcement(1).instance);
     bob.hears("a bye", |heard| heard.what == Message::Bye(announcement(1).instance)).await;
@@ -115,11 +116,32 @@ async fn a_port_that_another_program_keeps_to_itself_leaves_answers_to_be_heard(
     let mut buffer = [0; 2048];
     let (_, asker) = other.recv_from(&mut buffer).unwrap();
     other.send_to(&Message::Announce(announcement(4)).to_datagram(), asker).unwrap();
-    alice.finds(&announcement(4), Via::Broadcast).await;
+    alice.finds(&announcement(4), Via::Multicast).await;
 
     drop(other);
     until("it listens once the port is free", || deaf(&alice).is_none()).await;
     let bob = Device::start_on(ports, loopback());
     bob.transports.announce(&announcement(5));
     alice.finds(&announcement(5), Via::Multicast).await;
+}
+
+#[tokio::test]
+async fn the_network_is_looked_through_also_by_a_device_that_was_only_just_started() {
+    let (sender, _heard) = tokio::sync::mpsc::channel(1);
+    let transports = super::super::transports::Transports::start_on(sender, ports());
+    // As another interface would look: nothing leaves this machine.
+    let outward = loopback().into_iter().map(|mut link| {
+        link.loopback = false;
+        link.addresses.iter_mut().for_each(|address| address.prefix = 24);
+        link
+    });
+    let looked = async {
+        transports.has_links().await;
+        transports.probe()
+    };
+    let started = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        transports.set_interfaces(outward.collect());
+    };
+    assert_eq!(tokio::join!(looked, started).0, 253);
 }

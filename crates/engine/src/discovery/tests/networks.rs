@@ -244,6 +244,49 @@ fn unwanted(number: u32) -> Vec<u8> {
 }
 
 #[test]
+fn by_mdns_a_former_name_stays_until_it_is_withdrawn_and_one_that_is_forgotten_is_never_spoken_of() {
+    let Some((alice, bob)) = pair() else { return };
+    std::thread::scope(|scope| {
+        let alice = &alice;
+        let (told, mut steps) = tokio::sync::mpsc::unbounded_channel::<u8>();
+        scope.spawn(move || {
+            alice.run(async || {
+                let alice = Device::start();
+                alice.transports.announce(&announcement(1));
+                while let Some(step) = steps.recv().await {
+                    match step {
+                        2 => alice.transports.announce(&announcement(2)),
+                        3 => alice.transports.withdraw(announcement(1).instance),
+                        _ => {
+                            alice.transports.forget();
+                            alice.transports.announce(&announcement(3));
+                        }
+                    }
+                }
+            });
+        });
+        bob.run(async || {
+            let mut bob = Device::start();
+            let by_mdns = |heard: &Heard, number| {
+                heard.via == Via::Mdns && heard.what == Message::Bye(announcement(number).instance)
+            };
+            bob.finds(&announcement(1), Via::Mdns).await;
+            told.send(2).unwrap();
+            bob.finds(&announcement(2), Via::Mdns).await;
+            bob.has_not_heard(|heard| by_mdns(heard, 1));
+            told.send(3).unwrap();
+            bob.hears("a bye of the former name", |heard| by_mdns(heard, 1)).await;
+            told.send(4).unwrap();
+            bob.finds(&announcement(3), Via::Mdns).await;
+            // Longer than its thread goes on in silence.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            bob.has_not_heard(|heard| by_mdns(heard, 2));
+            drop(told);
+        });
+    });
+}
+
+#[test]
 fn mdns_that_is_flooded_is_given_up_while_the_flood_lasts_and_the_rest_works() {
     let Some((alice, bob)) = pair() else { return };
     std::thread::scope(|scope| {
