@@ -15,6 +15,7 @@ use super::{
     },
     neighbour::{self, Neighbour},
     port, route,
+    sounding::Sounding,
     view::{self, View},
     vpn::{self, Held},
 };
@@ -40,6 +41,10 @@ pub(super) struct Facts {
     pub(super) connectivity: Option<Connectivity>,
     pub(super) attempt: Option<Attempt>,
     pub(super) views: Vec<View>,
+    /// What came of asking all on the network.
+    pub(super) sounding: Sounding,
+    /// Where connected devices are that this one dialled: they listen, and answer whoever asks all.
+    pub(super) listening: Vec<IpAddr>,
     /// This device's clock, in milliseconds since the Unix epoch.
     pub(super) now_ms: i64,
 }
@@ -72,8 +77,9 @@ impl Facts {
             (router, blocking(move || neighbour::look_for(ip?, &known, LIMITS.neighbour)).await.flatten())
         };
         let known = links.clone();
-        let (attempt, port_is_taken, firewall, (router, router_is), held, connectivity, has_default_route) = tokio::join!(
+        let (attempt, sounding, port_is_taken, firewall, (router, router_is), held, connectivity, has_default_route) = tokio::join!(
             attempt,
+            Sounding::make(node),
             port_is_taken,
             blocking(Firewall::read),
             router,
@@ -93,6 +99,7 @@ impl Facts {
             blocking(move || neighbour::is_anybody_there(&but)).await.flatten()
         };
         let (views, others_are_there) = tokio::join!(views, others);
+        let listening = view::listening(node).await;
         let now_ms = node.core().read_at(|_, now| Ok(now.wall_ms())).await.unwrap_or_default();
         Self {
             links,
@@ -107,6 +114,8 @@ impl Facts {
             connectivity: connectivity.flatten(),
             attempt,
             views,
+            sounding,
+            listening,
             now_ms: i64::try_from(now_ms).unwrap_or(i64::MAX),
         }
     }
@@ -221,6 +230,8 @@ impl Facts {
             connectivity: None,
             attempt: None,
             views: Vec::new(),
+            sounding: Sounding::Unknown,
+            listening: Vec::new(),
             now_ms: 1_790_000_000_000,
         }
     }

@@ -20,6 +20,7 @@ mod port;
 mod remote_firewall;
 mod route;
 mod server;
+mod sounding;
 mod subnet;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! What connected devices say of reaching this one.
 
+use std::net::IpAddr;
+
 use futures_util::future::join_all;
 use lanline_protocol::{identity::DeviceId, reaching};
 use tokio::sync::oneshot;
@@ -32,6 +34,21 @@ pub(super) async fn ask(node: &Node, port: u16, first: Option<DeviceId>) -> Vec<
         View { from, said: ask_one(node, device, port).await }
     });
     join_all(asking).await
+}
+
+/// Where connected devices are that this one dialled.
+pub(super) async fn listening(node: &Node) -> Vec<IpAddr> {
+    let peers = node.core().read(|machine| Ok(machine.replica.peers())).await.unwrap_or_default();
+    let dialled = peers.into_iter().filter(|peer| peer.dialled);
+    dialled.filter_map(|peer| ip(&peer.address)).collect()
+}
+
+/// The IP address in that of a peer.
+fn ip(address: &str) -> Option<IpAddr> {
+    match Address::parse(address, 1) {
+        Ok(Address::Socket(address)) => Some(address.ip().to_canonical()),
+        _ => None,
+    }
 }
 
 async fn ask_one(node: &Node, device: DeviceId, port: u16) -> Option<reaching::View> {

@@ -154,7 +154,6 @@ impl Discovery {
     }
 
     /// What came and went until now; `None`: it is not running.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for the doctor; until it reads them, tests do"))]
     pub(crate) fn transports(&self) -> Option<Arc<Transports>> {
         self.0.state().transports.clone()
     }

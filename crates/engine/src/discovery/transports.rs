@@ -205,7 +205,6 @@ impl Transports {
     }
 
     /// What came and went until now.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for the doctor; until it reads them, tests do"))]
     pub(crate) fn traffic(&self) -> Traffic {
         let links = self.shared.state().channels.iter().map(Channel::traffic).collect();
         Traffic { links, mdns: self.shared.mdns.traffic() }

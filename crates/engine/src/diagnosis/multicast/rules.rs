@@ -1,0 +1,72 @@
+//! Whether a rule of this device drops what devices say to all on a network to find each other.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{
+    super::{
+        facts::Facts,
+        link::Link,
+        local_firewall::{
+            self,
+            ruleset::{Fate, Packet, Protocol, Way},
+        },
+    },
+    THIS,
+};
+use crate::{
+    api::Check,
+    platform::{SYSTEM, System},
+    settings::DEFAULT_PORT,
+};
+
+/// Of Lanline's own announcements, and of multicast DNS (RFC 6762).
+const PORTS: [u16; 2] = [DEFAULT_PORT, 5353];
+
+/// The check where one does.
+pub(super) fn check(facts: &Facts, link: &Link) -> Option<Check> {
+    let packets = PORTS.into_iter().flat_map(|port| [Way::In, Way::Out].map(|way| packet(link, way, port)));
+    let dropped: Vec<Packet> = packets.filter(|packet| facts.firewall.fate(packet).0 == Fate::Dropped).collect();
+    let first = dropped.first()?;
+    let mut ports: Vec<u16> = dropped.iter().filter_map(|packet| packet.destination_port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let shown: Vec<String> = ports.iter().map(u16::to_string).collect();
+    let way = if first.way == Way::In { "hear others" } else { "be heard" };
+    let mut commands: Vec<String> = dropped.iter().map(|packet| local_firewall::command(facts, packet)).collect();
+    commands.dedup();
+    // Of which each can be copied whole. Windows' two command lines join them in different ways.
+    let commands = match SYSTEM {
+        System::Windows => commands.join("` and `"),
+        _ => commands.join(" && "),
+    };
+    Some(THIS.fail(
+        format!("The firewall of this device drops UDP at port {}, so that it does not {way}.", shown.join(" and ")),
+        format!("Allow it: `{commands}`. Devices that are known by their address are reached all the same."),
+    ))
+}
+
+/// As one device says it to all on a link.
+fn packet(link: &Link, way: Way, port: u16) -> Packet {
+    let (own, other, group) = (link.ip, link.neighbour(), group(link.ip.is_ipv4(), port));
+    Packet {
+        way,
+        protocol: Protocol::Udp,
+        is_v4: own.is_ipv4(),
+        source: Some(if way == Way::In { other } else { own }),
+        destination: Some(group),
+        source_port: Some(port),
+        destination_port: Some(port),
+        established: false,
+        interface: Some(link.name.clone()),
+    }
+}
+
+/// Where it is said to: the group of multicast DNS, and Lanline's own, which stay on the link.
+fn group(is_v4: bool, port: u16) -> IpAddr {
+    match (is_v4, port) {
+        (true, 5353) => Ipv4Addr::new(224, 0, 0, 251).into(),
+        (true, _) => Ipv4Addr::new(224, 0, 0, 198).into(),
+        (false, 5353) => Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb).into(),
+        (false, _) => Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x8000, 0x3039).into(),
+    }
+}
