@@ -14,12 +14,13 @@ use super::{
         ruleset::{Packet, Protocol, Way},
     },
     neighbour::{self, Neighbour},
-    port, route,
+    port::{self, Port},
+    route,
     sounding::Sounding,
     view::{self, View},
     vpn::{self, Held},
 };
-use crate::{Node, api::ServerState, net::Address};
+use crate::{Node, api::ServerState, net::Address, platform};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -28,8 +29,10 @@ pub(super) struct Facts {
     pub(super) server: ServerState,
     /// The port that others are to reach: the one that the server listens on, or would.
     pub(super) port: u16,
-    /// Whether another program listens at the port while this device does not.
-    pub(super) port_is_taken: bool,
+    /// Whether this device listens for itself alone, since its settings say so.
+    pub(super) listens_to_itself: bool,
+    /// What is known of the port while this device does not listen.
+    pub(super) port_is: Port,
     pub(super) firewall: Firewall,
     /// Whether the router answers on its link.
     pub(super) router_is: Option<Neighbour>,
@@ -38,6 +41,8 @@ pub(super) struct Facts {
     /// Local networks to which a tunnel holds the way.
     pub(super) held: Vec<Held>,
     pub(super) has_default_route: bool,
+    /// Whether this system says of what it forbids that nobody is there.
+    pub(super) hides_refusals: bool,
     pub(super) connectivity: Option<Connectivity>,
     pub(super) attempt: Option<Attempt>,
     pub(super) views: Vec<View>,
@@ -58,9 +63,14 @@ impl Facts {
             port => port,
         });
         let links = blocking(link::links).await.unwrap_or_default();
-        let port_is_taken = async {
-            let listen = node.setup().listen.clone();
-            !server.running && blocking(move || port::is_taken(&listen, port)).await.unwrap_or_default()
+        let listen = node.setup().listen.clone();
+        let listens_to_itself = !listen.is_empty() && listen.iter().all(|address| address.ip().is_loopback());
+        let port_is = async {
+            if server.running {
+                Port::Free
+            } else {
+                blocking(move || port::look(&listen, port)).await.unwrap_or_default()
+            }
         };
         let address_is_given = address.is_some();
         let attempt = async {
@@ -72,15 +82,22 @@ impl Facts {
         let router = async {
             let router = blocking(|| route::router(LIMITS.program)).await.flatten();
             // Whether the network answers at all is of interest only where another device may not.
-            let ip = router.as_ref().map(|router| router.ip).filter(|_| address_is_given);
+            let asked = router.clone().filter(|_| address_is_given);
             let known = links.clone();
-            (router, blocking(move || neighbour::look_for(ip?, &known, LIMITS.neighbour)).await.flatten())
+            let look = move || {
+                let route::Router { ip, interface } = asked?;
+                let on_it = |link: &&Link| !link.loopback && link.holds(ip);
+                let mut links = known.iter().filter(on_it);
+                let link = links.clone().find(|link| link.name == interface).or_else(|| links.next())?;
+                neighbour::look_for(ip, link, LIMITS.neighbour)
+            };
+            (router, blocking(look).await.flatten())
         };
         let known = links.clone();
-        let (attempt, sounding, port_is_taken, firewall, (router, router_is), held, connectivity, has_default_route) = tokio::join!(
+        let (attempt, sounding, port_is, firewall, (router, router_is), held, connectivity, has_default_route) = tokio::join!(
             attempt,
             Sounding::make(node),
-            port_is_taken,
+            port_is,
             blocking(Firewall::read),
             router,
             blocking(move || vpn::held(&known, LIMITS.program)),
@@ -94,9 +111,10 @@ impl Facts {
             }
         };
         let others = async {
-            let address = attempt.as_ref().filter(|attempt| attempt.is_unanswered())?.address?;
+            let attempt = attempt.as_ref().filter(|attempt| attempt.is_unanswered())?;
+            let (address, link) = (attempt.address?, attempt.link(&links)?.name.clone());
             let but: Vec<_> = router.iter().map(|router| router.ip).chain([address.ip()]).collect();
-            blocking(move || neighbour::is_anybody_there(&but)).await.flatten()
+            blocking(move || neighbour::is_anybody_there(&link, &but)).await.flatten()
         };
         let (views, others_are_there) = tokio::join!(views, others);
         let listening = view::listening(node).await;
@@ -105,12 +123,14 @@ impl Facts {
             links,
             server,
             port,
-            port_is_taken,
+            listens_to_itself,
+            port_is,
             firewall: firewall.unwrap_or_default(),
             router_is,
             others_are_there,
             held: held.unwrap_or_default(),
             has_default_route: has_default_route.unwrap_or_default(),
+            hides_refusals: platform::HIDES_REFUSALS,
             connectivity: connectivity.flatten(),
             attempt,
             views,
@@ -185,10 +205,28 @@ impl Facts {
         self.views.iter().filter_map(|view| Some((view.from.as_str(), view.said.as_ref()?)))
     }
 
-    /// Whether some tried to reach this device and none of them did, with what became of the first.
+    /// The same, of those who tried and tell something of the way from outside to here: not of those on this machine,
+    /// whom nothing is in the way, and not of those who see a router in this device's place.
+    pub(super) fn said_from_outside(&self) -> impl Iterator<Item = (&str, &reaching::View)> {
+        let outside = |from: &str, said: &reaching::View| !self.is_own(from) && self.is_own(&said.address);
+        let tried = self.said().filter(|(_, said)| said.outcome != ReachOutcome::Untried);
+        tried.filter(move |(from, said)| outside(from, said))
+    }
+
+    /// Who reached this device from outside, where somebody did.
+    pub(super) fn reached_by(&self) -> Option<&str> {
+        self.said_from_outside().find(|(_, said)| said.outcome == ReachOutcome::Open).map(|(from, _)| from)
+    }
+
+    /// Whether some tried to reach this device from outside and none of them did, with what became of the first.
     pub(super) fn unreached(&self) -> Option<ReachOutcome> {
-        let tried = || self.said().map(|(_, said)| said.outcome).filter(|outcome| *outcome != ReachOutcome::Untried);
-        if tried().any(|outcome| outcome == ReachOutcome::Open) { None } else { tried().next() }
+        let first = self.said_from_outside().map(|(_, said)| said.outcome).next();
+        first.filter(|_| self.reached_by().is_none())
+    }
+
+    /// Whether an IP address, as text, is one of this device's own.
+    pub(super) fn is_own(&self, ip: &str) -> bool {
+        ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || self.links.iter().any(|link| link.ip == ip))
     }
 }
 
@@ -221,12 +259,14 @@ impl Facts {
                 failure: None,
             },
             port: 12345,
-            port_is_taken: false,
+            listens_to_itself: false,
+            port_is: Port::Free,
             firewall: Firewall::default(),
             router_is: None,
             others_are_there: None,
             held: Vec::new(),
             has_default_route: true,
+            hides_refusals: false,
             connectivity: None,
             attempt: None,
             views: Vec::new(),

@@ -37,6 +37,17 @@ pub(super) fn check(facts: &Facts) -> Check {
         (Outcome::Silent | Outcome::NoDevice | Outcome::NoWay | Outcome::UnknownName, _) => {
             THIS.skipped("It is not known: the other device is not known to be on this network.")
         }
-        _ => THIS.ok("The other device answers, so that nothing keeps the two apart."),
+        (Outcome::NotPermitted | Outcome::Itself | Outcome::Failed, _) => {
+            THIS.skipped("It is not known: the other device was not asked.")
+        }
+        (
+            Outcome::Answers(_)
+            | Outcome::Refused
+            | Outcome::NotLanline
+            | Outcome::SaidNothing
+            | Outcome::OtherVersion
+            | Outcome::HungUp,
+            _,
+        ) => THIS.ok("The other device answers, so that nothing keeps the two apart."),
     }
 }

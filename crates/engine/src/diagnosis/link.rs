@@ -12,6 +12,8 @@ use crate::platform;
 pub(super) struct Link {
     /// The interface.
     pub(super) name: String,
+    /// The system's number for it, which is the zone of its link-local addresses; 0: not known.
+    pub(super) index: u32,
     pub(super) ip: IpAddr,
     pub(super) prefix: u8,
     /// Whether the interface works.
@@ -74,6 +76,7 @@ fn link(interface: &Interface) -> Option<Link> {
     let ip = interface.ip();
     (!ip.is_unspecified() && !ip.is_multicast()).then(|| Link {
         name: interface.name.clone(),
+        index: interface.index.unwrap_or_default(),
         ip,
         prefix,
         up: interface.is_loopback() || platform::is_up(&interface.oper_status) || interface.is_p2p(),
@@ -86,7 +89,15 @@ fn link(interface: &Interface) -> Option<Link> {
 pub(super) fn of(name: &str, address: &str) -> Link {
     let (ip, prefix) = address.split_once('/').unwrap();
     let (ip, prefix): (IpAddr, u8) = (ip.parse().unwrap(), prefix.parse().unwrap());
-    Link { name: name.into(), ip, prefix, up: true, loopback: ip.is_loopback(), tunnel: name.starts_with("tun") }
+    Link {
+        name: name.into(),
+        index: 0,
+        ip,
+        prefix,
+        up: true,
+        loopback: ip.is_loopback(),
+        tunnel: name.starts_with("tun"),
+    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,11 @@ impl Firewall {
         Self { nft: nft::parse(told), ..Self::default() }
     }
 
+    #[cfg(test)]
+    pub(super) fn hidden() -> Self {
+        Self { hidden: true, ..Self::default() }
+    }
+
     /// Asks the programs of this system. Blocks.
     pub(super) fn read() -> Self {
         match SYSTEM {
@@ -265,8 +270,7 @@ fn doubted(facts: &Facts, packet: &Packet) -> Check {
     let firewall = &facts.firewall;
     let port = facts.port;
     let is_on = firewall.ufw || firewall.firewalld;
-    let reached = facts.said().next().is_some() && facts.unreached().is_none();
-    if reached {
+    if facts.reached_by().is_some() {
         return THIS.ok(format!("A device reaches this one at port {port}, so that no firewall drops that."));
     }
     let rules = if firewall.hidden {

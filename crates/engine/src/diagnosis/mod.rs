@@ -34,10 +34,7 @@ use std::{
     time::Duration,
 };
 
-use self::{
-    attempt::{Attempt, Outcome},
-    facts::Facts,
-};
+use self::{attempt::Outcome, facts::Facts};
 use crate::{
     Node,
     api::{Check, CheckName, CheckState, Diagnosis},
@@ -95,7 +92,7 @@ fn tell(facts: &Facts) -> Diagnosis {
 
 /// What is to be told before what: first what explains that the other device is not reached, from what is nearest on.
 fn rank(check: &Check, facts: &Facts) -> usize {
-    const CAUSES: [CheckName; 11] = [
+    const CAUSES: [CheckName; 10] = [
         CheckName::Interface,
         CheckName::Permission,
         CheckName::Vpn,
@@ -106,20 +103,27 @@ fn rank(check: &Check, facts: &Facts) -> usize {
         CheckName::Version,
         CheckName::Port,
         CheckName::Server,
-        CheckName::CaptivePortal,
     ];
-    let explains = match check.name {
-        _ if check.state != CheckState::Fail => false,
+    let place = CAUSES.iter().position(|name| *name == check.name);
+    // What does not explain it stays in its order, behind.
+    place.filter(|_| check.state == CheckState::Fail && explains(check.name, facts)).unwrap_or(CAUSES.len())
+}
+
+/// Whether a check that fails may be why the other device is not reached.
+fn explains(name: CheckName, facts: &Facts) -> bool {
+    let Some(attempt) = &facts.attempt else { return false };
+    match name {
         CheckName::LocalFirewall => local_firewall::cuts_off(facts),
         // Where something came back, the network is not to blame.
-        CheckName::Interface | CheckName::Vpn => {
-            let lost = |attempt: &Attempt| attempt.is_unanswered() || attempt.outcome == Outcome::UnknownName;
-            facts.attempt.as_ref().is_some_and(lost)
-        }
+        CheckName::Interface | CheckName::Vpn => attempt.is_unanswered() || attempt.outcome == Outcome::UnknownName,
+        // These are about this device's own server, too.
+        CheckName::Port => attempt.outcome == Outcome::NotLanline,
+        CheckName::Server => matches!(
+            attempt.outcome,
+            Outcome::Refused | Outcome::UnknownName | Outcome::HungUp | Outcome::SaidNothing | Outcome::Itself
+        ),
         _ => true,
-    };
-    // What does not explain it stays in its order, behind.
-    if explains { CAUSES.iter().position(|name| *name == check.name).unwrap_or(CAUSES.len()) } else { CAUSES.len() + 1 }
+    }
 }
 
 /// As plain text to be passed on. What checks say names nobody: of devices they know addresses alone.

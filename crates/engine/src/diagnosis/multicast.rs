@@ -180,13 +180,18 @@ fn refused(name: &str, trouble: Trouble, deaf: bool) -> (String, String) {
     match trouble {
         Trouble::PortTaken => (
             format!("Another program holds UDP port {DEFAULT_PORT} for itself, so that this device {what} on {name}."),
-            format!("End that program, which `{}` shows; this device then hears others within a minute.", holder(DEFAULT_PORT)),
+            format!(
+                "End that program, which `{}` shows; this device then hears others within a minute.",
+                holder(DEFAULT_PORT)
+            ),
         ),
         Trouble::NotPermitted => (
             format!("The system or a firewall on this device does not let this program: it {what} on {name}."),
             PERMISSION_ADVICE.to_owned(),
         ),
-        Trouble::NoWay => (format!("The interface {name} takes no multicast: this device {what} there."), format!("{WITHOUT}.")),
+        Trouble::NoWay => {
+            (format!("The interface {name} takes no multicast: this device {what} there."), format!("{WITHOUT}."))
+        }
         Trouble::Flooded => (
             format!("So much is said on {name} that this device {what} for now."),
             "Look for what floods the network; this device tries again by itself.".to_owned(),
@@ -210,13 +215,17 @@ fn holder(port: u16) -> String {
 /// Multicast DNS does not run; the other ways go on.
 fn of_mdns(mdns: &MdnsTraffic) -> Option<Told> {
     let finding = match mdns.stopped? {
-        Trouble::PortTaken => "Another program holds UDP port 5353 for itself, so that devices are not found by multicast DNS.",
+        Trouble::PortTaken => {
+            "Another program holds UDP port 5353 for itself, so that devices are not found by multicast DNS."
+        }
         Trouble::NotPermitted => "The system does not let this program use multicast DNS.",
         Trouble::Flooded => "So much comes by multicast DNS that it rests for now.",
         Trouble::NoWay | Trouble::Failed => "Multicast DNS does not run here.",
     };
     let remedy = match mdns.stopped? {
-        Trouble::PortTaken => format!("End that program, which `{}` shows; other ways to find devices go on.", holder(5353)),
+        Trouble::PortTaken => {
+            format!("End that program, which `{}` shows; other ways to find devices go on.", holder(5353))
+        }
         Trouble::NotPermitted => PERMISSION_ADVICE.to_owned(),
         _ => "Other ways to find devices go on, and it is tried again by itself.".to_owned(),
     };

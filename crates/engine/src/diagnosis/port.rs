@@ -1,6 +1,11 @@
 //! Whether another program holds the port, here or at the other device.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Named, attempt::Outcome, facts::Facts};
 use crate::api::{Check, CheckName, ErrorCode};
@@ -16,15 +21,18 @@ pub(super) fn check(facts: &Facts) -> Check {
     }
     let port = facts.port;
     let failed = facts.server.failure.as_ref().is_some_and(|failure| failure.code == ErrorCode::PortInUse);
-    if failed || facts.port_is_taken {
-        return THIS.fail(
+    match facts.port_is {
+        port_is if failed || port_is == Port::Taken => THIS.fail(
             format!("Another program listens on port {port}, so that this device cannot."),
             format!("End that program, or take another port: `lanline serve --port {}`.", other(port)),
-        );
-    }
-    match facts.server.running {
-        true => THIS.ok(format!("This device holds port {port}.")),
-        false => THIS.ok(format!("Port {port} is free.")),
+        ),
+        _ if facts.server.running => THIS.ok(format!("This device holds port {port}.")),
+        Port::Forbidden => THIS.fail(
+            format!("The system does not let this program listen on port {port}."),
+            "Take a port above 1023 that no other program was promised: `lanline serve --port 12345`.",
+        ),
+        Port::Free | Port::Taken => THIS.ok(format!("Port {port} is free.")),
+        Port::Unknown => THIS.skipped(format!("It is not known whether port {port} is free.")),
     }
 }
 
@@ -33,15 +41,47 @@ fn other(port: u16) -> u16 {
     port.checked_add(1).unwrap_or(port - 1)
 }
 
-/// Whether nobody else could listen on a port. Looks by listening for a moment; blocks.
-pub(super) fn is_taken(addresses: &[SocketAddr], port: u16) -> bool {
+/// What is known of a port on this device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Port {
+    /// Nobody else holds it.
+    Free,
+    /// Another program does.
+    Taken,
+    /// The system does not let this program have it.
+    Forbidden,
+    /// It could not be looked.
+    #[default]
+    Unknown,
+}
+
+/// Looks whether a port could be had, at the addresses given or at all. Nothing listens for that; blocks.
+pub(super) fn look(addresses: &[SocketAddr], port: u16) -> Port {
     let all = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
     let given: Vec<SocketAddr> = addresses.iter().map(|address| SocketAddr::from((address.ip(), port))).collect();
     let addresses = if given.is_empty() { all.to_vec() } else { given };
-    let taken = |address: &SocketAddr| {
-        TcpListener::bind(address).is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
-    };
-    addresses.iter().any(taken)
+    let looked: Vec<Port> = addresses.iter().map(|address| have(*address)).collect();
+    // A machine without IPv6 says so of one, which does not count where the other is known.
+    [Port::Taken, Port::Forbidden, Port::Free].into_iter().find(|port| looked.contains(port)).unwrap_or_default()
+}
+
+fn have(address: SocketAddr) -> Port {
+    let bound = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // As a server does on these systems; on Windows it would mean to share the port.
+        if cfg!(unix) {
+            socket.set_reuse_address(true)?;
+        }
+        socket.bind(&address.into())
+    });
+    match bound.map_err(|error| error.kind()) {
+        Ok(()) => Port::Free,
+        Err(ErrorKind::AddrInUse) => Port::Taken,
+        Err(ErrorKind::PermissionDenied) => Port::Forbidden,
+        Err(_) => Port::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -51,11 +91,13 @@ mod tests {
     #[test]
     fn a_port_that_somebody_listens_on_is_taken() {
         let localhost = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let held = TcpListener::bind(localhost).unwrap();
+        let held = std::net::TcpListener::bind(localhost).unwrap();
         let port = held.local_addr().unwrap().port();
-        assert!(is_taken(&[localhost], port));
+        assert_eq!((look(&[localhost], port), look(&[], port)), (Port::Taken, Port::Taken));
         drop(held);
-        assert!(!is_taken(&[localhost], port));
+        assert_eq!(look(&[localhost], port), Port::Free);
+        // Of nobody here (RFC 5737).
+        assert_eq!(look(&[SocketAddr::from(([192, 0, 2, 1], 0))], port), Port::Unknown);
         assert_eq!((other(1), other(u16::MAX)), (2, u16::MAX - 1));
     }
 }

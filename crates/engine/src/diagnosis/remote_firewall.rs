@@ -18,10 +18,10 @@ pub(super) fn check(facts: &Facts) -> Check {
         return there(facts, attempt);
     }
     match facts.unreached() {
-        None if facts.said().next().is_none() => {
+        None if facts.reached_by().is_some() => THIS.ok("A connected device reaches this one."),
+        None => {
             THIS.skipped("Nothing stands in the way that is known; give the address of a device that is not reached.")
         }
-        None => THIS.ok("A connected device reaches this one."),
         Some(_) if local_firewall::shuts_out(facts).is_some() => THIS.skipped("The firewall of this device is in the way first."),
         Some(ReachOutcome::Refused) => THIS.skipped("Others were refused, which is no silent firewall."),
         Some(_) => THIS.fail(
@@ -41,18 +41,42 @@ fn there(facts: &Facts, attempt: &Attempt) -> Check {
                  or on Windows and macOS allow Lanline when it asks; `lanline doctor` there says which."
             ),
         ),
-        // On a link of ours, and not known whether it is there.
-        (Outcome::Silent, None | Some(Neighbour::Doubted))
-            if attempt.link(&facts.links).is_some() && !local_firewall::cuts_off(facts) =>
-        {
-            THIS.warn(
-                format!("Nothing came back from {}: a firewall there drops it, or the device is off.", attempt.shown()),
-                format!("See that the device is on, and allow port {port} in its firewall; `lanline doctor` there says how."),
-            )
+        // On a link of ours, and the system does not tell whether it is there.
+        (Outcome::Silent | Outcome::NoDevice | Outcome::NoWay, None) if is_beside(facts, attempt) => {
+            let (finding, remedy) = unsure(attempt, port);
+            THIS.fail(finding, remedy)
+        }
+        (Outcome::Silent | Outcome::NoDevice, Some(Neighbour::Doubted)) if is_beside(facts, attempt) => {
+            let (finding, remedy) = unsure(attempt, port);
+            THIS.warn(finding, remedy)
         }
         (Outcome::Silent | Outcome::NoDevice | Outcome::NoWay | Outcome::UnknownName | Outcome::NotPermitted, _) => {
             THIS.skipped("It is not known: nothing came back from the other device.")
         }
-        _ => THIS.ok(format!("{} lets connections in at port {port}.", attempt.ip())),
+        (Outcome::Refused, _) => THIS.skipped(format!(
+            "{} is reached and says no, as a device without a server does, and a firewall that rejects.",
+            attempt.ip()
+        )),
+        (Outcome::Itself, _) => THIS.skipped("That is this device itself."),
+        (Outcome::Failed, _) => THIS.skipped("It is not known: the connection failed on this device."),
+        (
+            Outcome::Answers(_) | Outcome::NotLanline | Outcome::SaidNothing | Outcome::OtherVersion | Outcome::HungUp,
+            _,
+        ) => THIS.ok(format!("{} lets connections in at port {port}.", attempt.ip())),
     }
+}
+
+/// Whether the other device is on a link of this one, that works, and nothing on this one is in the way.
+fn is_beside(facts: &Facts, attempt: &Attempt) -> bool {
+    attempt.link(&facts.links).is_some_and(|link| link.up) && !local_firewall::cuts_off(facts)
+}
+
+fn unsure(attempt: &Attempt, port: u16) -> (String, String) {
+    (
+        format!("Nothing came back from {}: a firewall there drops it, or no device is there.", attempt.shown()),
+        format!(
+            "See that the device is on and has this address (`lanline status`), and allow port {port} in its firewall; \
+             `lanline doctor` there says how."
+        ),
+    )
 }

@@ -1,7 +1,7 @@
 //! By which interface and over which router an address is reached, as the system says.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     time::Duration,
 };
 
@@ -26,7 +26,13 @@ pub(super) fn to(address: SocketAddr, links: &[Link], limit: Duration) -> Option
     let source = source(address);
     let told = (platform::SYSTEM == System::Linux).then(|| {
         let ip = address.ip().to_string();
-        platform::told_by("ip", &["-j", "route", "get", &ip], limit).ok().and_then(|told| parse(&told))
+        let zone = match address {
+            SocketAddr::V6(address) => links.iter().find(|link| link.index != 0 && link.index == address.scope_id()),
+            SocketAddr::V4(_) => None,
+        };
+        let zone = zone.map(|link| ["oif", &link.name]);
+        let asked = ["-j", "route", "get", &ip].into_iter().chain(zone.into_iter().flatten());
+        platform::told_by("ip", &asked.collect::<Vec<_>>(), limit).ok().and_then(|told| parse(&told))
     });
     match (told.flatten(), source) {
         (Some(route), source) => Some(Route { source: source.or(route.source), ..route }),
@@ -46,9 +52,11 @@ fn source(address: SocketAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
 }
 
-/// Whether there is a way to addresses that are nowhere near: TEST-NET-1 (RFC 5737) stands for them. Nothing is sent.
+/// Whether there is a way to addresses that are nowhere near: those of documentation (RFC 5737, RFC 3849) stand for them.
+/// Nothing is sent.
 pub(super) fn has_default() -> bool {
-    source(SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9))).is_some()
+    let far = [IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()];
+    far.into_iter().any(|ip| source((ip, 9).into()).is_some())
 }
 
 /// The route in what `ip -j route get` says.

@@ -19,10 +19,7 @@ pub(super) enum Sounding {
     /// It does not say.
     Unknown,
     /// What was counted before all were asked, and after.
-    Counted {
-        before: Traffic,
-        after: Traffic,
-    },
+    Counted { before: Traffic, after: Traffic },
 }
 
 impl Sounding {
@@ -45,5 +42,12 @@ impl Sounding {
         transports.ask();
         tokio::time::sleep(ANSWERED).await;
         Self::Counted { before, after: transports.traffic() }
+    }
+
+    /// Whether the system took anything that was said to all.
+    pub(super) fn said_something(&self) -> bool {
+        let Self::Counted { before, after } = self else { return false };
+        let sent = |traffic: &Traffic| traffic.links.iter().map(|link| link.sent).fold(0, u64::saturating_add);
+        sent(after) > sent(before)
     }
 }

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Named, attempt::Attempt, facts::Facts, local_firewall, vpn};
+use super::{
+    Named,
+    attempt::{Attempt, Outcome},
+    facts::Facts,
+    local_firewall, vpn,
+};
 use crate::api::{Check, CheckName};
 
 const THIS: Named = Named(CheckName::Subnet);
@@ -18,6 +23,9 @@ pub(super) fn check(facts: &Facts) -> Check {
     let ip = attempt.ip();
     if address.ip().is_loopback() || attempt.link(&facts.links).is_some() {
         return THIS.ok(format!("{ip} is on a network of this device."));
+    }
+    if attempt.outcome == Outcome::NotPermitted {
+        return THIS.skipped(format!("{ip} is on another network; whether there is a way to it was not tried."));
     }
     if !attempt.is_unanswered() {
         return THIS.ok(format!("{ip} is on another network, and there is a way to it."));

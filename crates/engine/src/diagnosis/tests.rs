@@ -52,6 +52,7 @@ fn each_way_to_fail_has_its_cause() {
     for (outcome, name) in [
         (O::Refused, C::Server),
         (O::HungUp, C::Server),
+        (O::SaidNothing, C::Server),
         (O::Itself, C::Server),
         (O::NotLanline, C::Port),
         (O::OtherVersion, C::Version),
@@ -73,9 +74,14 @@ fn each_way_to_fail_has_its_cause() {
         assert_eq!(cause(&Facts::dialled(FAR, outcome)), Some(C::Subnet));
     }
     assert_eq!(cause(&Facts::dialled(FAR, O::NoWay)), Some(C::Subnet));
-    // Where it is not known whether it is there, nothing is said to be so.
-    let unknown = Facts::dialled(BESIDE, O::Silent);
-    assert_eq!((cause(&unknown), state(&unknown, C::RemoteFirewall)), (None, CheckState::Warn));
+    // Systems that do not tell whether it is there leave two causes, and what is to be done about both.
+    for outcome in [O::Silent, O::NoDevice, O::NoWay] {
+        let unknown = Facts::dialled(BESIDE, outcome);
+        assert_eq!(cause(&unknown), Some(C::RemoteFirewall), "{outcome:?}");
+        assert!(tell(&unknown).checks[0].finding.contains("or no device is there"));
+    }
+    let doubted = with_neighbour(Neighbour::Doubted, O::Silent);
+    assert_eq!((cause(&doubted), state(&doubted, C::RemoteFirewall)), (None, CheckState::Warn));
     let mut nobody = Facts::well();
     nobody.attempt = Some(attempt::Attempt { address: None, outcome: O::UnknownName, route: None, neighbour: None });
     assert_eq!(cause(&nobody), Some(C::Server));
@@ -137,8 +143,105 @@ fn what_others_see_of_the_server_is_told() {
     assert_eq!(failed(&taken), [C::Port]);
     taken.server.failure = None;
     assert_eq!((failed(&taken), state(&taken, C::Server)), (vec![], CheckState::Warn));
-    taken.port_is_taken = true;
+    taken.port_is = port::Port::Forbidden;
     assert_eq!(failed(&taken), [C::Port]);
+    taken.port_is = port::Port::Unknown;
+    assert_eq!((failed(&taken), state(&taken, C::Port)), (vec![], CheckState::Skipped));
+    taken.port_is = port::Port::Taken;
+    assert_eq!(failed(&taken), [C::Port]);
+}
+
+/// What a device says that is at `from` and sees this one as `address`.
+fn seen_by(facts: Facts, from: &str, outcome: ReachOutcome, address: &str) -> Facts {
+    let mut facts = facts.seen(outcome, address);
+    facts.views.last_mut().unwrap().from = from.into();
+    facts
+}
+
+#[test]
+fn who_is_on_this_machine_or_behind_a_router_says_nothing_of_the_way_in() {
+    use CheckName as C;
+    // Hidden rules: only who came from outside shows that they let it in.
+    let hidden = || Facts { firewall: local_firewall::Firewall::hidden(), ..Facts::well() };
+    for (from, address) in [("127.0.0.1", "127.0.0.1"), ("192.168.1.5", "192.168.1.5"), ("192.168.1.7", "172.16.0.1")] {
+        let open = seen_by(hidden(), from, ReachOutcome::Open, address);
+        assert_eq!(open.reached_by(), None, "{from}");
+        assert_eq!(state(&open, C::LocalFirewall), CheckState::Skipped, "{from}");
+        assert_eq!(state(&open, C::RemoteFirewall), CheckState::Skipped, "{from}");
+        // One of them that is reached does not outweigh one outside that is not, and its failure is nobody's.
+        let both = seen_by(open, "192.168.1.8", ReachOutcome::Silent, "192.168.1.5");
+        assert_eq!(both.unreached(), Some(ReachOutcome::Silent), "{from}");
+        let silent = seen_by(Facts::well(), from, ReachOutcome::Silent, address);
+        assert_eq!((silent.unreached(), failed(&silent)), (None, vec![]), "{from}");
+    }
+    let reached = seen_by(hidden(), "192.168.1.7", ReachOutcome::Open, "192.168.1.5");
+    assert_eq!(state(&reached, C::LocalFirewall), CheckState::Ok);
+    assert_eq!(state(&reached, C::RemoteFirewall), CheckState::Ok);
+    let finding = |facts: &Facts| tell(facts).checks.into_iter().find(|check| check.name == C::Server).unwrap().finding;
+    assert!(finding(&Facts::well()).contains("no other device is connected"));
+    assert!(finding(&Facts::well().seen(ReachOutcome::Untried, "192.168.1.5")).contains("no device could say"));
+    let mut older = Facts::well().seen(ReachOutcome::Open, "");
+    older.views[0].said = None;
+    assert!(finding(&older).contains("no device could say"));
+}
+
+#[test]
+fn a_server_for_this_machine_alone_is_told() {
+    let alone = Facts { listens_to_itself: true, ..Facts::well() };
+    assert_eq!(failed(&alone), [CheckName::Server]);
+    // Who is asked about this machine itself may be meant to.
+    let here = Facts { listens_to_itself: true, ..Facts::dialled("127.0.0.1:12346", Outcome::NotLanline) };
+    assert_eq!(failed(&here), [CheckName::Port]);
+}
+
+#[test]
+fn nothing_is_said_to_be_well_that_was_not_tried() {
+    use CheckName as C;
+    use CheckState as S;
+    use Outcome as O;
+    let states = |outcome| {
+        let facts = Facts::dialled(BESIDE, outcome);
+        [C::RemoteFirewall, C::Isolation, C::Permission].map(|name| state(&facts, name))
+    };
+    assert_eq!(states(O::Refused), [S::Skipped, S::Ok, S::Ok]);
+    assert_eq!(states(O::Itself), [S::Skipped, S::Skipped, S::Ok]);
+    assert_eq!(states(O::Failed), [S::Skipped, S::Skipped, S::Ok]);
+    assert_eq!(states(O::NotPermitted), [S::Skipped, S::Skipped, S::Fail]);
+    assert_eq!(states(O::UnknownName), [S::Skipped, S::Skipped, S::Skipped]);
+    assert_eq!(states(O::NotLanline), [S::Ok, S::Ok, S::Ok]);
+    assert_eq!(state(&Facts::dialled(FAR, O::NotPermitted), C::Subnet), S::Skipped);
+    assert_eq!(state(&Facts::dialled(FAR, O::Refused), C::Subnet), S::Ok);
+    assert_eq!(state(&Facts::well(), C::Permission), S::Skipped);
+}
+
+#[test]
+fn a_system_that_hides_what_it_forbids_is_suspected() {
+    for outcome in [Outcome::NoDevice, Outcome::NoWay] {
+        let facts = Facts { hides_refusals: true, ..Facts::dialled(BESIDE, outcome) };
+        assert_eq!(state(&facts, CheckName::Permission), CheckState::Warn);
+        assert_eq!(cause(&facts), Some(CheckName::RemoteFirewall));
+        let far = Facts { hides_refusals: true, ..Facts::dialled(FAR, outcome) };
+        assert_eq!(state(&far, CheckName::Permission), CheckState::Ok);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_this_devices_own_server_does_not_explain_that_another_is_silent() {
+    use CheckName as C;
+    let silent = || Facts { port_is: port::Port::Taken, ..with_neighbour(Neighbour::Doubted, Outcome::Silent) };
+    let mut facts = silent();
+    facts.server = ServerState::default();
+    // Both are told, and the failing port does not come first as if it were the cause.
+    assert_eq!(failed(&facts), [C::Port]);
+    assert_ne!(tell(&facts).checks[0].name, C::Port);
+    let mut facts = silent();
+    facts.server = ServerState {
+        failure: Some(ApiError::new(ErrorCode::Internal, "The server did not start.")),
+        ..ServerState::default()
+    };
+    facts.port_is = port::Port::Free;
+    assert_eq!(failed(&facts), [C::Server]);
+    assert_eq!(tell(&facts).checks[0].name, C::Interface);
 }
 
 #[test]
@@ -203,6 +306,9 @@ fn a_rule_of_this_device_is_the_cause_with_its_command() {
     assert_eq!(cause(&mute), Some(C::LocalFirewall));
     let all = with_rules(with_neighbour(Neighbour::There, Outcome::Silent), &rules(ALL, PASS));
     assert_eq!(cause(&all), Some(C::LocalFirewall));
+    // What this device itself rejects is no word of the other's.
+    let rejected = with_rules(Facts::dialled(BESIDE, Outcome::Refused), &rules(PASS, TCP));
+    assert_eq!(failed(&rejected), [C::LocalFirewall]);
     // A rule that has nothing to do with it comes later.
     let both = with_rules(with_neighbour(Neighbour::There, Outcome::Silent), &rules(TCP, PASS));
     assert_eq!(cause(&both), Some(C::RemoteFirewall));
@@ -294,10 +400,10 @@ async fn a_device_that_answers_says_whether_it_reaches_back() {
     for id in [alice.device_id(), bob.device_id()] {
         assert!(!diagnosis.report.contains(&id.to_string()));
     }
-    // And bob asks alice, who dialled him.
+    // And bob, who asks about others and listens on loopback.
     let told = bob.diagnose(Diagnose::default()).await.unwrap();
     let server = told.checks.into_iter().find(|check| check.name == CheckName::Server).unwrap();
-    assert!(server.finding.contains("reached from this machine"), "{server:?}");
+    assert!(server.state == CheckState::Fail && server.finding.contains("for this machine only"), "{server:?}");
     alice.close().await;
     bob.close().await;
 }

@@ -27,11 +27,8 @@ pub(super) async fn ask(node: &Node, port: u16, first: Option<DeviceId>) -> Vec<
     let mut peers: Vec<_> = peers.into_iter().map(|peer| (peer.device, peer.address)).collect();
     peers.sort_by_key(|(device, _)| Some(*device) != first);
     let asking = peers.into_iter().take(ASKED).map(|(device, address)| async move {
-        let from = match Address::parse(&address, port) {
-            Ok(Address::Socket(address)) => address.ip().to_string(),
-            _ => address,
-        };
-        View { from, said: ask_one(node, device, port).await }
+        let from = ip(&address).map(|ip| ip.to_string()).unwrap_or_default();
+        View { from, said: ask_one(node, device, port).await.map(canonical) }
     });
     join_all(asking).await
 }
@@ -51,6 +48,12 @@ fn ip(address: &str) -> Option<IpAddr> {
     }
 }
 
+/// Where it sees this device is what it says, and any text: only an IP address is passed on, as this device writes it.
+fn canonical(said: reaching::View) -> reaching::View {
+    let ip = said.address.parse::<IpAddr>();
+    reaching::View { address: ip.map(|ip| ip.to_canonical().to_string()).unwrap_or_default(), ..said }
+}
+
 async fn ask_one(node: &Node, device: DeviceId, port: u16) -> Option<reaching::View> {
     let (answer, answered) = oneshot::channel();
     let asked = node.core().write(move |machine, _| {
@@ -60,4 +63,33 @@ async fn ask_one(node: &Node, device: DeviceId, port: u16) -> Option<reaching::V
     });
     asked.await.ok()?;
     tokio::time::timeout(LIMITS.reach, answered).await.ok()?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use lanline_protocol::frame::ReachOutcome;
+
+    use super::*;
+
+    #[test]
+    fn nobody_puts_words_into_a_finding() {
+        for (said, passed_on) in [
+            ("call Bob", ""),
+            ("192.168.1.5, which is hacked", ""),
+            ("192.168.1.5", "192.168.1.5"),
+            ("::ffff:192.168.1.5", "192.168.1.5"),
+            ("2001:DB8:0::5", "2001:db8::5"),
+            ("", ""),
+        ] {
+            let view = reaching::View { outcome: ReachOutcome::Open, address: said.into(), ahead_us: None };
+            assert_eq!(canonical(view).address, passed_on, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_connected_device_is_at_an_address_without_its_port() {
+        assert_eq!(ip("192.168.1.7:5000"), Some("192.168.1.7".parse().unwrap()));
+        assert_eq!(ip("[::ffff:192.168.1.7]:5000"), Some("192.168.1.7".parse().unwrap()));
+        assert_eq!(ip("somewhere:5000"), None);
+    }
 }

@@ -23,4 +23,4 @@ pub(crate) use pin::Pin;
 pub(crate) use program::{Unsaid, told_by};
 pub(crate) use socket::{for_this_user, is_same_user, remove_socket, socket_elsewhere, socket_in};
 pub(crate) use space::{free, is_full};
-pub(crate) use system::{PERMISSION_ADVICE, SYSTEM, System, is_tunnel};
+pub(crate) use system::{HIDES_REFUSALS, PERMISSION_ADVICE, SYSTEM, System, is_host_down, is_tunnel};

@@ -33,6 +33,22 @@ pub(crate) const PERMISSION_ADVICE: &str = if cfg!(target_os = "macos") {
     "See whether a sandbox or a security policy keeps Lanline from the network (its unit, snap or container), and allow it."
 };
 
+/// Whether the system says, of what it does not let this program do on the local network, that nobody is there
+/// (`EHOSTUNREACH`) and not that it is forbidden.
+pub(crate) const HIDES_REFUSALS: bool = cfg!(any(target_os = "macos", target_os = "ios"));
+
+/// Whether an error says that a device is down, for which the standard library has no word: `EHOSTDOWN`.
+pub(crate) fn is_host_down(error: &std::io::Error) -> bool {
+    const HOST_DOWN: i32 = if cfg!(windows) {
+        10_064
+    } else if cfg!(any(target_os = "linux", target_os = "android")) {
+        112
+    } else {
+        64
+    };
+    error.raw_os_error() == Some(HOST_DOWN)
+}
+
 /// Whether an interface is a tunnel, as far as the system says: one that it carries no Ethernet on.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_tunnel(interface: &str) -> bool {
