@@ -13,7 +13,7 @@ mod windows;
 use std::time::Duration;
 
 use self::{
-    firewalld::Zone,
+    firewalld::Zones,
     ruleset::{ChainName, Fate, Packet, Protocol, Ruleset, Way},
 };
 use super::{LIMITS, Named, facts::Facts};
@@ -39,7 +39,7 @@ pub(super) struct Firewall {
     ufw: bool,
     /// Whether firewalld runs, and what it lets in where it says so.
     firewalld: bool,
-    zone: Option<Zone>,
+    zones: Option<Zones>,
     windows: Option<windows::Policy>,
     macos: Option<macos::Policy>,
 }
@@ -95,7 +95,10 @@ impl Firewall {
         let status = ask("ufw", &["status"]).ok().and_then(|told| ufw::is_on(&told));
         let enabled = || std::fs::read_to_string("/etc/ufw/ufw.conf").is_ok_and(|settings| ufw::is_enabled(&settings));
         let firewalld = ask("firewall-cmd", &["--state"]).is_ok();
-        let zone = firewalld.then(|| ask("firewall-cmd", &["--list-all"]).ok()).flatten();
+        let zones = || {
+            let default = ask("firewall-cmd", &["--get-default-zone"]).ok()?;
+            firewalld::parse(&ask("firewall-cmd", &["--list-all-zones"]).ok()?, default.trim())
+        };
         Self {
             nft: nft.ok().and_then(|told| nft::parse(&told)),
             iptables: [
@@ -105,7 +108,7 @@ impl Firewall {
             hidden,
             ufw: status.unwrap_or_else(enabled),
             firewalld,
-            zone: zone.and_then(|told| firewalld::parse(&told)),
+            zones: firewalld.then(zones).flatten(),
             ..Self::default()
         }
     }
@@ -113,27 +116,28 @@ impl Firewall {
     /// Whether it is known what it does.
     pub(super) fn is_known(&self) -> bool {
         let some_rules = self.nft.is_some() || self.iptables.iter().any(Option::is_some);
-        some_rules && !self.hidden || self.zone.is_some() || self.windows.is_some() || self.macos.is_some()
+        some_rules && !self.hidden || self.zones.is_some() || self.windows.is_some() || self.macos.is_some()
     }
 
     /// What becomes of a packet, and by whose rule.
     pub(super) fn fate(&self, packet: &Packet) -> (Fate, Option<ChainName>) {
-        let by_nft = self.nft.as_ref().map(|rules| rules.fate(packet));
         let old = self.iptables.get(usize::from(!packet.is_v4)).and_then(Option::as_ref);
-        let by_iptables = old.map(|rules| rules.fate(packet));
-        let told = match (by_nft, by_iptables) {
-            (Some((Fate::Dropped, chain)), _) => (Fate::Dropped, chain.cloned()),
-            // It understands its own rules, of which nft shows what it does not.
-            (_, Some((fate, chain))) => (fate, chain.cloned()),
-            (Some((fate, chain)), None) => (fate, chain.cloned()),
-            (None, None) => (Fate::Passes, None),
-        };
+        let by_iptables = old.map(|rules| rules.fate(packet, |_| true));
+        // Of its own chains iptables understands what nft shows and does not; whoever else has rules is asked, too.
+        let by_nft = self.nft.as_ref().map(|rules| rules.fate(packet, |name| old.is_none() || !is_of_iptables(name)));
+        // Of two with the same fate, the last.
+        let told = by_nft.into_iter().chain(by_iptables).max_by_key(|(fate, _)| *fate);
+        let mut told = told.map_or((Fate::Passes, None), |(fate, chain)| (fate, chain.cloned()));
         if told.0 == Fate::Dropped || packet.way == Way::Out || packet.established {
             return told;
         }
         let port = packet.destination_port.unwrap_or_default();
-        let shut = self.zone.as_ref().is_some_and(|zone| self.nft.is_none() && !zone.lets_in(packet.protocol, port))
-            || self.windows.as_ref().is_some_and(|policy| !policy.lets_in(&program(), packet.protocol, port))
+        // Where its rules can be read, they say more than its zones.
+        if let Some(zones) = self.zones.as_ref().filter(|_| self.nft.is_none()) {
+            let fate = zones.fate(packet.interface.as_deref().unwrap_or_default(), packet.protocol, port);
+            told.0 = told.0.max(fate);
+        }
+        let shut = self.windows.as_ref().is_some_and(|policy| !policy.lets_in(&program(), packet.protocol, port))
             || self.macos.is_some_and(|policy| matches!(policy, macos::Policy::Blocks | macos::Policy::BlocksAll));
         if shut { (Fate::Dropped, told.1) } else { told }
     }
@@ -142,15 +146,12 @@ impl Firewall {
         let in_chain = |name: &ChainName| name.table == "firewalld";
         let old = self.iptables.iter().flatten().any(|rules| rules.has_chain("ufw-"))
             || self.nft.as_ref().is_some_and(|rules| rules.has_chain("ufw-"));
-        // iptables' own tables, as nft shows them.
-        let of_iptables =
-            |name: &ChainName| name.table == "filter" && matches!(name.chain.as_str(), "INPUT" | "OUTPUT");
         match chain {
             _ if self.windows.is_some() => Tool::Windows,
             _ if self.macos.is_some() => Tool::MacOs,
             Some(chain) if in_chain(chain) => Tool::Firewalld,
-            Some(chain) if of_iptables(chain) && (self.ufw || old) => Tool::Ufw,
-            Some(chain) if of_iptables(chain) => Tool::Iptables,
+            Some(chain) if is_of_iptables(chain) && (self.ufw || old) => Tool::Ufw,
+            Some(chain) if is_of_iptables(chain) => Tool::Iptables,
             Some(chain) => Tool::Nft(chain.clone()),
             None if self.ufw => Tool::Ufw,
             None if self.firewalld || self.nft.as_ref().is_some_and(|rules| rules.has_table("firewalld")) => {
@@ -161,10 +162,19 @@ impl Firewall {
     }
 }
 
+/// Whether it is one of iptables' own chains, as nft shows them.
+fn is_of_iptables(name: &ChainName) -> bool {
+    let chain = matches!(name.chain.as_str(), "INPUT" | "OUTPUT");
+    chain && name.table == "filter" && matches!(name.family.as_str(), "ip" | "ip6")
+}
+
 /// Where this program is, as firewalls that are about programs name it.
 fn program() -> String {
     std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default()
 }
+
+/// What shows the rules of firewalld about what goes out.
+const POLICIES: &str = "sudo firewall-cmd --list-all-policies";
 
 /// What lets a packet through that is dropped: the exact command, or where it is to be set.
 pub(super) fn command(facts: &Facts, packet: &Packet) -> String {
@@ -178,7 +188,18 @@ pub(super) fn command(facts: &Facts, packet: &Packet) -> String {
     match (firewall.tool(chain.as_ref()), packet.way) {
         (Tool::Ufw, Way::In) => format!("sudo ufw allow {port}/{protocol}"),
         (Tool::Ufw, Way::Out) => format!("sudo ufw allow out {port}/{protocol}"),
-        (Tool::Firewalld, _) => format!("sudo firewall-cmd --add-port={port}/{protocol}"),
+        (Tool::Firewalld, Way::In) => {
+            // The one holds now, the other after the next start.
+            let zone =
+                firewall.zones.as_ref().and_then(|zones| zones.of(packet.interface.as_deref().unwrap_or_default()));
+            let zone = zone.map(|zone| format!(" --zone={zone}")).unwrap_or_default();
+            format!(
+                "sudo firewall-cmd{zone} --add-port={port}/{protocol} && \
+                 sudo firewall-cmd --permanent{zone} --add-port={port}/{protocol}"
+            )
+        }
+        // Zones are about what comes in.
+        (Tool::Firewalld, Way::Out) => POLICIES.to_owned(),
         (Tool::Nft(name), _) => {
             let ChainName { family, table, chain } = name;
             format!("sudo nft insert rule {family} {table} {chain} {protocol} dport {port} accept")
@@ -189,10 +210,8 @@ pub(super) fn command(facts: &Facts, packet: &Packet) -> String {
             format!("sudo {program} -I {chain} -p {protocol} --dport {port} -j ACCEPT")
         }
         (Tool::Windows, way) => {
-            let way = if way == Way::In { "in" } else { "out" };
-            format!(
-                "netsh advfirewall firewall add rule name=Lanline dir={way} action=allow protocol={protocol} localport={port}"
-            )
+            let way = if way == Way::In { "dir=in localport" } else { "dir=out remoteport" };
+            format!("netsh advfirewall firewall add rule name=Lanline action=allow protocol={protocol} {way}={port}")
         }
         (Tool::MacOs, _) => {
             format!(
@@ -228,7 +247,7 @@ pub(super) fn check(facts: &Facts) -> Check {
         return match packet.way {
             Way::Out => THIS.fail(
                 format!("The firewall of this device drops what it sends to {ip}."),
-                allow(&command(facts, &packet)),
+                allow(vec![command(facts, &packet)]),
             ),
             Way::In => THIS.fail(
                 format!("The firewall of this device drops what {ip} answers."),
@@ -261,7 +280,7 @@ fn shut(facts: &Facts, packet: &Packet) -> Check {
             "The firewall of this device blocks all incoming connections.",
             "Turn off \"Block all incoming connections\" in System Settings, Network, Firewall, Options.",
         ),
-        _ => THIS.fail(finding, allow(&command(facts, packet))),
+        _ => THIS.fail(finding, allow(vec![command(facts, packet)])),
     }
 }
 
@@ -281,14 +300,14 @@ fn doubted(facts: &Facts, packet: &Packet) -> Check {
     match (facts.unreached(), is_on || firewall.is_known() || firewall.hidden) {
         (Some(_), true) => THIS.fail(
             format!("Another device does not reach this one at port {port}, and the firewall of this device {rules}."),
-            allow(&command(facts, packet)),
+            allow(vec![command(facts, packet)]),
         ),
         (None, _) if is_on => THIS.warn(
             format!(
                 "A firewall is on ({}) and {rules}; it may drop connections to port {port}.",
                 if firewall.ufw { "ufw" } else { "firewalld" }
             ),
-            allow(&command(facts, packet)),
+            allow(vec![command(facts, packet)]),
         ),
         _ if firewall.hidden => THIS.skipped(
             "The rules of this device's firewall are not for this user to read; `sudo nft list ruleset` shows them.",
@@ -300,6 +319,13 @@ fn doubted(facts: &Facts, packet: &Packet) -> Check {
     }
 }
 
-fn allow(command: &str) -> String {
-    format!("Allow it: `{command}`.")
+/// What to do, by the commands for it, of which the whole can be copied.
+pub(super) fn allow(mut commands: Vec<String>) -> String {
+    commands.dedup();
+    if commands.iter().any(|command| command == POLICIES) {
+        return format!("Allow it in the policy of firewalld that drops what goes out, which `{POLICIES}` shows.");
+    }
+    // Windows' two command lines join commands in different ways.
+    let commands = if SYSTEM == System::Windows { commands.join("` and `") } else { commands.join(" && ") };
+    format!("Allow it: `{commands}`.")
 }

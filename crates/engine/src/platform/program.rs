@@ -2,8 +2,9 @@
 
 use std::{
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -52,8 +53,12 @@ pub(crate) fn told_by(program: &str, arguments: &[&str], limit: Duration) -> Res
     // What it says is read beside: it would wait for that before it ends.
     let (output, errors) = (child.stdout.take().map(read_beside), child.stderr.take().map(read_beside));
     let succeeded = wait(&mut child, deadline).ok_or(Unsaid::Failed)?;
-    let said = |beside: Option<std::thread::JoinHandle<Vec<u8>>>| beside.and_then(|beside| beside.join().ok());
-    let (output, errors) = (said(output).unwrap_or_default(), said(errors).unwrap_or_default());
+    // Something else that it started may hold its output open, for as long as that runs.
+    let left = || deadline.saturating_duration_since(Instant::now()).max(LOOK);
+    let said = |beside: Option<mpsc::Receiver<Vec<u8>>>| beside.and_then(|beside| beside.recv_timeout(left()).ok());
+    // Half an answer is none.
+    let output = said(output).ok_or(Unsaid::Failed)?;
+    let errors = said(errors).unwrap_or_default();
     if succeeded {
         return String::from_utf8(output).map_err(|_| Unsaid::Failed);
     }
@@ -63,13 +68,15 @@ pub(crate) fn told_by(program: &str, arguments: &[&str], limit: Duration) -> Res
     Err(if refused { Unsaid::NotAllowed } else { Unsaid::Failed })
 }
 
-fn read_beside(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
+fn read_beside(mut from: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (whole, read_whole) = mpsc::channel();
     std::thread::spawn(move || {
         let mut read = Vec::new();
         // Cut short where it says too much: then it is not understood.
         let _ = from.by_ref().take(ANSWER_MAX).read_to_end(&mut read);
-        read
-    })
+        let _ = whole.send(read);
+    });
+    read_whole
 }
 
 /// Whether it succeeded; `None`: it did not end in time, and was ended.
@@ -89,13 +96,21 @@ fn wait(child: &mut Child, deadline: Instant) -> Option<bool> {
 
 fn find(program: &str) -> Option<PathBuf> {
     if cfg!(windows) {
-        // Windows looks in its own folders first, and for the ending, too.
-        return Some(PathBuf::from(program));
+        // By its whole path: Windows looks first in the folder that this program is in, which others may write to.
+        let root = PathBuf::from(std::env::var_os("SystemRoot")?);
+        return Some(of_windows(&root, program)).filter(|path| path.is_absolute() && path.is_file());
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect::<Vec<_>>();
     folders.extend(FURTHER.iter().map(PathBuf::from));
     folders.into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+/// Where a program of Windows is.
+fn of_windows(root: &Path, program: &str) -> PathBuf {
+    let folder = root.join("System32");
+    let folder = if program == "powershell" { folder.join("WindowsPowerShell").join("v1.0") } else { folder };
+    folder.join(program).with_extension("exe")
 }
 
 /// An app without a console would have one shown for each program that it runs.
@@ -125,6 +140,13 @@ mod tests {
         let begun = Instant::now();
         assert_eq!(told_by("sleep", &["60"], Duration::from_millis(100)), Err(Unsaid::Failed));
         assert!(begun.elapsed() < LIMIT);
+        // What it leaves behind holds its output open.
+        let begun = Instant::now();
+        assert_eq!(told_by("sh", &["-c", "echo said; sleep 60 &"], Duration::from_secs(1)), Err(Unsaid::Failed));
+        assert!(begun.elapsed() < LIMIT);
+        assert!(
+            of_windows(Path::new("root"), "powershell").ends_with("System32/WindowsPowerShell/v1.0/powershell.exe")
+        );
         // More than a pipe holds.
         let much = told_by("sh", &["-c", "head -c 300000 /dev/zero | tr '\\0' x"], LIMIT).unwrap();
         assert_eq!(much.len(), 300_000);

@@ -85,6 +85,10 @@ fn read_rule<'a>(mut words: impl Iterator<Item = &'a str>) -> Rule {
             "-i" => add(Some(Trait::CameBy(vec![value().to_owned()])), &mut negated),
             "-o" => add(Some(Trait::GoesBy(vec![value().to_owned()])), &mut negated),
             "--ctstate" | "--state" => add(Some(states(value().split(','))), &mut negated),
+            "--ctstatus" => {
+                let translated = value().split(',').all(|word| matches!(word, "DNAT" | "SNAT"));
+                add(translated.then_some(Trait::Translated), &mut negated);
+            }
             "--comment" => {
                 value();
             }

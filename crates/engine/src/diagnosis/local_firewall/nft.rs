@@ -102,8 +102,9 @@ fn read_map(conditions: &[Condition], map: &Value, sets: &[&Value]) -> Vec<Rule>
     let pairs = map.get("data").and_then(|data| data.get("set")).and_then(Value::as_array);
     let Some(pairs) = pairs else {
         // A map of its own: anything may come of it.
-        let conditions = conditions.iter().cloned().chain([unknown()]).collect();
-        return vec![Rule { conditions, verdict: Some(Verdict::Drop) }];
+        let conditions: Vec<Condition> = conditions.iter().cloned().chain([unknown()]).collect();
+        let of = |verdict| Rule { conditions: conditions.clone(), verdict: Some(verdict) };
+        return vec![of(Verdict::Drop), of(Verdict::Accept)];
     };
     let rules = pairs.iter().filter_map(|pair| {
         let (key, of) = (pair.get(0)?, pair.get(1)?);
@@ -151,6 +152,9 @@ fn read_trait(left: &Value, right: &Value, sets: &[&Value]) -> Vec<Condition> {
     if let Some(ct) = left.get("ct") {
         return is(match text_of(ct, "key") {
             "state" => words().map(|words| states(words.iter().map(String::as_str))),
+            "status" => words()
+                .filter(|words| words.iter().all(|word| matches!(word.as_str(), "dnat" | "snat")))
+                .map(|_| Trait::Translated),
             _ => None,
         });
     }

@@ -116,6 +116,8 @@ pub(crate) enum Trait {
     },
     /// To destinations of these kinds.
     Kinds(Vec<Kind>),
+    /// Of a connection whose addresses this device rewrites, as routers do: none that begins or ends here.
+    Translated,
     /// Something that is not understood.
     Unknown,
 }
@@ -173,10 +175,13 @@ struct Doubt {
 }
 
 impl Ruleset {
-    /// What becomes of a packet, and in which chain that packets enter by themselves it ended.
-    pub(crate) fn fate(&self, packet: &Packet) -> (Fate, Option<&ChainName>) {
+    /// What becomes of a packet, and in which chain that packets enter by themselves it ended; of those, only the ones that
+    /// count.
+    pub(crate) fn fate(&self, packet: &Packet, counts: impl Fn(&ChainName) -> bool) -> (Fate, Option<&ChainName>) {
         let entered = |(name, chain): (&'_ ChainName, &Chain)| match chain.hook {
-            Some((way, priority)) if way == packet.way && applies(&name.family, packet) => Some(priority),
+            Some((way, priority)) if way == packet.way && applies(&name.family, packet) && counts(name) => {
+                Some(priority)
+            }
             _ => None,
         };
         let mut base: Vec<(i64, &ChainName)> =
@@ -317,6 +322,7 @@ impl Trait {
             Self::GoesBy(names) => named(names, Way::Out),
             Self::States { new, established } => Some(if packet.established { *established } else { *new }),
             Self::Kinds(kinds) => Kind::of(packet).map(|kind| kinds.contains(&kind)),
+            Self::Translated => Some(false),
             Self::Unknown => None,
         }
     }

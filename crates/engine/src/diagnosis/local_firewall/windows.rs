@@ -7,15 +7,17 @@ use serde_json::Value;
 
 use super::ruleset::{Protocol, port};
 
-/// What PowerShell is asked: the profile in force, and what it lets in or blocks.
+/// What PowerShell is asked: the profile in force, and what it lets in or blocks. Rules for apps of the store and for
+/// services name no program, and are about none like this.
 pub(crate) const QUESTION: &str = "\
 $p = New-Object -ComObject HNetCfg.FwPolicy2; \
 $t = $p.CurrentProfileTypes; \
 $one = @(1, 2, 4) | Where-Object { $t -band $_ }; \
 @{ profiles = @($one | ForEach-Object { @{ type = $_; on = $p.FirewallEnabled($_); \
 blocks_in = ($p.DefaultInboundAction($_) -eq 0); blocks_all = $p.BlockAllInboundTraffic($_) } }); \
-rules = @($p.Rules | Where-Object { $_.Enabled -and $_.Direction -eq 1 -and ($_.Profiles -band $t) } | ForEach-Object { \
-@{ program = $_.ApplicationName; protocol = $_.Protocol; ports = $_.LocalPorts; allows = ($_.Action -eq 1); \
+rules = @($p.Rules | Where-Object { $_.Enabled -and $_.Direction -eq 1 -and ($_.Profiles -band $t) \
+-and -not $_.LocalAppPackageId -and -not $_.ServiceName } | ForEach-Object { \
+@{ program = [Environment]::ExpandEnvironmentVariables($_.ApplicationName); protocol = $_.Protocol; ports = $_.LocalPorts; allows = ($_.Action -eq 1); \
 profiles = $_.Profiles } }) } | ConvertTo-Json -Depth 4 -Compress";
 
 /// What the firewall does.
@@ -146,6 +148,16 @@ mod tests {
         // One rule alone, as PowerShell writes it.
         assert!(policy(2, any).lets_in(LANLINE, Protocol::Tcp, 12345));
         assert!(!policy(2, "null").lets_in(LANLINE, Protocol::Tcp, 12345));
+    }
+
+    #[test]
+    fn rules_of_apps_and_services_are_not_asked_for() {
+        for word in ["-not $_.LocalAppPackageId", "-not $_.ServiceName", "ExpandEnvironmentVariables"] {
+            assert!(QUESTION.contains(word), "{word}");
+        }
+        // A program that is none, once it is expanded.
+        let any = r#"{"profiles":2,"allows":true,"protocol":6,"ports":"12345","program":""}"#;
+        assert!(policy(2, any).lets_in(LANLINE, Protocol::Tcp, 12345));
     }
 
     #[test]

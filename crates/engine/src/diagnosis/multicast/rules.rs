@@ -13,11 +13,7 @@ use super::{
     },
     THIS,
 };
-use crate::{
-    api::Check,
-    platform::{SYSTEM, System},
-    settings::DEFAULT_PORT,
-};
+use crate::{api::Check, settings::DEFAULT_PORT};
 
 /// Of Lanline's own announcements, and of multicast DNS (RFC 6762).
 const PORTS: [u16; 2] = [DEFAULT_PORT, 5353];
@@ -32,16 +28,13 @@ pub(super) fn check(facts: &Facts, link: &Link) -> Option<Check> {
     ports.dedup();
     let shown: Vec<String> = ports.iter().map(u16::to_string).collect();
     let way = if first.way == Way::In { "hear others" } else { "be heard" };
-    let mut commands: Vec<String> = dropped.iter().map(|packet| local_firewall::command(facts, packet)).collect();
-    commands.dedup();
-    // Of which each can be copied whole. Windows' two command lines join them in different ways.
-    let commands = match SYSTEM {
-        System::Windows => commands.join("` and `"),
-        _ => commands.join(" && "),
-    };
+    let commands = dropped.iter().map(|packet| local_firewall::command(facts, packet)).collect();
     Some(THIS.fail(
         format!("The firewall of this device drops UDP at port {}, so that it does not {way}.", shown.join(" and ")),
-        format!("Allow it: `{commands}`. Devices that are known by their address are reached all the same."),
+        format!(
+            "{} Devices that are known by their address are reached all the same.",
+            local_firewall::allow(commands)
+        ),
     ))
 }
 
