@@ -144,7 +144,7 @@ pub const COMPARISONS: usize = 8;
 pub const COMPARISONS_MS: u64 = 600_000;
 /// How long it is tried to reach a device that asks for it, in milliseconds.
 pub const REACH_MS: u64 = 3000;
-/// How often one device may ask to be reached within [`REACHES_MS`].
+/// How often one device, and strangers from one IP address together, may ask to be reached within [`REACHES_MS`].
 pub const REACHES: usize = 6;
 /// See [`REACHES`], in milliseconds.
 pub const REACHES_MS: u64 = 60_000;

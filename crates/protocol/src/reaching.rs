@@ -26,7 +26,12 @@ pub struct View {
 }
 
 /// Who asked lately, and when, in steady milliseconds.
-pub(crate) type Asked = BTreeMap<DeviceId, Vec<u64>>;
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    by: BTreeMap<DeviceId, Vec<u64>>,
+    /// Strangers, by the IP address that they came from: keys are made up at no cost.
+    from: BTreeMap<String, Vec<u64>>,
+}
 
 const GONE: CommandError = CommandError::NotFound("this device is not connected; ask while it is");
 
@@ -93,21 +98,32 @@ impl<S: Store> Replica<S> {
     /// Whether a device may have itself reached, which counts. Of strangers only so many are remembered: the rest is
     /// refused, so that whoever makes up keys takes neither memory nor more than a few connections a minute.
     fn may_be_reached(&mut self, now: Time, connection: ConnectionId, device: DeviceId) -> bool {
-        self.asked_to_reach.retain(|_, asked| {
-            asked.retain(|at| at.saturating_add(limits::REACHES_MS) > now.steady_ms);
-            !asked.is_empty()
-        });
-        let is_new = !self.asked_to_reach.contains_key(&device);
-        if is_new && self.asked_to_reach.len() >= limits::REACHING_STRANGERS && !self.is_with_fellow(connection) {
+        let stranger = !self.is_with_fellow(connection);
+        let from = self.sessions.get(&connection).map(|session| ip_of(&session.address).to_owned()).unwrap_or_default();
+        let Asked { by, from: places } = &mut self.asked_to_reach;
+        forget(by, now);
+        forget(places, now);
+        let is_new = !by.contains_key(&device);
+        if stranger && is_new && by.len() >= limits::REACHING_STRANGERS {
             return false;
         }
-        let asked = self.asked_to_reach.entry(device).or_default();
-        let may = asked.len() < limits::REACHES;
-        if may {
-            asked.push(now.steady_ms);
+        let often = |asked: Option<&Vec<u64>>| asked.is_some_and(|asked| asked.len() >= limits::REACHES);
+        if often(by.get(&device)) || stranger && often(places.get(&from)) {
+            return false;
         }
-        may
+        by.entry(device).or_default().push(now.steady_ms);
+        if stranger {
+            places.entry(from).or_default().push(now.steady_ms);
+        }
+        true
     }
+}
+
+fn forget<K: Ord>(asked: &mut BTreeMap<K, Vec<u64>>, now: Time) {
+    asked.retain(|_, asked| {
+        asked.retain(|at| at.saturating_add(limits::REACHES_MS) > now.steady_ms);
+        !asked.is_empty()
+    });
 }
 
 /// The IP address in `ip:port`, `[v6]:port` or `[v6%zone]:port`. A zone means nothing on another device.

@@ -183,7 +183,7 @@ impl<S: Store> Replica<S> {
             codes,
             known,
             asked_to_compare: BTreeMap::new(),
-            asked_to_reach: BTreeMap::new(),
+            asked_to_reach: crate::reaching::Asked::default(),
             shown_lately: BTreeMap::new(),
             out,
             failed: None,

@@ -58,7 +58,8 @@ pub(crate) struct Connections {
     greetings: Vec<Greeting>,
     joins: Vec<Join>,
     comparisons: Vec<(DeviceId, Compared)>,
-    views: Vec<(DeviceId, oneshot::Sender<View>)>,
+    /// Who waits for what a device says of reaching this one, and at which port.
+    views: Vec<(DeviceId, u16, oneshot::Sender<View>)>,
 }
 
 pub(super) struct Open {
@@ -217,15 +218,18 @@ impl Connections {
         awaited
     }
 
-    /// Answers when a device says whether it reaches this one.
-    pub(crate) fn await_view(&mut self, device: DeviceId, answer: oneshot::Sender<View>) {
-        self.views.retain(|(_, answer)| !answer.is_closed());
-        self.views.push((device, answer));
+    /// Answers when a device says whether it reaches this one at a port. Whether it is still to be asked: somebody else may
+    /// wait for the same.
+    pub(crate) fn await_view(&mut self, device: DeviceId, port: u16, answer: oneshot::Sender<View>) -> bool {
+        self.views.retain(|(_, _, answer)| !answer.is_closed());
+        let is_first = !self.views.iter().any(|(of, at, _)| (*of, *at) == (device, port));
+        self.views.push((device, port, answer));
+        is_first
     }
 
     /// It says so.
     pub(super) fn viewed(&mut self, device: DeviceId, view: &View) {
-        for (_, answer) in self.views.extract_if(.., |(of, _)| *of == device) {
+        for (_, _, answer) in self.views.extract_if(.., |(of, _, _)| *of == device) {
             let _ = answer.send(view.clone());
         }
     }
@@ -234,7 +238,7 @@ impl Connections {
     pub(super) fn ended(&mut self, steady_ms: u64, connection: ConnectionId, reason: &CloseReason) -> Option<Open> {
         let open = self.open.remove(&connection)?;
         self.ended.insert(open.device, word(reason));
-        self.views.retain(|(device, _)| *device != open.device);
+        self.views.retain(|(device, _, _)| *device != open.device);
         let other = self.open.iter().find(|(_, other)| other.device == open.device).map(|(id, _)| *id);
         for mut greeting in
             self.greetings.extract_if(.., |greeting| greeting.connection == connection).collect::<Vec<_>>()
@@ -335,4 +339,30 @@ pub(crate) fn is_greeted(replica: &Replica, device: DeviceId) -> bool {
 /// A reason as events tell it: the peer's own word where it gave one.
 pub(super) fn word(reason: &CloseReason) -> String {
     reason.said().unwrap_or(reason.name()).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use lanline_protocol::{frame::ReachOutcome, identity::DeviceKey};
+
+    use super::*;
+
+    #[test]
+    fn of_two_who_wait_for_the_same_view_one_asks_and_both_are_answered() {
+        let device = DeviceKey::from_seed(&[1; 32]).public().device_id();
+        let mut connections = Connections::default();
+        let ((first, mut one), (second, mut two)) = (oneshot::channel(), oneshot::channel());
+        assert!(connections.await_view(device, 12345, first));
+        assert!(!connections.await_view(device, 12345, second));
+        let view = View { outcome: ReachOutcome::Open, address: "192.168.1.5".into(), ahead_us: None };
+        connections.viewed(device, &view);
+        assert_eq!((one.try_recv(), two.try_recv()), (Ok(view.clone()), Ok(view)));
+        // Who gave up waits no more, and another port is another question.
+        let ((gone, waited), (next, _next), (other, _other)) =
+            (oneshot::channel(), oneshot::channel(), oneshot::channel());
+        assert!(connections.await_view(device, 12345, gone));
+        drop(waited);
+        assert!(connections.await_view(device, 12345, next));
+        assert!(connections.await_view(device, 12346, other));
+    }
 }

@@ -103,27 +103,44 @@ fn reach_often() {
     assert!(became(&mut hand, ReachOutcome::Refused));
 }
 
+/// A stranger with a key of its own, who asks once from an address; whether anything was tried.
+fn stranger_asks(hand: &mut Hand, number: u8, address: String) -> bool {
+    let key = DeviceKey::from_seed(&[100 + number; 32]).public();
+    let connection = ConnectionId(1_000_000 + u64::from(number));
+    let now = hand.world.now;
+    let alice = hand.world.replica(ALICE);
+    alice.connected(now, connection, key, Hash::new([number; 32]), false, address).unwrap();
+    let hello = Hello { store: StoreId::new([number; 16]), name: String::new(), agent: String::new() };
+    for frame in [Frame::Hello(hello), Frame::Reach(Reach { port: PORT })] {
+        alice.frame(now, connection, &frame.encode()).unwrap();
+    }
+    hand.world.commit(ALICE);
+    became(hand, ReachOutcome::Open)
+}
+
 #[test]
 fn reach_crowd() {
     let mut hand = Hand::met();
-    let mut tried = 0;
-    for stranger in 0..100_u8 {
-        let key = DeviceKey::from_seed(&[100 + stranger; 32]).public();
-        let connection = ConnectionId(1_000_000 + u64::from(stranger));
-        let now = hand.world.now;
-        let alice = hand.world.replica(ALICE);
-        alice.connected(now, connection, key, Hash::new([stranger; 32]), false, "10.0.0.9:5000".into()).unwrap();
-        let hello = Hello { store: StoreId::new([stranger; 16]), name: String::new(), agent: String::new() };
-        for frame in [Frame::Hello(hello), Frame::Reach(Reach { port: PORT })] {
-            alice.frame(now, connection, &frame.encode()).unwrap();
-        }
-        hand.world.commit(ALICE);
-        tried += usize::from(became(&mut hand, ReachOutcome::Open));
-    }
+    let tried = (0..100_u8).filter(|number| stranger_asks(&mut hand, *number, format!("10.0.1.{number}:5000"))).count();
     assert_eq!(tried, limits::REACHING_STRANGERS);
     // A member is none of them.
     hand.say(&Frame::Reach(Reach { port: PORT }));
     assert!(became(&mut hand, ReachOutcome::Open));
+}
+
+#[test]
+fn reach_place() {
+    let mut hand = Hand::met();
+    // Each with another key, and another port of the same address.
+    let from = |number: u8| format!("10.0.1.1:{}", 5000 + u16::from(number));
+    let tried = (0..20).filter(|number| stranger_asks(&mut hand, *number, from(*number))).count();
+    assert_eq!(tried, limits::REACHES);
+    assert!(stranger_asks(&mut hand, 20, "10.0.1.2:5000".into()));
+    // A member may be there, too.
+    hand.say(&Frame::Reach(Reach { port: PORT }));
+    assert!(became(&mut hand, ReachOutcome::Open));
+    hand.world.advance(limits::REACHES_MS);
+    assert!(stranger_asks(&mut hand, 21, from(21)));
 }
 
 #[test]
