@@ -210,6 +210,9 @@ pub(crate) enum Subcommand {
     Doctor {
         #[command(flatten)]
         common: Common,
+        /// Writes the report alone, to be passed on: plain text without names of people, rooms or devices.
+        #[arg(long, conflicts_with = "json")]
+        report: bool,
         /// What is not reached: HOST, HOST:PORT, IP, IP:PORT, or [IPV6]:PORT.
         address: Option<String>,
     },

@@ -102,7 +102,11 @@ async fn with_device(subcommand: Subcommand, settings: Settings) -> Result<(), F
         }
         S::Nearby { common, watch, probe } => commands::nearby::run(&settings, watch, probe, common.json).await,
         S::Peers(common) => commands::peers::run(&settings, common.json).await,
-        S::Doctor { common, address } => commands::doctor::run(&settings, address, common.json).await,
+        S::Doctor { common, report, address } => {
+            use commands::doctor::Shape;
+            let shape = if report { Shape::Report } else { Shape::Checks { json: common.json } };
+            commands::doctor::run(&settings, address, shape).await
+        }
         S::Devices { common, which, change } => {
             commands::devices::run(&settings, which.as_deref(), &change, common.json).await
         }

@@ -69,7 +69,7 @@ mod tests {
         let (told, mut answers) = unbounded_channel();
         let gate = Arc::new(Semaphore::new(0));
         let held = Arc::clone(&gate);
-        let reach = move |_| {
+        let reach = move |_: SocketAddr| {
             let held = Arc::clone(&held);
             async move {
                 held.acquire().await.unwrap().forget();

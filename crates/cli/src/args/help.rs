@@ -122,6 +122,7 @@ Examples:
   lanline doctor                          why others do not find this device
   lanline doctor 192.168.1.5              why that one is not reached
   lanline doctor laptop.local:12345 --json
+  lanline doctor --report > report.txt    to be passed on, without names
 
 It reads what the system says of its network and firewall, and changes nothing. Run it on both devices, and as
 administrator where it says that rules are hidden. It ends with 1 where something is in the way.";

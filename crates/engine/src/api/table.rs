@@ -39,7 +39,7 @@ macro_rules! for_each_command {
             ///
             /// Errors: `not_found`.
             in_turn disconnect(Disconnect) -> Nothing;
-            /// Looks for why others do not find or reach this device, or why it does not reach the one at `address`; with an address, the cause comes first. Reads what the system says of its network and firewall and changes nothing; asks connected devices whether they reach this one. Answers within 30 s.
+            /// Looks for why others do not find or reach this device, or why it does not reach the one at `address`; with an address, the cause comes first. Reads what the system says of its network and firewall and changes nothing; asks connected devices whether they reach this one, and all on the network who is there. Answers within 30 s.
             aside diagnose(Diagnose) -> Diagnosis;
             /// The devices connected now.
             in_turn peers(NoParams) -> Peers;

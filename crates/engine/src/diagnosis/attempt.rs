@@ -8,6 +8,7 @@ use tokio::net::{TcpStream, lookup_host};
 
 use super::{
     LIMITS,
+    facts::blocking,
     link::Link,
     neighbour::{self, Neighbour},
     route::{self, Route},
@@ -82,13 +83,9 @@ impl Attempt {
 
     /// The link that the other device is on, where it is one of this device's own.
     pub(super) fn link<'a>(&self, links: &'a [Link]) -> Option<&'a Link> {
-        let ip = self.address?.ip();
-        let zone = match self.address? {
-            SocketAddr::V6(address) if address.scope_id() != 0 => Some(address.scope_id()),
-            _ => None,
-        };
+        let address = self.address?;
         let mut own = links.iter().filter(|link| !link.loopback && link.prefix > 0);
-        own.find(|link| link.holds(ip) && !link.tunnel && zone.is_none_or(|zone| link.index == zone))
+        own.find(|link| link.leads_to(address) && !link.tunnel)
     }
 }
 
@@ -101,12 +98,12 @@ pub(super) async fn make(node: &Node, address: Address, links: &[Link]) -> Attem
             found.ok().and_then(Result::ok).map(|found| found.take(ADDRESSES).collect()).unwrap_or_default()
         }
     };
-    let tried = join_all(addresses.into_iter().map(async |address| (address, connect(address).await))).await;
+    let tried = join_all(addresses.into_iter().map(|address| async move { (address, connect(address).await) })).await;
     let Some((address, outcome)) = best(tried) else {
         return Attempt { address: None, outcome: Outcome::UnknownName, route: None, neighbour: None };
     };
     let (known, limit) = (links.to_vec(), LIMITS.program);
-    let route = tokio::task::spawn_blocking(move || route::to(address, &known, limit)).await.ok().flatten();
+    let route = blocking(move || route::to(address, &known, limit)).await.flatten();
     let outcome = match outcome {
         Outcome::Failed => greet(node, address).await,
         other => other,
@@ -116,8 +113,7 @@ pub(super) async fn make(node: &Node, address: Address, links: &[Link]) -> Attem
         && let Some(link) = attempt.link(links).cloned()
     {
         let look = move || neighbour::look_for(address.ip(), &link, LIMITS.neighbour);
-        let looked = tokio::task::spawn_blocking(look);
-        attempt.neighbour = looked.await.ok().flatten();
+        attempt.neighbour = blocking(look).await.flatten();
     }
     attempt
 }

@@ -57,6 +57,8 @@ pub(super) fn check(facts: &Facts) -> Check {
 mod tests {
     use super::*;
 
+    // Written by hand, after nmcli(1).
+
     #[test]
     fn what_network_manager_says_is_read() {
         for (told, read) in [

@@ -1,6 +1,6 @@
 //! All that a diagnosis is made from. The checks look at nothing else, so that each is a function of what was found.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use lanline_protocol::{frame::ReachOutcome, identity::DeviceId, reaching};
 
@@ -41,6 +41,8 @@ pub(super) struct Facts {
     /// Local networks to which a tunnel holds the way.
     pub(super) held: Vec<Held>,
     pub(super) has_default_route: bool,
+    /// Whether this system tells tunnels from other interfaces.
+    pub(super) tells_tunnels: bool,
     /// Whether this system says of what it forbids that nobody is there.
     pub(super) hides_refusals: bool,
     pub(super) connectivity: Option<Connectivity>,
@@ -49,7 +51,7 @@ pub(super) struct Facts {
     /// What came of asking all on the network.
     pub(super) sounding: Sounding,
     /// Where connected devices are that this one dialled: they listen, and answer whoever asks all.
-    pub(super) listening: Vec<IpAddr>,
+    pub(super) listening: Vec<SocketAddr>,
     /// This device's clock, in milliseconds since the Unix epoch.
     pub(super) now_ms: i64,
 }
@@ -130,6 +132,7 @@ impl Facts {
             others_are_there,
             held: held.unwrap_or_default(),
             has_default_route: has_default_route.unwrap_or_default(),
+            tells_tunnels: platform::SYSTEM != platform::System::Windows,
             hides_refusals: platform::HIDES_REFUSALS,
             connectivity: connectivity.flatten(),
             attempt,
@@ -242,8 +245,9 @@ impl Attempt {
     }
 }
 
-async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    tokio::task::spawn_blocking(look).await.ok()
+/// Not for ever: what hangs in the system is left alone, so that the rest is told in time.
+pub(super) async fn blocking<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::time::timeout(LIMITS.step, tokio::task::spawn_blocking(look)).await.ok()?.ok()
 }
 
 #[cfg(test)]
@@ -266,6 +270,7 @@ impl Facts {
             others_are_there: None,
             held: Vec::new(),
             has_default_route: true,
+            tells_tunnels: true,
             hides_refusals: false,
             connectivity: None,
             attempt: None,

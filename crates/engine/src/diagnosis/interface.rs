@@ -39,7 +39,7 @@ pub(super) fn check(facts: &Facts) -> Check {
         }
     }
     let shown: Vec<String> = usable.iter().map(|link| format!("{} ({})", link.ip, link.name)).collect();
-    if usable.iter().all(|link| link.is_makeshift() || is_link_local(link))
+    if usable.iter().all(|link| link.is_makeshift() || link.is_link_local())
         && usable.iter().any(|link| link.is_makeshift())
     {
         return THIS.warn(
@@ -49,10 +49,6 @@ pub(super) fn check(facts: &Facts) -> Check {
     }
     let down = if down.is_empty() { String::new() } else { format!("; {down} does not work now") };
     THIS.ok(format!("This device has {}{down}.", shown.join(", ")))
-}
-
-fn is_link_local(link: &Link) -> bool {
-    matches!(link.ip, std::net::IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 fn names<'a>(links: impl Iterator<Item = &'a Link>) -> String {

@@ -1,6 +1,6 @@
 //! Whether an access point keeps its devices from each other: the router answers, and the device beside it does not.
 
-use super::{Named, attempt::Outcome, facts::Facts, neighbour::Neighbour};
+use super::{Named, attempt::Outcome, facts::Facts, local_firewall, neighbour::Neighbour};
 use crate::api::{Check, CheckName};
 
 const THIS: Named = Named(CheckName::Isolation);
@@ -36,6 +36,9 @@ pub(super) fn check(facts: &Facts) -> Check {
         }
         (Outcome::Silent | Outcome::NoDevice | Outcome::NoWay | Outcome::UnknownName, _) => {
             THIS.skipped("It is not known: the other device is not known to be on this network.")
+        }
+        (Outcome::Refused, _) if local_firewall::cuts_off(facts) => {
+            THIS.skipped("It is not known: this device's own firewall may be what said no.")
         }
         (Outcome::NotPermitted | Outcome::Itself | Outcome::Failed, _) => {
             THIS.skipped("It is not known: the other device was not asked.")

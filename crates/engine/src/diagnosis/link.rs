@@ -1,6 +1,6 @@
 //! This device's interfaces and addresses, those that do not work included.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use if_addrs::{IfAddr, Interface};
 
@@ -21,12 +21,19 @@ pub(super) struct Link {
     pub(super) loopback: bool,
     /// Whether it is the near end of a tunnel.
     pub(super) tunnel: bool,
+    /// Whether it leads to containers or virtual machines of this machine alone.
+    pub(super) inside: bool,
 }
 
 impl Link {
     /// Whether others on a local network may reach it.
     pub(super) fn is_usable(&self) -> bool {
-        self.up && !self.loopback && !self.tunnel
+        self.up && !self.loopback && !self.tunnel && !self.inside
+    }
+
+    /// Whether it is an IPv6 address that says nothing of a network (RFC 4291), as every interface has.
+    pub(super) fn is_link_local(&self) -> bool {
+        matches!(self.ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
     }
 
     /// Whether the device gave itself the address, since nobody gave it one (RFC 3927).
@@ -37,6 +44,15 @@ impl Link {
     /// Whether an address is reached on this link without a router.
     pub(super) fn holds(&self, ip: IpAddr) -> bool {
         ruleset::holds((self.ip, self.prefix), ip)
+    }
+
+    /// The same of an address with its zone, which says for link-local ones on which interface they are.
+    pub(super) fn leads_to(&self, address: SocketAddr) -> bool {
+        let zone = match address {
+            SocketAddr::V6(address) if address.scope_id() != 0 => Some(address.scope_id()),
+            _ => None,
+        };
+        self.holds(address.ip()) && zone.is_none_or(|zone| zone == self.index)
     }
 
     /// The network, such as `192.168.1.0/24`.
@@ -82,22 +98,24 @@ fn link(interface: &Interface) -> Option<Link> {
         up: interface.is_loopback() || platform::is_up(&interface.oper_status) || interface.is_p2p(),
         loopback: interface.is_loopback(),
         tunnel: !interface.is_loopback() && (interface.is_p2p() || platform::is_tunnel(&interface.name)),
+        inside: is_inside(&interface.name),
     })
+}
+
+/// Whether a name is one that programs for containers and virtual machines give: those of Docker's further networks have
+/// twelve digits of theirs.
+fn is_inside(name: &str) -> bool {
+    const NAMES: [&str; 8] = ["docker", "veth", "virbr", "vmnet", "vboxnet", "lxc", "podman", "cni"];
+    let of_docker = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    NAMES.iter().any(|prefix| name.starts_with(prefix)) || name.strip_prefix("br-").is_some_and(of_docker)
 }
 
 #[cfg(test)]
 pub(super) fn of(name: &str, address: &str) -> Link {
     let (ip, prefix) = address.split_once('/').unwrap();
     let (ip, prefix): (IpAddr, u8) = (ip.parse().unwrap(), prefix.parse().unwrap());
-    Link {
-        name: name.into(),
-        index: 0,
-        ip,
-        prefix,
-        up: true,
-        loopback: ip.is_loopback(),
-        tunnel: name.starts_with("tun"),
-    }
+    let (loopback, tunnel, inside) = (ip.is_loopback(), name.starts_with("tun"), is_inside(name));
+    Link { name: name.into(), index: 0, ip, prefix, up: true, loopback, tunnel, inside }
 }
 
 #[cfg(test)]
@@ -115,6 +133,11 @@ mod tests {
             let link = of("eth0", address);
             assert_eq!(link.network(), network);
             assert!(link.holds(inside.parse().unwrap()) && !link.holds(outside.parse().unwrap()), "{address}");
+        }
+        for (name, inside) in
+            [("docker0", true), ("virbr0", true), ("br-0123456789ab", true), ("br-lan", false), ("br0", false)]
+        {
+            assert_eq!(of(name, "172.17.0.1/16").is_usable(), !inside, "{name}");
         }
         assert_eq!(of("eth0", "192.168.1.5/24").neighbour().to_string(), "192.168.1.4");
     }

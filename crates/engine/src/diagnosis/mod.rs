@@ -18,6 +18,7 @@ mod neighbour;
 mod permission;
 mod port;
 mod remote_firewall;
+mod report;
 mod route;
 mod server;
 mod sounding;
@@ -28,17 +29,13 @@ mod version;
 mod view;
 mod vpn;
 
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use self::{attempt::Outcome, facts::Facts};
 use crate::{
     Node,
     api::{Check, CheckName, CheckState, Diagnosis},
-    net::{ALPN, Address},
+    net::Address,
 };
 
 /// How long the steps of a diagnosis may take.
@@ -46,6 +43,8 @@ use crate::{
 struct Limits {
     name: Duration,
     program: Duration,
+    /// Anything that asks the system, however many programs that takes.
+    step: Duration,
     connect: Duration,
     greet: Duration,
     neighbour: Duration,
@@ -56,6 +55,7 @@ struct Limits {
 const LIMITS: Limits = Limits {
     name: Duration::from_secs(3),
     program: Duration::from_secs(2),
+    step: Duration::from_secs(13),
     connect: Duration::from_secs(4),
     greet: Duration::from_secs(5),
     neighbour: Duration::from_secs(9),
@@ -86,7 +86,7 @@ fn tell(facts: &Facts) -> Diagnosis {
     if facts.attempt.is_some() {
         checks.sort_by_key(|check| rank(check, facts));
     }
-    let report = without_home(&report(&checks, facts), std::env::home_dir());
+    let report = report::write(&checks, facts, std::env::home_dir());
     Diagnosis { checks, report }
 }
 
@@ -123,59 +123,6 @@ fn explains(name: CheckName, facts: &Facts) -> bool {
             Outcome::Refused | Outcome::UnknownName | Outcome::HungUp | Outcome::SaidNothing | Outcome::Itself
         ),
         _ => true,
-    }
-}
-
-/// As plain text to be passed on. What checks say names nobody: of devices they know addresses alone.
-fn report(checks: &[Check], facts: &Facts) -> String {
-    let (version, protocol) = (env!("CARGO_PKG_VERSION"), String::from_utf8_lossy(ALPN));
-    let mut report = format!("Lanline {version} ({protocol}) on {}", std::env::consts::OS);
-    if let Some(attempt) = &facts.attempt {
-        let _ = write!(report, ", looking for {}", attempt.shown());
-    }
-    report.push('\n');
-    for check in checks {
-        let _ = writeln!(report, "{:8}{}: {}", word(check.state), name(check.name), check.finding);
-        if let Some(remedy) = &check.remedy {
-            let _ = writeln!(report, "{:8}{remedy}", "");
-        }
-    }
-    report
-}
-
-/// A path to this program, which a command may need, often has its person's name in it.
-fn without_home(report: &str, home: Option<PathBuf>) -> String {
-    match home.filter(|home| home.file_name().is_some()).as_deref().and_then(Path::to_str) {
-        Some(home) => report.replace(home, "~"),
-        None => report.to_owned(),
-    }
-}
-
-fn word(state: CheckState) -> &'static str {
-    match state {
-        CheckState::Ok => "ok",
-        CheckState::Warn => "warning",
-        CheckState::Fail => "failure",
-        CheckState::Skipped => "skipped",
-    }
-}
-
-/// As the API names it.
-fn name(name: CheckName) -> &'static str {
-    match name {
-        CheckName::Interface => "interface",
-        CheckName::Server => "server",
-        CheckName::Port => "port",
-        CheckName::LocalFirewall => "local_firewall",
-        CheckName::RemoteFirewall => "remote_firewall",
-        CheckName::Multicast => "multicast",
-        CheckName::Isolation => "isolation",
-        CheckName::Subnet => "subnet",
-        CheckName::Vpn => "vpn",
-        CheckName::CaptivePortal => "captive_portal",
-        CheckName::Permission => "permission",
-        CheckName::Clock => "clock",
-        CheckName::Version => "version",
     }
 }
 

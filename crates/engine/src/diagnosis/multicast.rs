@@ -5,9 +5,9 @@
 
 mod rules;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use super::{Named, facts::Facts, link::Link, sounding::Sounding};
+use super::{Named, facts::Facts, sounding::Sounding};
 use crate::{
     api::{Check, CheckName},
     discovery::traffic::{Family, LinkTraffic, MdnsTraffic, Traffic, Trouble, Ways},
@@ -71,24 +71,28 @@ fn names(facts: &Facts) -> Vec<&str> {
     names
 }
 
-fn of_link(facts: &Facts, name: &str, before: &Traffic, after: &Traffic) -> Option<Told> {
-    let of_name: Vec<&LinkTraffic> = after.links.iter().filter(|link| link.name == name).collect();
-    let counted: Vec<Counted<'_>> = of_name.iter().map(|link| Counted::of(link, before)).collect();
-    if counted.is_empty() {
-        return None;
-    }
-    let whole = counted.iter().filter(|counted| counted.trouble().is_none()).count();
-    if let Some((trouble, deaf)) = counted.iter().find_map(Counted::trouble) {
-        // Where one family of addresses is not to be had, the other does as well.
-        let harmless = whole > 0 && !matches!(trouble, Trouble::PortTaken | Trouble::NotPermitted);
+fn of_link(facts: &Facts, name: &str, before: &Traffic, after: &Traffic) -> Vec<Told> {
+    let of_name = after.links.iter().filter(|link| link.name == name);
+    let counted: Vec<Counted<'_>> = of_name.map(|link| Counted::of(link, before)).collect();
+    let troubled = counted.iter().find_map(Counted::trouble);
+    let whole: Vec<&Counted<'_>> = counted.iter().filter(|counted| counted.trouble().is_none()).collect();
+    let troubled = troubled.map(|(trouble, deaf)| {
         let (finding, remedy) = refused(name, trouble, deaf);
-        return Some(match harmless {
+        // Where one family of addresses is not to be had, the other does as well.
+        match !whole.is_empty() && !matches!(trouble, Trouble::PortTaken | Trouble::NotPermitted) {
             true => Told(Weight::Doubted, THIS.warn(finding, remedy)),
             false => Told(Weight::Failed, THIS.fail(finding, remedy)),
-        });
-    }
-    if counted.iter().any(Counted::is_lost_here) {
-        return Some(Told(
+        }
+    });
+    let heard = (!whole.is_empty()).then(|| of_whole(facts, name, &whole, &after.mdns));
+    troubled.into_iter().chain(heard).collect()
+}
+
+/// What was heard where nothing was refused.
+fn of_whole<'a>(facts: &Facts, name: &str, counted: &[&Counted<'a>], mdns: &MdnsTraffic) -> Told {
+    let any = |is: fn(&Counted<'a>) -> bool| counted.iter().any(|counted| is(counted));
+    if any(Counted::is_lost_here) {
+        return Told(
             Weight::Failed,
             THIS.fail(
                 format!(
@@ -97,19 +101,30 @@ fn of_link(facts: &Facts, name: &str, before: &Traffic, after: &Traffic) -> Opti
                 ),
                 format!("Allow UDP at the ports {DEFAULT_PORT} and 5353 in the firewall or security program of this device."),
             ),
-        ));
+        );
     }
-    if counted.iter().any(Counted::heard_others) {
-        return Some(Told(Weight::Heard, THIS.ok(format!("This device hears others on {name}, and is heard."))));
+    let known = facts.listening.iter().find(|address| is_here_alone(facts, name, **address)).map(SocketAddr::ip);
+    if any(Counted::was_answered) {
+        return Told(Weight::Heard, THIS.ok(format!("This device hears others on {name}, and is heard.")));
     }
-    if after.mdns.heard_at.is_some_and(|at| at.elapsed() < LATELY) {
-        return Some(Told(Weight::Heard, THIS.ok("This device hears others by multicast DNS.")));
+    if any(Counted::heard_others) {
+        let finding = format!("This device hears others on {name}; when it asked all just now, nobody answered.");
+        return match known {
+            Some(_) => Told(
+                Weight::Doubted,
+                THIS.warn(
+                    finding,
+                    format!("{WITHOUT}; `lanline doctor` on another device says whether that one is heard."),
+                ),
+            ),
+            None => Told(Weight::Heard, THIS.ok(finding)),
+        };
     }
-    let on_it = |link: &Link| link.name == name && link.is_usable();
-    let links: Vec<&Link> = facts.links.iter().filter(|link| on_it(link)).collect();
-    let known = facts.listening.iter().find(|ip| links.iter().any(|link| link.holds(**ip) && link.ip != **ip));
-    if let Some(ip) = known.filter(|_| counted.iter().any(Counted::said)) {
-        return Some(Told(
+    if mdns.heard_at.is_some_and(|at| at.elapsed() < LATELY) {
+        return Told(Weight::Heard, THIS.ok("This device hears others by multicast DNS."));
+    }
+    if let Some(ip) = known.filter(|_| any(Counted::said)) {
+        return Told(
             Weight::Failed,
             THIS.fail(
                 format!(
@@ -118,15 +133,22 @@ fn of_link(facts: &Facts, name: &str, before: &Traffic, after: &Traffic) -> Opti
                 ),
                 format!("{WITHOUT}; else allow multicast in the access point or switch, and see what `lanline doctor` says there."),
             ),
-        ));
+        );
     }
-    Some(Told(
+    Told(
         Weight::Quiet,
-        THIS.skipped(match counted.iter().any(Counted::said) {
+        THIS.skipped(match any(Counted::said) {
             true => format!("All on {name} were asked; nobody else was heard, who may not be there."),
             false => format!("Nothing was said to all on {name} yet."),
         }),
-    ))
+    )
+}
+
+/// Whether another device's address is on this interface, and on no other: of two that lead to one network, answers may come
+/// by either.
+fn is_here_alone(facts: &Facts, name: &str, address: SocketAddr) -> bool {
+    let mut leading = facts.links.iter().filter(|link| link.is_usable() && link.leads_to(address)).peekable();
+    leading.peek().is_some() && leading.all(|link| link.name == name && link.ip != address.ip())
 }
 
 /// One interface and family, and what it was before all were asked.
@@ -162,6 +184,11 @@ impl<'a> Counted<'a> {
     /// Whether what it said did not come back. Where more came than is looked through, its own may be among what was not.
     fn is_lost_here(&self) -> bool {
         self.said() && self.since(|link| all(link.own)) == 0 && self.since(|link| link.dropped) == 0
+    }
+
+    /// Whether others said something to this device alone, as who is asked does.
+    fn was_answered(&self) -> bool {
+        self.since(|link| link.others.unicast) > 0
     }
 
     fn heard_others(&self) -> bool {

@@ -130,6 +130,8 @@ fn parse_table(table: &str, ip: IpAddr) -> Option<State> {
 mod tests {
     use super::*;
 
+    // All written by hand, after what `ip -j neigh` says and the kernel's `/proc/net/arp`.
+
     #[test]
     fn the_table_is_read() {
         let told = |state: &str| {

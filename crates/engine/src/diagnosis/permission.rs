@@ -16,7 +16,7 @@ pub(super) fn check(facts: &Facts) -> Check {
         };
     };
     match attempt.outcome {
-        Outcome::NotPermitted | Outcome::NoDevice if local_firewall::cuts_off(facts) => {
+        Outcome::NotPermitted | Outcome::NoDevice | Outcome::Refused if local_firewall::cuts_off(facts) => {
             THIS.skipped("The firewall of this device is in the way first.")
         }
         Outcome::NotPermitted => THIS

@@ -113,6 +113,8 @@ fn parse_table(table: &str) -> Option<Router> {
 mod tests {
     use super::*;
 
+    // All written by hand, after what `ip -j route` says and the kernel's `/proc/net/route`.
+
     #[test]
     fn routes_are_read() {
         let direct =

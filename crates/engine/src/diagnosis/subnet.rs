@@ -27,7 +27,7 @@ pub(super) fn check(facts: &Facts) -> Check {
     if attempt.outcome == Outcome::NotPermitted {
         return THIS.skipped(format!("{ip} is on another network; whether there is a way to it was not tried."));
     }
-    if !attempt.is_unanswered() {
+    if !attempt.is_unanswered() && !local_firewall::cuts_off(facts) {
         return THIS.ok(format!("{ip} is on another network, and there is a way to it."));
     }
     if is_by_tunnel(facts, attempt) || local_firewall::cuts_off(facts) {
@@ -46,6 +46,6 @@ fn is_by_tunnel(facts: &Facts, attempt: &Attempt) -> bool {
 
 fn networks(facts: &Facts) -> String {
     let usable = facts.links.iter().filter(|link| link.is_usable());
-    let ordinary = usable.filter(|link| !matches!(link.ip, std::net::IpAddr::V6(ip) if ip.is_unicast_link_local()));
+    let ordinary = usable.filter(|link| !link.is_link_local());
     ordinary.map(|link| link.network()).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" and ")
 }

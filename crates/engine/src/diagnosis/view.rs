@@ -1,6 +1,6 @@
 //! What connected devices say of reaching this one.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use futures_util::future::join_all;
 use lanline_protocol::{identity::DeviceId, reaching};
@@ -34,18 +34,24 @@ pub(super) async fn ask(node: &Node, port: u16, first: Option<DeviceId>) -> Vec<
 }
 
 /// Where connected devices are that this one dialled.
-pub(super) async fn listening(node: &Node) -> Vec<IpAddr> {
+pub(super) async fn listening(node: &Node) -> Vec<SocketAddr> {
     let peers = node.core().read(|machine| Ok(machine.replica.peers())).await.unwrap_or_default();
     let dialled = peers.into_iter().filter(|peer| peer.dialled);
-    dialled.filter_map(|peer| ip(&peer.address)).collect()
+    dialled.filter_map(|peer| socket(&peer.address)).collect()
 }
 
 /// The IP address in that of a peer.
 fn ip(address: &str) -> Option<IpAddr> {
-    match Address::parse(address, 1) {
-        Ok(Address::Socket(address)) => Some(address.ip().to_canonical()),
-        _ => None,
+    socket(address).map(|address| address.ip())
+}
+
+/// An address of a peer; one of IPv4 as that, whatever socket it came by.
+fn socket(address: &str) -> Option<SocketAddr> {
+    let Ok(Address::Socket(mut address)) = Address::parse(address, 1) else { return None };
+    if let canonical @ IpAddr::V4(_) = address.ip().to_canonical() {
+        address = (canonical, address.port()).into();
     }
+    Some(address)
 }
 
 /// Where it sees this device is what it says, and any text: only an IP address is passed on, as this device writes it.
@@ -93,5 +99,7 @@ mod tests {
         assert_eq!(ip("192.168.1.7:5000"), Some("192.168.1.7".parse().unwrap()));
         assert_eq!(ip("[::ffff:192.168.1.7]:5000"), Some("192.168.1.7".parse().unwrap()));
         assert_eq!(ip("somewhere:5000"), None);
+        // With its zone, where it is known by that.
+        assert_eq!(socket("[fe80::7%3]:5000"), Some("[fe80::7%3]:5000".parse().unwrap()));
     }
 }

@@ -50,10 +50,15 @@ fn a_device_that_is_reached_is_told_from_one_that_does_not_listen_and_from_anoth
         assert!(text.lines().any(|line| line.split_whitespace().nth(1) == Some(name)), "{name}: {text}");
     }
 
+    // What is to be passed on, alone.
+    assert!(text.contains("lanline doctor --report"), "{text}");
+    let report = printed(&doctor(&bob, &["--report"]));
+    assert!(report.starts_with("Lanline ") && !report.contains("lanline doctor --report"), "{report}");
+
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap().to_string();
     let (finding, remedy) = cause(&doctor(&alice, &[&address]));
-    assert!(finding.contains("port") && finding.contains(&address) && finding.contains("not Lanline"), "{finding}");
+    assert!(finding.contains("server") && finding.contains(&address) && finding.contains("said nothing"), "{finding}");
     assert!(remedy.contains("lanline status"), "{remedy}");
     drop(other);
     let (finding, remedy) = cause(&doctor(&alice, &[&address]));

@@ -38,6 +38,10 @@ fn sounded(before: Vec<LinkTraffic>, after: Vec<LinkTraffic>, mdns: MdnsTraffic)
     }
 }
 
+fn at(ip: &str) -> SocketAddr {
+    format!("{ip}:12345").parse().unwrap()
+}
+
 fn told(facts: Facts, after: impl FnOnce(&mut LinkTraffic)) -> Check {
     let before = counted("eth0", Family::V4);
     let mut link = later(&before);
@@ -54,6 +58,7 @@ fn it_is_well_only_where_others_were_heard() {
     assert_eq!(answered.state, CheckState::Ok);
     let lately = told(Facts::well(), |link| link.heard_at = Some(Instant::now()));
     assert_eq!(lately.state, CheckState::Ok);
+    assert!(lately.finding.contains("nobody answered") && answered.finding.contains("and is heard"));
     // Heard once, and long ago.
     let before = LinkTraffic { others: Ways { multicast: 3, ..Ways::default() }, ..counted("eth0", Family::V4) };
     let after = later(&before);
@@ -63,15 +68,26 @@ fn it_is_well_only_where_others_were_heard() {
 
 #[test]
 fn a_network_on_which_a_device_is_known_and_nobody_heard_holds_it_back() {
-    let with = |ip: &str| Facts { listening: vec![ip.parse().unwrap()], ..Facts::well() };
+    let with = |ip: &str| Facts { listening: vec![at(ip)], ..Facts::well() };
     let held = told(with("192.168.1.7"), |_| {});
     assert_eq!(held.state, CheckState::Fail);
     assert!(held.finding.contains("192.168.1.7") && held.finding.contains("holds multicast back"), "{held:?}");
     assert!(held.remedy.unwrap().contains("always-on"));
     assert_eq!(told(with("192.168.1.7"), |link| link.others.unicast = 1).state, CheckState::Ok);
+    // It hears others, and the one that should answer does not.
+    assert_eq!(told(with("192.168.1.7"), |link| link.others.multicast = 1).state, CheckState::Warn);
     // Elsewhere, and this device itself: neither tells anything of this network.
     assert_eq!(told(with("10.9.9.9"), |_| {}).state, CheckState::Skipped);
     assert_eq!(told(with("192.168.1.5"), |_| {}).state, CheckState::Skipped);
+    // On two interfaces that lead to one network, the answer may come by the other.
+    let mut two = with("192.168.1.7");
+    two.links.push(link::of("wlan1", "192.168.1.6/24"));
+    assert_eq!(told(two, |_| {}).state, CheckState::Skipped);
+    // And of a link-local address only its zone says on which it is.
+    let mut zoned = with("[fe80::7%2]");
+    zoned.links.extend([link::of("eth0", "fe80::5/64"), link::of("wlan1", "fe80::6/64")]);
+    (zoned.links[2].index, zoned.links[3].index) = (2, 3);
+    assert_eq!(told(zoned, |_| {}).state, CheckState::Fail);
     // By multicast DNS they are found all the same.
     let before = counted("eth0", Family::V4);
     let after = later(&before);
@@ -121,6 +137,13 @@ fn one_family_does_for_both_and_one_network_not_for_another() {
         check(&Facts { sounding: sounded(before, after, MdnsTraffic::default()), ..Facts::well() }).state
     };
     assert_eq!((both(Trouble::NoWay), both(Trouble::PortTaken)), (CheckState::Warn, CheckState::Fail));
+    // What the other family does not hear is told all the same.
+    let before = vec![counted("eth0", Family::V4), counted("eth0", Family::V6)];
+    let mut after: Vec<_> = before.iter().map(later).collect();
+    after[1].mute = Some(Trouble::NoWay);
+    let sounding = sounded(before, after, MdnsTraffic::default());
+    let held = check(&Facts { sounding, listening: vec![at("192.168.1.7")], ..Facts::well() });
+    assert!(held.finding.contains("holds multicast back"), "{held:?}");
     let mut facts = Facts::well();
     facts.links.push(link::of("wlan1", "192.168.9.5/24"));
     facts.links.push(link::of("tun2", "10.8.0.2/24"));
@@ -130,7 +153,7 @@ fn one_family_does_for_both_and_one_network_not_for_another() {
     facts.sounding = sounded(before.clone(), after.clone(), MdnsTraffic::default());
     // What a tunnel takes is of no interest.
     assert_eq!(check(&facts).state, CheckState::Ok);
-    facts.listening.push("192.168.9.7".parse().unwrap());
+    facts.listening.push(at("192.168.9.7"));
     let held = check(&facts);
     assert!(held.state == CheckState::Fail && held.finding.contains("wlan1"), "{held:?}");
 }
