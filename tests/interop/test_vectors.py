@@ -168,6 +168,24 @@ class Vectors(unittest.TestCase):
                 self.assertEqual(heads, VECTORS["heads"][name])
                 self.assertEqual(room.digest(Lane.MEMBERSHIP).hex(), VECTORS["digests"][name])
 
+    def test_who_was_removed_is_told_no_key_behind_that(self) -> None:
+        alice, bob = actor("alice"), actor("bob").public
+        with tempfile.TemporaryDirectory() as folder, contextlib.closing(Store(Path(folder))) as store:
+            room = Room(store, alice, bytes.fromhex(VECTORS["room"]))
+            names = VECTORS["memberships"]["removed"]["entries"]
+            room.take(Lane.MEMBERSHIP, [entry_of(each).wire for each in names], [], b"")
+            self.assertFalse(room.is_member(bob))
+            held = room.after(Lane.MEMBERSHIP, 0)
+            link = body.ControlLink(room.membership.chain[-1].id, 0, [])
+            [key] = room.write(body.Beacon(link, bytes(32)))
+            [behind] = room.write(body.Invite(bytes(32), 0, 1))
+            self.assertEqual([link.id for link in room.membership.chain][-1], key.id)
+            self.assertEqual(room.told(bob, Lane.MEMBERSHIP, 0), held)
+            self.assertEqual([item for _, item in room.told(alice.public, Lane.MEMBERSHIP, 0)][-2:], [key, behind])
+            # In one group with a key nothing can be told alone.
+            room.write(body.Invite(bytes(32), 0, 2), body.Invite(bytes(32), 0, 3))
+            self.assertEqual(room.told(bob, Lane.MEMBERSHIP, 0), held)
+
     def test_goodbyes(self) -> None:
         for name, vector in VECTORS["goodbyes"].items():
             encoded = bytes.fromhex(vector["frame"])

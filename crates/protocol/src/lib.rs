@@ -26,6 +26,7 @@ mod counting;
 mod detour;
 mod doubting;
 pub mod entry;
+mod evidence;
 mod fate;
 pub mod finding;
 mod foresight;

@@ -65,7 +65,7 @@ impl<S: Store> Replica<S> {
 
     /// Sends the membership lane to a device that may not know that it, or this one, is a member no more.
     pub(crate) fn tell_removal(&mut self, connection: ConnectionId, room: RoomId) -> Result<(), StoreError> {
-        let until = self.told_until(connection, room)?;
+        let until = self.evidence(connection, room)?.until;
         let newest = self.rooms.get(&room).map_or(0, |room| *room.newest.get(Lane::Membership));
         let until = until.min(newest).max(self.told_leave(room, until)?);
         let Some(session) = self.sessions.get_mut(&connection) else { return Ok(()) };

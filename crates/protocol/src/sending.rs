@@ -1,21 +1,17 @@
 //! What flows out: batches in arrival order, as much as the peer acknowledges, after each commit.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::body::Body;
 use crate::clock::Time;
 use crate::entry::LogKey;
 use crate::frame::{Ack, Batch, Digest, Frame};
-use crate::id::{EntryId, RoomId};
+use crate::id::RoomId;
 use crate::identity::PublicKey;
 use crate::kind::Lane;
 use crate::limits;
-use crate::membership::Act;
 use crate::planted::{self, Bug};
 use crate::replica::Replica;
 use crate::room::Room;
 use crate::session::{ConnectionId, LaneState, Telling};
-use crate::store::{Arrival, Item, Store, StoreError};
+use crate::store::{Arrival, Store, StoreError};
 use crate::tail::{Picked, Piece};
 
 /// Picks of a page what the peer lacks. The log in which this device says that it left is sent whether it counts or not:
@@ -213,132 +209,12 @@ impl<S: Store> Replica<S> {
         let Some(shared) = self.shared_mut(connection, id) else { return Ok(()) };
         let Some(slot) = shared.my_slot else { return Ok(()) };
         shared.pushed = true;
-        let until = self.told_until(connection, id)?;
-        if planted::is(Bug::RemovalUntold) && until != Arrival::MAX {
+        let evidence = self.evidence(connection, id)?;
+        if planted::is(Bug::RemovalUntold) && evidence.until != Arrival::MAX {
             return Ok(());
         }
-        let leave = self.told_leave(id, until)?;
-        self.tell(connection, Telling::Membership { room: id, slot, after, until, leave })
-    }
-
-    /// The arrival of this device's own leaving, where it came after what a peer may know: it is told, too, with what
-    /// stands before it in its log, if that says nothing of others who came since. The peer may be a member to all but
-    /// this device, and would take this one for a member for good.
-    pub(crate) fn told_leave(&self, id: RoomId, until: Arrival) -> Result<Arrival, StoreError> {
-        let Some(room) = self.rooms.get(&id).filter(|room| !room.is_member(&self.me)) else { return Ok(0) };
-        let mut leave = 0;
-        let own = room.acts.values().filter(|act| act.header.author == self.me);
-        for act in own {
-            let Some(arrival) = self.store.entry(act.id)?.map(|stored| stored.arrival).filter(|at| *at > until) else {
-                continue;
-            };
-            match act.body {
-                Body::Leave(_) => leave = leave.max(arrival),
-                Body::Vote(_) | Body::Invite(_) => {}
-                _ => return Ok(0),
-            }
-        }
-        Ok(leave)
-    }
-
-    /// Up to where the peer may know who belongs: who is a member no more is told what made it so, which may be
-    /// the end of whoever added or invited it, or whom else its invite let in, and nothing that came later.
-    pub(crate) fn told_until(&self, connection: ConnectionId, id: RoomId) -> Result<Arrival, StoreError> {
-        let Some(session) = self.sessions.get(&connection) else { return Ok(0) };
-        let Some(room) = self.rooms.get(&id) else { return Ok(0) };
-        // Who left writes nothing of what it hears, and so can only tell by it.
-        let by_hearsay =
-            || !room.is_member(&self.me) && room.by_hearsay().is_some_and(|with| with.is_member(&session.peer));
-        if room.is_member(&session.peer) || by_hearsay() {
-            return Ok(Arrival::MAX);
-        }
-        let mut about: BTreeSet<PublicKey> = session.believes.get(&id).copied().into_iter().collect();
-        about.insert(session.peer);
-        let void = |act: &Act| room.membership.as_ref().is_none_or(|held| !held.adds.contains_key(&act.id));
-        let mut added_by: BTreeMap<PublicKey, Vec<PublicKey>> = BTreeMap::new();
-        // By whom the peer was let in, where that is void: others may have used the invite up.
-        let mut invites: BTreeSet<EntryId> = BTreeSet::new();
-        for act in room.acts.values() {
-            let Some((key, invite)) = act.body.lets_in() else { continue };
-            let authors = added_by.entry(key).or_default();
-            if matches!(act.body, Body::Add(_)) || void(act) {
-                authors.push(act.header.author);
-            }
-            if void(act) {
-                authors.extend(invite.and_then(|invite| room.acts.get(&invite)).map(|invite| invite.header.author));
-                invites.extend(invite.filter(|_| key == session.peer));
-            }
-        }
-        let mut next: Vec<PublicKey> = about.iter().copied().collect();
-        while let Some(key) = next.pop() {
-            next.extend(added_by.remove(&key).unwrap_or_default().into_iter().filter(|author| about.insert(*author)));
-        }
-        let mut until = self.standing_until(room, &about)?;
-        for act in room.acts.values() {
-            let ends = match &act.body {
-                Body::Remove(remove) => about.contains(&remove.key),
-                Body::Leave(_) => about.contains(&act.header.author),
-                body => {
-                    let invite = body.lets_in().and_then(|(_, invite)| invite);
-                    invite.is_some_and(|invite| invites.contains(&invite)) && !void(act)
-                }
-            };
-            if ends && let Some(stored) = self.store.entry(act.id)? {
-                until = until.max(stored.arrival);
-            }
-        }
-        let until = until.max(self.outranked_until(room)?);
-        // Who may be told an entry is told its group: nothing else proves it.
-        let group = match until.checked_sub(1) {
-            Some(before) => self.store.page(id, Lane::Membership, before, 1, 0)?,
-            None => Vec::new(),
-        };
-        Ok(group.last().map_or(until, Item::arrival))
-    }
-
-    /// The arrival of what the last removal of any of these in the chain in force stands on: who shows entries in an order of
-    /// its own may have had the removal come first.
-    fn standing_until(&self, room: &Room, about: &BTreeSet<PublicKey>) -> Result<Arrival, StoreError> {
-        let Some(membership) = &room.membership else { return Ok(0) };
-        let position = |act: &Act| membership.chain.iter().position(|place| *place == act.place());
-        let mut firsts: BTreeMap<usize, Arrival> = BTreeMap::new();
-        let mut last = None;
-        for act in room.acts.values().filter(|act| act.header.kind().is_control()) {
-            let Some(position) = position(act) else { continue };
-            let arrival = self.store.entry(act.id)?.map_or(0, |stored| stored.arrival);
-            let first = firsts.entry(position).or_insert(arrival);
-            *first = (*first).min(arrival);
-            if matches!(&act.body, Body::Remove(remove) if about.contains(&remove.key)) {
-                last = last.max(Some(position));
-            }
-        }
-        let Some(last) = last else { return Ok(0) };
-        let mut until = firsts.range(..=last).map(|(_, arrival)| *arrival).max().unwrap_or(0);
-        for (_, ground) in membership.grounds.iter().filter(|(position, _)| *position <= last) {
-            until = until.max(self.store.entry(*ground)?.map_or(0, |stored| stored.arrival));
-        }
-        Ok(until)
-    }
-
-    /// The arrival of the acts of the majority in force that outrank others, held or overheard. By those others a device
-    /// may have been a member again that was removed before, or take another for one.
-    fn outranked_until(&self, room: &Room) -> Result<Arrival, StoreError> {
-        let Some(membership) = &room.membership else { return Ok(0) };
-        let mut in_force: BTreeMap<EntryId, (u32, Arrival)> = BTreeMap::new();
-        let mut outranked = None;
-        let votes = |act: &&Act| act.header.kind().is_control() && !act.votes.is_empty();
-        for act in room.acts.values().filter(votes).chain(room.overheard.values()) {
-            let epoch = act.body.link().map_or(0, |link| link.epoch);
-            if !membership.chain.contains(&act.place()) {
-                outranked = outranked.max(Some(epoch));
-            } else if let Some(stored) = self.store.entry(act.id)? {
-                let known = in_force.entry(act.place()).or_insert((epoch, stored.arrival));
-                known.1 = known.1.min(stored.arrival);
-            }
-        }
-        // Of two ways that come equally far it may be either.
-        let decide = |(epoch, _): &&(u32, Arrival)| outranked.is_some_and(|last| *epoch <= last.saturating_add(1));
-        Ok(in_force.values().filter(decide).map(|(_, arrival)| *arrival).max().unwrap_or(0))
+        let leave = self.told_leave(id, evidence.until)?;
+        self.tell(connection, Telling::Membership { room: id, slot, after, evidence, leave })
     }
 
     /// A room stops being shared: the peer is sent what it has not seen of who belongs, its removal included.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::clock::Time;
 use crate::comparing::Comparing;
 use crate::entry::LogKey;
+use crate::evidence::Evidence;
 use crate::frame::{Frame, Head, Hello, room_tag};
 use crate::id::{EntryId, Hash, RoomId};
 use crate::identity::{DeviceId, PublicKey};
@@ -127,8 +128,8 @@ pub(crate) enum Telling {
     Records { room: RoomId, slot: u32, after: Option<RecordKey> },
     /// Entries that the peer lost.
     Entries { room: RoomId, slot: u32, ids: Vec<EntryId> },
-    /// Who belongs, after one arrival and up to another; and what this device wrote up to its leaving.
-    Membership { room: RoomId, slot: u32, after: Arrival, until: Arrival, leave: Arrival },
+    /// Who belongs, after one arrival and as far as the peer may know; and what this device wrote up to its leaving.
+    Membership { room: RoomId, slot: u32, after: Arrival, evidence: Evidence, leave: Arrival },
 }
 
 /// A join that this device asked for.

@@ -86,22 +86,29 @@ impl<S: Store> Replica<S> {
                 let (frame, rest) = self.next_entries(room, slot, &ids)?;
                 Ok((vec![frame], rest))
             }
-            Telling::Membership { room, slot, after, until, leave } => {
+            Telling::Membership { room, slot, after, evidence, leave } => {
                 // With a group of this version's that starts below it, it fits the frame of a peer to whom this device
                 // is a stranger: one that holds nothing of the room any more must not end the connection over it.
-                let bytes = limits::STRANGER_FRAME / 4;
+                let (until, bytes) = (evidence.until, limits::STRANGER_FRAME / 4);
                 let mut page = self.store.page(room, Lane::Membership, after, limits::BATCH_ITEMS, bytes)?;
                 page.retain(|item| item.arrival() <= until.max(leave));
                 let Some(after) = page.last().map(Item::arrival) else { return Ok((Vec::new(), None)) };
-                let own = |item: &Item| matches!(item, Item::Entry(stored) if stored.entry.header.author == self.me);
-                page.retain(|item| item.arrival() <= until || own(item));
-                let entries = page.iter().filter_map(|item| match item {
-                    Item::Entry(stored) => Some(stored.entry.to_wire()),
-                    Item::Record(..) | Item::Lost(_) => None,
-                });
-                let batch = Batch { entries: entries.collect(), ..beside(slot, Lane::Membership) };
+                let mut entries = Vec::new();
+                let mut withheld = false;
+                for item in page.into_iter().rev() {
+                    let Item::Entry(stored) = item else { continue };
+                    // The last of a group speaks for all of it.
+                    if stored.entry.signature.is_some() {
+                        withheld = evidence.withheld.contains(&stored.arrival);
+                    }
+                    if !withheld && (stored.arrival <= until || stored.entry.header.author == self.me) {
+                        entries.push(stored.entry.to_wire());
+                    }
+                }
+                entries.reverse();
+                let batch = Batch { entries, ..beside(slot, Lane::Membership) };
                 let frames = if batch.entries.is_empty() { Vec::new() } else { vec![Frame::Batch(batch)] };
-                Ok((frames, Some(Telling::Membership { room, slot, after, until, leave })))
+                Ok((frames, Some(Telling::Membership { room, slot, after, evidence, leave })))
             }
         }
     }

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .body import Add, Admit, Cast, ChangeSettings, Create, Invite, MayAdd, Remove, Settings
+from .body import Add, Admit, Beacon, Cast, ChangeSettings, Create, Invite, MayAdd, Remove, Settings
 from .chain import APPOINT, REMOVE, Ballot, Chain, Cuts, Step, Tips, lower, stands_before
 from .entry import Entry
 from .frame import LogKey
@@ -90,6 +90,18 @@ class Membership:
 
     def was_member(self, key: bytes) -> bool:
         return any(held.key == key for held in self._adds.values())
+
+    def kept_from(self, key: bytes) -> set[bytes]:
+        """If it was removed and is no member: the beacons behind that, and what is behind them in their logs."""
+        bodies = [step.acts[0].body for step in self.chain]
+        removals = [at for at, body in enumerate(bodies) if isinstance(body, Remove) and body.key == key]
+        if key in self.members or not removals:
+            return set()
+        kept = {step.id for step in self.chain[removals[-1] :] if isinstance(step.acts[0].body, Beacon)}
+        for entry in sorted(self._entries.values(), key=lambda entry: entry.header.seq):
+            if entry.header.previous in kept:
+                kept.add(entry.id)
+        return kept
 
     def adds_of(self, key: bytes) -> list[bytes]:
         """Those that have not ended."""

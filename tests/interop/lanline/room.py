@@ -138,6 +138,18 @@ class Room:
 
     # What it means
 
+    def told(self, peer: bytes, lane: Lane, arrival: int) -> list[tuple[int, Entry | Record]]:
+        """What arrived later, without the keys that are to keep the peer out."""
+        items = self.after(lane, arrival)
+        kept = self.membership.kept_from(peer) if lane == Lane.MEMBERSHIP else set()
+        told, withheld = [], False
+        for item in reversed(items):
+            if item[1].wire.signature is not None:  # the last of a group
+                withheld = item[1].id in kept
+            if not withheld:
+                told.append(item)
+        return told[::-1]
+
     def is_member(self, key: bytes) -> bool:
         return key in self.membership.members
 

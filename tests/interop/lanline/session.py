@@ -102,7 +102,7 @@ class Session:
                 for name in rooms:
                     self._peer_names(name)
             case Unknown(slot) if self._named and slot == self._slot:
-                self._send_batches(Lane.MEMBERSHIP, self._room.after(Lane.MEMBERSHIP, 0), None)
+                self._send_batches(Lane.MEMBERSHIP, self._room.told(self.connection.peer_key, Lane.MEMBERSHIP, 0), None)
                 self._named = False
                 self.steps = {lane: Step() for lane in Lane}
             case Reach(port):
@@ -220,7 +220,8 @@ class Session:
     def _lacking(self, lane: Lane) -> list[tuple[int, Item]]:
         step = self.steps[lane]
         known = step.came | (step.held or set())
-        return [(arrival, item) for arrival, item in self._room.after(lane, step.sent) if item.id not in known]
+        told = self._room.told(self.connection.peer_key, lane, step.sent)
+        return [(arrival, item) for arrival, item in told if item.id not in known]
 
     def _is_quiet(self, lane: Lane) -> bool:
         step = self.steps[lane]

@@ -433,3 +433,12 @@ proptest! {
         run(ALICE, &steps, seed);
     }
 }
+
+/// Alice forks the chain by a beacon and leaves, so that whom she let in behind it never was: mallory hears of both.
+#[test]
+fn who_was_let_in_behind_a_fork_hears_of_it() {
+    use Step::{Forge, Say};
+    let first = [Forge(Forgery::Admit, 99_768, 2), Say(1), Forge(Forgery::Leave, 695_380, 4)];
+    let second = [Forge(Forgery::Admit, 134_738, 1), Say(1), Forge(Forgery::Beacon, 212_984, 6)];
+    run(ALICE, &[first, second].concat(), 6_095_491_564_079_405);
+}

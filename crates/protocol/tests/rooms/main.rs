@@ -34,5 +34,6 @@ mod schema;
 mod specification;
 mod taking_over;
 mod talking;
+mod telling;
 mod voting;
 mod world;

@@ -1,9 +1,13 @@
 //! What a tag is answered with.
 
+use lanline_protocol::entry::Entry;
 use lanline_protocol::frame::{Frame, Open, Tag, Unknown};
 use lanline_protocol::id::Hash;
+use lanline_protocol::kind::Kind;
+use lanline_protocol::store::Store;
 
-use super::hand::{Hand, invited};
+use super::hand::{Hand, invited, key_of};
+use crate::world::{ALICE, BOB, CAROL, World};
 
 fn named(hand: &mut Hand, slot: u32, tag: Hash) -> Vec<Frame> {
     hand.say(&Frame::Open(Open { rooms: vec![Tag { slot, tag }] }));
@@ -48,4 +52,50 @@ fn stranger_answered_alike() {
     hand.world.advance(2_000);
     hand.world.commit(hand.peer);
     assert_eq!(hand.heard(), [], "and nothing follows");
+}
+
+/// Alice removes bob, and carol, who let him in, leaves after that. What bob is told of alice's log ends with his removal, and
+/// all the same he is told of it; carol, a member, was sent the key.
+#[test]
+fn beacon_withheld() {
+    let mut world = World::new(&["alice", "bob", "carol"]);
+    let room = world.room_of(1);
+    let link = world.invite(ALICE, room);
+    world.join(CAROL, ALICE, &link);
+    world.listen(CAROL);
+    let link = world.invite(CAROL, room);
+    world.join(BOB, CAROL, &link);
+    world.connect(BOB, ALICE);
+    world.say(BOB, room, "hello");
+    world.settle();
+    world.cut(BOB, CAROL);
+    let mut hand = Hand::instead_of(world, room, BOB, ALICE);
+    hand.world.cut(ALICE, CAROL);
+    hand.world.connect(CAROL, ALICE);
+    hand.world.settle();
+    let now = hand.world.now;
+    hand.world.replica(ALICE).remove_member(now, room, key_of(BOB).public().device_id()).unwrap();
+    hand.world.commit(ALICE);
+    hand.world.settle();
+    hand.world.replica(CAROL).leave_room(now, room).unwrap();
+    hand.world.commit(CAROL);
+    hand.world.settle();
+    assert!(hand.world.replica(ALICE).members(room).unwrap().len() == 1, "alice heard of both");
+    hand.connect();
+    hand.hello();
+    hand.open(0);
+    let told: Vec<Kind> = hand
+        .heard()
+        .into_iter()
+        .filter_map(|frame| match frame {
+            Frame::Batch(batch) => Some(batch.entries),
+            _ => None,
+        })
+        .flatten()
+        .map(|entry| Entry::read(entry).unwrap().header.kind())
+        .collect();
+    assert!(told.contains(&Kind::Remove), "{told:?}");
+    assert!(!told.contains(&Kind::Beacon), "{told:?}");
+    let sent = hand.world.replica(CAROL).store().of_kind(room, Kind::Beacon.number()).unwrap();
+    assert_eq!(sent.len(), 1);
 }
