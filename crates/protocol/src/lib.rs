@@ -32,6 +32,7 @@ pub mod finding;
 mod foresight;
 pub mod frame;
 mod gathering;
+mod heads;
 mod hearsay;
 pub mod id;
 pub mod identity;

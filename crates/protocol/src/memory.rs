@@ -2,10 +2,11 @@
 //! that keeps exactly what was committed.
 
 mod table;
+mod tables;
 
 use std::ops::Bound;
 
-use self::table::Table;
+use self::tables::Tables;
 use crate::entry::{Entry, LogKey};
 use crate::frame::Head;
 use crate::id::{EntryId, RoomId, StoreId};
@@ -14,43 +15,6 @@ use crate::kind::{Kind, Lane};
 use crate::limits;
 use crate::record::{Record, RecordKey, RecordName};
 use crate::store::{Arrival, Cursor, Device, Item, Lost, NewEntry, Order, Store, StoreError, Stored, Tip};
-
-#[derive(Clone, Debug, Default)]
-struct Tables {
-    items: Table<(RoomId, Lane, Arrival), Item>,
-    entries: Table<EntryId, (RoomId, Lane, Arrival)>,
-    timeline: Table<(RoomId, Order), Arrival>,
-    kinds: Table<(RoomId, u16, Arrival), EntryId>,
-    logs: Table<(RoomId, LogKey, u64, EntryId), Arrival>,
-    missing: Table<(RoomId, LogKey, u64, EntryId), ()>,
-    tips: Table<(RoomId, Lane, Head), Tip>,
-    records: Table<RecordKey, Arrival>,
-    cursors: Table<(StoreId, RoomId, Lane), Cursor>,
-    acks: Table<(RoomId, Lane, DeviceId), Arrival>,
-    sent: Table<(RoomId, String), EntryId>,
-    devices: Table<PublicKey, Device>,
-    values: Table<String, Vec<u8>>,
-}
-
-/// Does the same to every table.
-macro_rules! each_table {
-    ($tables:expr, $call:ident) => {{
-        let tables = &mut $tables;
-        tables.items.$call();
-        tables.entries.$call();
-        tables.timeline.$call();
-        tables.kinds.$call();
-        tables.logs.$call();
-        tables.missing.$call();
-        tables.tips.$call();
-        tables.records.$call();
-        tables.cursors.$call();
-        tables.acks.$call();
-        tables.sent.$call();
-        tables.devices.$call();
-        tables.values.$call();
-    }};
-}
 
 /// A store in memory. A clone stands for a copied database.
 #[derive(Clone, Debug)]
@@ -122,28 +86,12 @@ impl MemoryStore {
     }
 
     fn undo(&mut self) {
-        each_table!(self.now, rollback);
+        self.now.rollback();
         self.store_id = self.committed.0;
         self.dirty = false;
         self.failed = None;
         // Reading finds it again.
         self.damaged.append(&mut self.told);
-    }
-
-    fn stored(&self, id: EntryId) -> Option<&Stored> {
-        let place = self.now.entries.rows.get(&id)?;
-        match self.now.items.rows.get(place)? {
-            Item::Entry(stored) => Some(stored),
-            Item::Record(..) | Item::Lost(_) => None,
-        }
-    }
-
-    /// The entries of a log beyond a number, as far as another.
-    fn of_log(&self, room: RoomId, log: LogKey, after: u64, upto: u64) -> impl Iterator<Item = (u64, &Stored)> {
-        let (from, to) = (EntryId::new([0; 32]), EntryId::new([0xff; 32]));
-        let first = (room, log, after.saturating_add(1), from);
-        let rows = (after < upto).then(|| self.now.logs.rows.range(first..=(room, log, upto, to)));
-        rows.into_iter().flatten().filter_map(|((.., seq, id), _)| Some((*seq, self.stored(*id)?)))
     }
 
     fn arrive(&mut self) -> Arrival {
@@ -242,17 +190,17 @@ impl Store for MemoryStore {
     }
 
     fn entry(&self, id: EntryId) -> Result<Option<Stored>, StoreError> {
-        Ok(self.stored(id).cloned())
+        Ok(self.now.stored(id).cloned())
     }
 
     fn at(&self, room: RoomId, log: LogKey, seq: u64) -> Result<Vec<Stored>, StoreError> {
-        let entries = seq.checked_sub(1).map(|before| self.of_log(room, log, before, seq));
+        let entries = seq.checked_sub(1).map(|before| self.now.of_log(room, log, before, seq));
         Ok(entries.into_iter().flatten().map(|(_, stored)| stored.clone()).collect())
     }
 
     fn of_kind(&self, room: RoomId, kind: u16) -> Result<Vec<Stored>, StoreError> {
         let found = self.now.kinds.rows.range((room, kind, 0)..=(room, kind, Arrival::MAX));
-        Ok(found.filter_map(|(_, id)| self.stored(*id).cloned()).collect())
+        Ok(found.filter_map(|(_, id)| self.now.stored(*id).cloned()).collect())
     }
 
     fn timeline(
@@ -274,7 +222,7 @@ impl Store for MemoryStore {
             .rows
             .range((room, FIRST_ORDER)..(room, end))
             .rev()
-            .filter_map(|((_, order), _)| self.stored(order.id))
+            .filter_map(|((_, order), _)| self.now.stored(order.id))
             .filter(|stored| !hidden.contains(&stored.entry.header.kind))
             .take(limit)
             .cloned()
@@ -290,12 +238,12 @@ impl Store for MemoryStore {
         upto: u64,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let counted = self.of_log(room, log, after, upto).filter(|(_, stored)| stored.entry.header.kind == kind);
+        let counted = self.now.of_log(room, log, after, upto).filter(|(_, stored)| stored.entry.header.kind == kind);
         Ok(counted.take(limit).count())
     }
 
     fn first_after(&self, room: RoomId, log: LogKey, beyond: u64, at: Order) -> Result<Option<u64>, StoreError> {
-        Ok(self.of_log(room, log, beyond, u64::MAX).find(|(_, stored)| stored.order > at).map(|(seq, _)| seq))
+        Ok(self.now.of_log(room, log, beyond, u64::MAX).find(|(_, stored)| stored.order > at).map(|(seq, _)| seq))
     }
 
     fn missing(&self, room: RoomId) -> Result<Vec<(LogKey, u64)>, StoreError> {
@@ -504,7 +452,7 @@ impl Store for MemoryStore {
             return Err(error);
         }
         if self.dirty {
-            each_table!(self.now, commit);
+            self.now.commit();
             self.committed = (self.store_id, self.last_arrival);
             self.told.clear();
             self.dirty = false;
