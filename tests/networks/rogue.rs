@@ -189,8 +189,10 @@ fn a_flood_of_announcements_leaves_a_device_as_it_was() {
             nearby(&bob)
         );
         assert_settled(&[&alice, &bob], &room);
-        Outcome::new("members talk on, memory is bounded, and who is known stays in the list")
-            .measured(format!("{rate} a second; question and answer took up to {}; {grown} KiB more memory", seconds(slowest)))
+        Outcome::new("members talk on, memory is bounded, and who is known stays in the list").measured(format!(
+            "{rate} a second; question and answer took up to {}; {grown} KiB more memory",
+            seconds(slowest)
+        ))
     });
 }
 

@@ -213,7 +213,7 @@ pub(crate) enum Subcommand {
         /// Writes the report alone, to be passed on: plain text without names of people, rooms or devices.
         #[arg(long, conflicts_with = "json")]
         report: bool,
-        /// What is not reached: HOST, HOST:PORT, IP, IP:PORT, or [IPV6]:PORT.
+        /// What is not reached: a host's name or its IP address, with or without a port.
         address: Option<String>,
     },
     /// Lists the devices that this one has met, or changes what is kept of one.

@@ -30,6 +30,8 @@ impl Namespace {
         namespace.inside(|| {
             for kind in ["default", "all"] {
                 std::fs::write(format!("/proc/sys/net/ipv6/conf/{kind}/accept_dad"), "0").unwrap();
+                // As systemd has it: a second address of a network stays when the first goes.
+                std::fs::write(format!("/proc/sys/net/ipv4/conf/{kind}/promote_secondaries"), "1").unwrap();
             }
         });
         namespace.ip(&["link set lo up".to_owned()]);

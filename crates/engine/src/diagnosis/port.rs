@@ -8,7 +8,10 @@ use std::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Named, attempt::Outcome, facts::Facts};
-use crate::api::{Check, CheckName, ErrorCode};
+use crate::{
+    api::{Check, CheckName, ErrorCode},
+    platform,
+};
 
 const THIS: Named = Named(CheckName::Port);
 
@@ -70,8 +73,8 @@ fn have(address: SocketAddr) -> Port {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        // As a server does on these systems; on Windows it would mean to share the port.
-        if cfg!(unix) {
+        // As a server does.
+        if platform::REUSES_ADDRESSES {
             socket.set_reuse_address(true)?;
         }
         socket.bind(&address.into())

@@ -142,10 +142,9 @@ pub enum ConnectionEvent {
     },
 }
 
-/// How long a device that dials in again is asked whether the connection there is still lives, and how often it is looked.
+/// How long a device that dials in again, or was found elsewhere, is asked whether the connection there is still lives, and
+/// how often it is looked.
 const ASKED: Duration = Duration::from_millis(600);
-/// The same for one that was found elsewhere: its connection may be the better way, and it busy.
-const DOUBTED: Duration = Duration::from_secs(1);
 const ASKED_EVERY: Duration = Duration::from_millis(10);
 /// How long a connection has just begun: about as long as a device dials.
 const BEGINNING: Duration = Duration::from_secs(5);
@@ -210,7 +209,7 @@ impl Net {
     pub(crate) async fn doubt(&self, device: DeviceId, found: &[SocketAddr]) {
         let elsewhere = |ends: &Ends| ends.remote.is_some_and(|remote| found.iter().all(|found| found.ip() != remote));
         let which = |ends: &Ends| ends.peer.is_some_and(|peer| peer.device_id() == device) && elsewhere(ends);
-        for handle in self.inner.ask(DOUBTED, which).await {
+        for handle in self.inner.ask(ASKED, which).await {
             handle.close(CloseReason::Silent);
         }
     }
