@@ -17,7 +17,7 @@ const PAYLOADS: &str = include_str!("../hostile/payloads.jsonl");
 const WATCH: &str = r#"
     const watch = { odd: [], asked: [], violated: [], dialogs: 0, left: 0, href: location.href };
     const PLAIN = new Set(("body main div p span bdi button svg use path rect h1 h2 h3 ul ol li time " +
-        "form label input textarea select option header section aside nav footer dialog a small strong em hr article fieldset legend output code").split(" "));
+        "form label input textarea select option header section aside nav footer dialog a small strong em hr article fieldset legend output code progress").split(" "));
     const LEADING = new Set(["href", "src", "srcset", "action", "formaction", "data", "poster", "background", "ping", "srcdoc"]);
     const look = (element) => {
         const name = element.localName;
@@ -72,11 +72,13 @@ const ASKED: &[&str] = &[
     "mark_read",
     "members",
     "messages",
+    "nearby",
     "opened_link",
     "peers",
     "receipts",
     "room_votes",
     "rooms",
+    "set_visible",
     "settings",
     "status",
 ];

@@ -61,6 +61,9 @@ async fn apart() -> Result<(Window, Window, String)> {
          await invoke('disconnect', { device_id }); return null;";
     alice.script(disconnect).await?;
     alice.shows("people-open", "data-online", "0").await?;
+    // He hears of it a moment later.
+    let connected = "return (await window.__TAURI__.core.invoke('peers')).length;";
+    bob.gives(connected, &json!(0)).await?;
     Ok((alice, bob, address))
 }
 

@@ -256,11 +256,13 @@ fn outrank(
     let by_votes = |act: &&Act| act.header.kind().is_control() && !act.votes.is_empty();
     let epoch = |act: &Act| act.body.link().map_or(0, |link| link.epoch);
     let acts = || room.acts.values().filter(by_votes);
-    let matters = |act: &&Act| {
-        let removed = removed_at.zip(parting(&positions, places, act));
+    let mut parted = BTreeMap::new();
+    let mut matters = |act: &&Act| {
+        let removed = removed_at.zip(parting(&positions, places, &mut parted, act));
         !positions.contains_key(&act.place()) && removed.is_none_or(|(removed, parting)| parting < removed)
     };
-    let Some(outranked) = acts().chain(room.overheard.values()).filter(matters).map(epoch).max() else { return };
+    let rivals = acts().chain(room.overheard.values()).filter(|act| matters(act));
+    let Some(outranked) = rivals.map(epoch).max() else { return };
     for act in acts() {
         // Of two ways that come equally far it may be either.
         let decides = epoch(act) <= outranked.saturating_add(1);
@@ -271,17 +273,33 @@ fn outrank(
     }
 }
 
-/// The position of the last place of the chain in force that a way beside it goes over, where all of that is held.
-fn parting(positions: &BTreeMap<EntryId, usize>, places: &Places<'_>, act: &Act) -> Option<usize> {
+/// The position of the last place of the chain in force that a way beside it goes over, where all of that is held. `parted`
+/// is what was found before, so that of many acts on one way each goes over what it adds alone.
+fn parting(
+    positions: &BTreeMap<EntryId, usize>,
+    places: &Places<'_>,
+    parted: &mut BTreeMap<EntryId, Option<usize>>,
+    act: &Act,
+) -> Option<usize> {
     let mut previous = act.body.link()?.previous;
-    // No place stands before itself, for each names another by its hash; but not to go round is cheap.
-    for _ in 0..=places.len() {
+    let mut way = Vec::new();
+    let found = loop {
         if let Some(position) = positions.get(&previous) {
-            return Some(*position);
+            break Some(*position);
         }
-        previous = places.get(&previous)?.1.body.link()?.previous;
-    }
-    None
+        // No place stands before itself, for each names another by its hash; but not to go round is cheap.
+        if let Some(found) = parted.insert(previous, None) {
+            break found;
+        }
+        way.push(previous);
+        match places.get(&previous).and_then(|(_, act)| act.body.link()) {
+            Some(link) => previous = link.previous,
+            None => break None,
+        }
+    };
+    // The one that was known is written anew as well.
+    parted.extend(way.into_iter().chain([previous]).map(|place| (place, found)));
+    found
 }
 
 /// What owners wrote where they continued the chain in force in several ways, before a position. An act of the majority

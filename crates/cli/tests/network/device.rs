@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -33,7 +33,7 @@ pub(crate) struct Device {
     /// Whether it looks for others and is announced.
     discovers: bool,
     /// How many texts it was given to say.
-    said: AtomicU32,
+    said: Mutex<u32>,
     /// The texts that it answered to have.
     answered: Mutex<BTreeSet<String>>,
 }
@@ -108,7 +108,7 @@ impl Device {
             data,
             namespace,
             discovers,
-            said: AtomicU32::new(0),
+            said: Mutex::new(0),
             answered: Mutex::default(),
         };
         device.id = text(&device.ask("status", Value::Null)["device_id"]);
@@ -164,8 +164,10 @@ impl Device {
 
     /// Gives it its next text, `alice 7` and what is to follow, without waiting for the answer. `None` if it is dead.
     pub(crate) fn speak(&self, room: &str, rest: &str) -> Option<Utterance> {
-        let number = self.said.fetch_add(1, Ordering::Relaxed);
-        let text = format!("{} {number} {rest}", self.name).trim_end().to_owned();
+        // Held until it is given: it gets them in their order, whoever has it say something.
+        let mut said = self.said.lock().unwrap();
+        let text = format!("{} {said} {rest}", self.name).trim_end().to_owned();
+        *said += 1;
         let request = self.process.request("send_message", json!({"room": room, "text": text}))?;
         Some(Utterance { request, text })
     }

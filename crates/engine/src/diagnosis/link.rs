@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use if_addrs::{IfAddr, Interface};
 
 use super::local_firewall::ruleset;
-use crate::platform;
+use crate::{net::is_virtual, platform};
 
 /// One address on one interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,23 +98,15 @@ fn link(interface: &Interface) -> Option<Link> {
         up: interface.is_loopback() || platform::is_up(&interface.oper_status) || interface.is_p2p(),
         loopback: interface.is_loopback(),
         tunnel: !interface.is_loopback() && (interface.is_p2p() || platform::is_tunnel(&interface.name)),
-        inside: is_inside(&interface.name),
+        inside: is_virtual(&interface.name),
     })
-}
-
-/// Whether a name is one that programs for containers and virtual machines give: those of Docker's further networks have
-/// twelve digits of theirs.
-fn is_inside(name: &str) -> bool {
-    const NAMES: [&str; 8] = ["docker", "veth", "virbr", "vmnet", "vboxnet", "lxc", "podman", "cni"];
-    let of_docker = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    NAMES.iter().any(|prefix| name.starts_with(prefix)) || name.strip_prefix("br-").is_some_and(of_docker)
 }
 
 #[cfg(test)]
 pub(super) fn of(name: &str, address: &str) -> Link {
     let (ip, prefix) = address.split_once('/').unwrap();
     let (ip, prefix): (IpAddr, u8) = (ip.parse().unwrap(), prefix.parse().unwrap());
-    let (loopback, tunnel, inside) = (ip.is_loopback(), name.starts_with("tun"), is_inside(name));
+    let (loopback, tunnel, inside) = (ip.is_loopback(), name.starts_with("tun"), is_virtual(name));
     Link { name: name.into(), index: 0, ip, prefix, up: true, loopback, tunnel, inside }
 }
 

@@ -86,7 +86,7 @@ fn without_name(report: &str, name: &str) -> String {
     let lower = name.to_lowercase();
     let kind = KINDS.into_iter().find(|kind| lower.starts_with(kind));
     let rest = lower.strip_prefix(kind.unwrap_or_default()).unwrap_or_default();
-    if lower == "lo" || kind.is_some() && is_a_number(kind.unwrap_or_default(), rest.trim_start()) {
+    if name.is_empty() || lower == "lo" || kind.is_some() && is_a_number(kind.unwrap_or_default(), rest.trim_start()) {
         return report.to_owned();
     }
     let instead = kind.map_or_else(|| "(an interface)".to_owned(), |kind| format!("{kind}…"));

@@ -59,6 +59,7 @@ pub(crate) type Random = Box<dyn FnMut(&mut [u8]) + Send>;
 /// What this device was called on a network.
 struct Kept {
     instance: Instance,
+    day: u64,
     network: BTreeSet<IpAddr>,
     /// Since when it has not been there, in steady milliseconds.
     since_ms: u64,
@@ -197,11 +198,12 @@ impl Announcer {
         let since_ms = self.offline_ms.take().unwrap_or(now.steady_ms);
         let is_short = |since_ms: u64| now.steady_ms.saturating_sub(since_ms) < OFFLINE_MS;
         let (was_real, is_real) = (self.is_real, !telling.is_empty());
-        let kept = self.kept.take().filter(|kept| is_short(kept.since_ms));
+        let is_of_today = |kept: &Kept| kept.day == now.wall_ms / DAY_MS;
+        let kept = self.kept.take().filter(|kept| is_short(kept.since_ms) && is_of_today(kept));
         if was_real && !is_real {
             // It is not known yet where it is: maybe elsewhere, where an address comes only in a moment.
             let (instance, network) = (self.instance, std::mem::take(&mut self.network));
-            self.kept = Some(Kept { instance, network, since_ms });
+            self.kept = Some(Kept { instance, day: self.day, network, since_ms });
             self.start_afresh(now);
         } else if let Some(kept) = kept.filter(|kept| !kept.network.is_disjoint(&telling)) {
             self.go_by(now, kept.instance);
@@ -269,7 +271,10 @@ impl Announcer {
     pub(crate) fn visible_until(&self, now: Moment) -> Option<u64> {
         let until = self.visible_until.filter(|_| self.is_visible(now))?;
         let left = until.steady_ms.saturating_sub(now.steady_ms);
-        Some(until.wall_ms.min(now.wall_ms.saturating_add(left)))
+        let by_steady = now.wall_ms.saturating_add(left);
+        // The clocks are read one after the other, and differ a little by that alone.
+        let was_set = by_steady.abs_diff(until.wall_ms) >= SECOND_MS;
+        Some(if was_set { until.wall_ms.min(by_steady) } else { until.wall_ms })
     }
 
     /// Somebody looks who is near.
@@ -319,6 +324,11 @@ impl Announcer {
         }
     }
 
+    /// Whether what it was called before is to be forgotten, once.
+    pub(crate) fn forgets(&mut self) -> bool {
+        std::mem::take(&mut self.forgets)
+    }
+
     /// What is to be said now.
     pub(crate) fn acts(&mut self, now: Moment) -> Vec<Act> {
         let mut acts = Vec::new();
@@ -331,7 +341,7 @@ impl Announcer {
             self.visible_until = None;
             self.hasten(now);
         }
-        if std::mem::take(&mut self.forgets) {
+        if self.forgets() {
             acts.push(Act::Forget);
         }
         if self.due.first().is_some_and(|due| *due <= now.steady_ms) {

@@ -21,9 +21,9 @@ use crate::platform;
 
 /// Lanline's multicast group. In the block that no router passes on and that switches send to everybody (RFC 5771,
 /// section 4), of which some Android devices hear nothing else; nobody has this one from IANA.
-pub(super) const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 198);
+pub(crate) const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 198);
 /// The same for IPv6: of one link, and one of those that everybody may take (RFC 3307, section 4.3).
-pub(super) const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x8000, 0x3039);
+pub(crate) const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x8000, 0x3039);
 /// Own addresses of one link that are spoken from; there is one, nearly always.
 const ADDRESSES: usize = 4;
 

@@ -130,13 +130,17 @@ impl Ear {
             }
             Message::Announce(_) | Message::Ask => {}
         }
+        // What another device of this machine says proves nothing of the network, where there is one.
+        let proves = !here || own.links.iter().all(|link| link.loopback);
         drop(own);
         match (known, here) {
             (true, true) => counts.heard(true, way),
             // Somebody repeats what this device said.
             (true, false) => counts.dropped(),
             (false, _) => {
-                counts.heard(false, way);
+                if proves {
+                    counts.heard(false, way);
+                }
                 if let Message::Announce(announcement) = &message {
                     from.set_port(announcement.port);
                 }

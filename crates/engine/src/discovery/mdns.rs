@@ -340,6 +340,9 @@ impl Adapter {
                 self.found.unasked(&name);
             }
         }
+        if !due.tell.is_empty() {
+            self.traffic().heard_at = Some(Instant::now());
+        }
         due.tell.into_iter().for_each(|heard| self.ear.tell(heard));
     }
 

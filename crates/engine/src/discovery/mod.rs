@@ -35,6 +35,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+pub(crate) use datagram::{GROUP_V4, GROUP_V6};
 use lanline_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;

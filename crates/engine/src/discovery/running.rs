@@ -139,7 +139,6 @@ impl Discovery {
         let zones = Zones::of(&here.links);
         let links = reachable(here.links, listen);
         let own: BTreeSet<_> = addresses(&links).into_iter().collect();
-        transports.set_interfaces(links.clone());
         let (mut state, now) = (self.0.state(), self.now());
         state.zones = zones;
         state.nearby.set_links(&links);
@@ -148,6 +147,13 @@ impl Discovery {
             state.nearby.clear();
             state.announcer.awoke(now, u64::try_from(slept.as_millis()).unwrap_or(u64::MAX));
         }
+        let forgets = state.announcer.forgets();
+        drop(state);
+        // Before anything is said there.
+        if forgets {
+            transports.forget();
+        }
+        transports.set_interfaces(links);
     }
 
     fn hear(&self, Heard { what, from, via }: Heard) {

@@ -35,10 +35,25 @@ pub(super) fn is_plain(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
-/// Whether an interface of this name leads to containers or virtual machines of this device.
-pub(super) fn is_virtual(name: &str) -> bool {
-    const VIRTUAL: [&str; 8] = ["docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "podman"];
-    VIRTUAL.iter().any(|prefix| name.starts_with(prefix))
+/// Whether an interface of this name leads to containers or virtual machines of this device. The bridges of Docker's
+/// further networks have twelve digits of theirs; others have a name that begins so, too. Windows gives the names that
+/// people see there.
+pub(crate) fn is_virtual(name: &str) -> bool {
+    const VIRTUAL: [&str; 11] = [
+        "docker",
+        "veth",
+        "virbr",
+        "vmnet",
+        "vboxnet",
+        "lxc",
+        "podman",
+        "cni",
+        "vEthernet",
+        "VMware Network Adapter",
+        "VirtualBox Host-Only",
+    ];
+    let of_docker = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    VIRTUAL.iter().any(|prefix| name.starts_with(prefix)) || name.strip_prefix("br-").is_some_and(of_docker)
 }
 
 fn ranked(interfaces: Vec<Interface>, port: u16) -> Vec<SocketAddr> {

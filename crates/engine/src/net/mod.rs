@@ -46,6 +46,7 @@ pub use close::CloseReason;
 pub use dialer::{DialError, Dialled};
 pub use frame::FrameLimit;
 pub use handle::{ConnectionHandle, ConnectionId, FramePermit, QUEUE_HIGH, QUEUE_LOW, QUEUE_MAX};
+pub(crate) use interface::is_virtual;
 pub use interface::local_addresses;
 pub use limits::{PENDING_MAX, PENDING_PER_ADDRESS_MAX, PENDING_PER_NETWORK_MAX, STRANGERS_MAX};
 pub(crate) use link::{Link, LinkAddress, links, on_link};
@@ -145,6 +146,9 @@ pub enum ConnectionEvent {
 /// How long a device that dials in again, or was found elsewhere, is asked whether the connection there is still lives, and
 /// how often it is looked.
 const ASKED: Duration = Duration::from_millis(600);
+/// Beside three times what the way there and back takes, where that is more; and never more than this.
+const ASKED_SLOWLY: Duration = Duration::from_millis(200);
+const ASKED_MAX: Duration = Duration::from_secs(3);
 const ASKED_EVERY: Duration = Duration::from_millis(10);
 /// How long a connection has just begun: about as long as a device dials.
 const BEGINNING: Duration = Duration::from_secs(5);
@@ -290,6 +294,9 @@ impl Inner {
     async fn ask(&self, patience: Duration, which: impl Fn(&Ends) -> bool) -> Vec<ConnectionHandle> {
         let mut those: Vec<ConnectionHandle> =
             lock(&self.connections).values().filter(|handle| which(&handle.0.ends)).cloned().collect();
+        // On a slow way one that is lost is sent again before it counts.
+        let way = those.iter().filter_map(ConnectionHandle::rtt).max().unwrap_or_default();
+        let patience = patience.max(3 * way + ASKED_SLOWLY).min(ASKED_MAX);
         let begun = Instant::now();
         those.iter().for_each(|handle| handle.0.ask(begun));
         while begun.elapsed() < patience && !those.is_empty() {

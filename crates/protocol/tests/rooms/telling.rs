@@ -1,5 +1,7 @@
 //! What a device is told that is no member any more: all that made it so, and no key that is to keep it out.
 
+use std::collections::BTreeSet;
+
 use lanline_protocol::body::Body;
 use lanline_protocol::command::CommandError;
 use lanline_protocol::entry::Entry;
@@ -127,6 +129,27 @@ fn who_was_removed_is_told_no_key_because_its_sponsor_left_later() {
     meet(&mut world, CAROL, ALICE);
     assert!(knows_to_be_no_member(&mut world, CAROL, room));
     assert_eq!(keys(&mut world, CAROL, room), 0);
+}
+
+/// What was kept from carol while she was out comes once she is let in again: nothing of it is missing for good.
+#[test]
+fn who_was_removed_and_is_let_in_again_is_told_what_was_withheld() {
+    let (mut world, room) = room_with_guests(2, &[(BOB, CAROL)]);
+    world.connect(BOB, ALICE);
+    remove(&mut world, ALICE, room, CAROL);
+    let now = world.now;
+    world.replica(BOB).leave_room(now, room).unwrap();
+    world.commit(BOB);
+    world.settle();
+    meet(&mut world, CAROL, ALICE);
+    assert_eq!(keys(&mut world, CAROL, room), 0);
+    let link = world.invite(ALICE, room);
+    world.join(CAROL, ALICE, &link);
+    world.settle();
+    let all =
+        |world: &mut World, device| -> BTreeSet<_> { held(world, device, room).iter().map(|entry| entry.id).collect() };
+    assert_eq!(keys(&mut world, CAROL, room), 1);
+    assert_eq!(all(&mut world, CAROL), all(&mut world, ALICE));
 }
 
 #[test]

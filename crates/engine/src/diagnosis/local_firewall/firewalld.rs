@@ -4,7 +4,10 @@ use std::ops::RangeInclusive;
 
 use super::ruleset::{Fate, Protocol, port};
 
-/// Services that firewalld brings along on these systems, of which none is about a port that matters here but `mdns`.
+/// The ports of the services below, which they let in though no list of ports says so.
+const OF_SERVICES: [u16; 17] = [22, 53, 67, 68, 80, 111, 137, 138, 139, 443, 445, 546, 547, 631, 2049, 5353, 9090];
+
+/// Services that firewalld brings along on these systems.
 const SERVICES: [&str; 14] = [
     "cockpit",
     "dhcp",
@@ -52,7 +55,8 @@ impl Zones {
         let by_source = self.zones.iter().any(|zone| zone.sources);
         let named = zone.ports.iter().any(|(of, range)| *of == protocol && range.contains(&port));
         let mdns = port == 5353 && protocol == Protocol::Udp && zone.services.iter().any(|service| service == "mdns");
-        let known = zone.services.iter().all(|service| SERVICES.contains(&service.as_str()));
+        let known = zone.services.iter().all(|service| SERVICES.contains(&service.as_str()))
+            && (zone.services.is_empty() || port == 5353 || !OF_SERVICES.contains(&port));
         match zone.accepts || named || mdns {
             true if !zone.further && !by_source => Fate::Passes,
             false if !zone.further && !by_source && known => Fate::Dropped,
@@ -174,7 +178,9 @@ public (active)
         let workstation = |protocol, port| both.fate("wlp2s0", protocol, port);
         assert_eq!(workstation(Protocol::Tcp, 12345), Fate::Passes);
         assert_eq!(workstation(Protocol::Udp, 5353), Fate::Passes);
-        assert_eq!(workstation(Protocol::Tcp, 22), Fate::Dropped);
+        assert_eq!(workstation(Protocol::Tcp, 23), Fate::Dropped);
+        // A service of the zone's may be what lets it in.
+        assert_eq!(workstation(Protocol::Tcp, 22), Fate::MayBeDropped);
         let public = |protocol, port| both.fate("eth0", protocol, port);
         assert_eq!(public(Protocol::Tcp, 8080), Fate::Passes);
         assert_eq!(public(Protocol::Tcp, 12345), Fate::Dropped);

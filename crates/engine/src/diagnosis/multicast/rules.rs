@@ -13,7 +13,11 @@ use super::{
     },
     THIS,
 };
-use crate::{api::Check, settings::DEFAULT_PORT};
+use crate::{
+    api::Check,
+    discovery::{GROUP_V4, GROUP_V6},
+    settings::DEFAULT_PORT,
+};
 
 /// Of Lanline's own announcements, and of multicast DNS (RFC 6762).
 const PORTS: [u16; 2] = [DEFAULT_PORT, 5353];
@@ -58,8 +62,8 @@ fn packet(link: &Link, way: Way, port: u16) -> Packet {
 fn group(is_v4: bool, port: u16) -> IpAddr {
     match (is_v4, port) {
         (true, 5353) => Ipv4Addr::new(224, 0, 0, 251).into(),
-        (true, _) => Ipv4Addr::new(224, 0, 0, 198).into(),
+        (true, _) => GROUP_V4.into(),
         (false, 5353) => Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb).into(),
-        (false, _) => Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x8000, 0x3039).into(),
+        (false, _) => GROUP_V6.into(),
     }
 }

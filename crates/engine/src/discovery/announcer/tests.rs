@@ -294,6 +294,8 @@ fn a_clock_that_is_set_back_shows_nobody_for_longer() {
     alice.set_name(at(0), "Alice");
     said(&mut alice, 0, 5000);
     alice.set_visible(at(5000), 60_000);
+    let late = Moment { steady_ms: 5001, ..at(5000) };
+    assert_eq!(alice.visible_until(late), alice.visible_until(at(5000)), "the clocks are not read at once");
     let back = |ms: u64| Moment { steady_ms: ms, wall_ms: NOON + ms - 3_600_000 };
     assert_eq!(alice.visible_until(back(35_000)), Some(back(65_000).wall_ms));
     assert!(alice.due_ms(back(35_000)) <= 65_000);
