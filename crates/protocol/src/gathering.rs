@@ -20,8 +20,8 @@ const RING: usize = 2;
 const LOTS: usize = 4;
 /// How many are dialled beside those that are wanted, once others were not reached.
 const WIDER: usize = 8;
-/// How many of those that were not reached lately are tried all the same, where nobody else is left: without any
-/// connection, and with one.
+/// How many of those that were not reached lately are tried all the same, where nobody else is left: with nobody connected
+/// for the places in question, and with somebody. The wandering place of a client counts by itself.
 const RETRIED_ALONE: usize = 8;
 const RETRIED: usize = 2;
 
