@@ -125,6 +125,8 @@ fn a_conversation_goes_on_with_whoever_is_on_the_other_network() {
         carol.serve(0);
         bob.serve(0);
         talk(&alice, &bob, &room);
+        // The two have found each other by now, or will.
+        bob.until_connected(0, &carol);
 
         // Carol goes there first, and is not heard of any more.
         let gone = bob.mark();
